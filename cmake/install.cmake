@@ -1,0 +1,22 @@
+# SPDX-FileCopyrightText: 2026 the pqpool authors
+# SPDX-License-Identifier: PostgreSQL
+# find_package(pqpool) and pkg-config pqpool, from any prefix.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS pqpool_shared pqpool_static EXPORT pqpool)
+install(FILES include/pqpool/pqpool.h include/pqpool/rpool.h
+              include/pqpool/export.h
+              ${PROJECT_BINARY_DIR}/include/pqpool/version.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pqpool)
+install(EXPORT pqpool NAMESPACE pqpool:: FILE pqpool-targets.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pqpool)
+configure_package_config_file(cmake/pqpool-config.cmake.in pqpool-config.cmake
+    INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pqpool)
+write_basic_package_version_file(pqpool-config-version.cmake
+    COMPATIBILITY SameMajorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/pqpool-config.cmake
+              ${PROJECT_BINARY_DIR}/pqpool-config-version.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pqpool)
+configure_file(cmake/pqpool.pc.in pqpool.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/pqpool.pc
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -1,0 +1,43 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* A mutex and a condition variable on the monotonic clock, with the attributes
+ * that let clang check the lock discipline. */
+#ifndef BASE_LOCK_H
+#define BASE_LOCK_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#if defined(__clang__)
+#define LOCK_ATTRIBUTE(x) __attribute__((x))
+#else
+#define LOCK_ATTRIBUTE(x)
+#endif
+#define LOCK_HELD(...) LOCK_ATTRIBUTE(requires_capability(__VA_ARGS__))
+
+struct LOCK_ATTRIBUTE(capability("mutex")) lock {
+    pthread_mutex_t mutex;
+};
+
+struct cond {
+    pthread_cond_t cond;
+};
+
+/* 0, or an errno value. */
+int lock_init(struct lock *lock);
+void lock_destroy(struct lock *lock);
+void lock_take(struct lock *lock) LOCK_ATTRIBUTE(acquire_capability(lock));
+void lock_drop(struct lock *lock) LOCK_ATTRIBUTE(release_capability(lock));
+
+/* 0, or an errno value. */
+int cond_init(struct cond *cond);
+void cond_destroy(struct cond *cond);
+
+/* Returns when woken, when the deadline has passed, or for no reason: the
+ * caller tests its predicate again, and the clock. */
+void cond_wait(struct cond *cond, struct lock *lock, int64_t deadline)
+    LOCK_HELD(lock);
+void cond_wake(struct cond *cond);
+void cond_wake_all(struct cond *cond);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* Threads of the pool, what each thread of the process remembers, and fork. */
+#ifndef BASE_THREAD_H
+#define BASE_THREAD_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+struct thread {
+    pthread_t id;
+};
+
+/* Starts with every signal blocked, so that the application's handlers run in
+ * the application's threads.  0, or an errno value. */
+int thread_start(struct thread *thread, const char *name, void *(*run)(void *),
+                 void *arg);
+void thread_join(struct thread *thread);
+void thread_detach(struct thread *thread);
+
+/* Calls in_child in every child that fork() makes from now on, in its only
+ * thread.  0, or an errno value. */
+int thread_at_fork(void (*in_child)(void));
+
+/* A few words for each thread of the process, zero at first. */
+struct thread_memo {
+    uint64_t key, value;
+    int64_t time;
+    const void *inside;
+};
+
+/* musl refuses to dlopen a library with initial-exec thread-locals; glibc
+ * keeps room for them, and they cost no call. */
+#ifdef __GLIBC__
+#define THREAD_MODEL __attribute__((tls_model("initial-exec")))
+#else
+#define THREAD_MODEL
+#endif
+extern _Thread_local struct thread_memo thread__memo THREAD_MODEL
+    __attribute__((visibility("hidden")));
+
+static inline struct thread_memo *thread_memo(void)
+{
+    return &thread__memo;
+}
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * What the files of the PostgreSQL layer share.
+ *
+ * A config belongs to a pool: written before rpool_open, read-only after, freed
+ * by provider.done.  A session belongs to whoever has its item: the borrower,
+ * or the worker that creates, checks or destroys it.  Nothing here has a lock.
+ */
+#ifndef PG_INTERNAL_H
+#define PG_INTERNAL_H
+
+#include <pqpool/pqpool.h>
+#include <pqpool/rpool.h>
+#include <stdatomic.h>
+
+/* ---- config: options.c, conninfo.c ---- */
+
+struct parameter { /* one keyword for PQconnectStartParams */
+    char *keyword, *value;
+};
+
+struct config {
+    pqp_options options;  /* effective numbers; conninfo NULL, name ours */
+    char *name;
+    struct parameter *parameters; /* the user's, complete; secrets among them */
+    int parameter_count;
+    char **secrets; /* every value never to be shown: borrowed from parameters */
+    int secret_count;
+    rpool *core; /* for 25006; set right after rpool_open, may be NULL before */
+};
+
+/* Validates and merges options and conninfo; *config is ready for use.  */
+pqp_status pqp__config_make(struct config **config, const pqp_options *options,
+                            pqp_error *err);
+/* Wipes the secrets.  NULL is a no-op. */
+void pqp__config_free(struct config *config);
+
+/* Takes the pool_* keywords out of a keyword string or URI: each is given to
+ * `set` (0 to go on), the rest, unchanged, is returned; free with
+ * pqp__wipe_free.  NULL and *err on bad input. */
+char *pqp__conninfo_split(const char *conninfo,
+                          int (*set)(void *arg, const char *keyword,
+                                     const char *value, pqp_error *err),
+                          void *arg, pqp_error *err);
+
+/* ---- tls.c: the one file that knows OpenSSL ---- */
+
+void pqp__wipe(void *at, size_t size);
+/* Wipes up to the NUL and frees; NULL is a no-op. */
+void pqp__wipe_free(char *text);
+
+/* ---- error.c ---- */
+
+/* What an SQLSTATE means; a set of bits, 0 for an ordinary error. */
+enum {
+    PQP__LOST = 1,      /* the session is gone */
+    PQP__READ_ONLY = 2, /* no writes here: failover */
+    PQP__RETRY = 4,     /* the transaction may run again */
+    PQP__BACKOFF = 8,   /* the server is full or starting */
+    PQP__PERMANENT = 16 /* trying again does not help */
+};
+/* NULL and "" are ordinary errors. */
+unsigned pqp__sqlstate_class(const char *sqlstate);
+
+/* Fills *err (NULL allowed) with status and text, made one line; returns
+ * status. */
+pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format,
+                     ...) __attribute__((format(printf, 3, 4)));
+void pqp__error_clear(pqp_error *err);
+/* Copies `from`, without secrets, control bytes and line ends, into `to`. */
+void pqp__clean_text(const struct config *config, char *to, size_t size,
+                     const char *from);
+/* The error of a result the server sent: SERVER or LOST, with SQLSTATE and
+ * flags; message is the primary message. */
+pqp_status pqp__fail_result(pqp_error *err, const struct config *config,
+                            const PGresult *res);
+/* LOST, with libpq's text. */
+pqp_status pqp__fail_lost(pqp_error *err, const struct config *config,
+                          const PGconn *pg);
+
+/* ---- session: session.c, connect.c, resolve.c ---- */
+
+/* The object of libpq's event procedure and notice receiver: it outlives every
+ * PGresult made from the connection, because results keep pointers to it. */
+struct session {
+    PGconn *pg; /* NULL once the borrower has PQfinish()ed it */
+    struct config *config;
+    uint64_t number;   /* of the item; 0 until the core gave one */
+    int pid;           /* PQbackendPID at connect */
+    atomic_int in_use; /* a call of ours runs on it: finds two threads */
+    int broken;        /* unfit for reuse: reset answers DISCARD */
+    int answers;       /* Syncs sent by reset or ping, not yet answered */
+    int64_t ping_deadline; /* of the outstanding answers, rpool_now() */
+    int was_hot_standby, was_read_only; /* as reported at connect */
+    int in_commit;     /* COMMIT was sent and not answered: IN_DOUBT */
+};
+
+/* The four of the provider, with ctx a struct config and resource a session. */
+int pqp__session_create(void *ctx, int64_t deadline, int stop_fd,
+                        void **resource, rpool_failure *why);
+void pqp__session_destroy(void *ctx, void *resource);
+int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
+                       int64_t deadline);
+int pqp__session_reset(void *ctx, void *resource);
+int pqp__session_fd(void *ctx, void *resource);
+/* Frees the session but not its PGconn, which is returned. */
+PGconn *pqp__session_detach(struct session *session);
+
+/* Connects in libpq's steps; NULL and *why.  The notice receiver and the event
+ * procedure of `session` are installed before the first byte is read. */
+PGconn *pqp__connect(struct config *config, struct session *session,
+                     int64_t deadline, int stop_fd, rpool_failure *why);
+
+/* wait.c: sleeps until the socket is readable (for_write 0) or also writable,
+ * stop_fd (or -1) is readable, or the deadline.  1 ready, 0 deadline, -1 stop
+ * or error. */
+int pqp__wait_socket(int fd, int for_write, int stop_fd, int64_t deadline);
+
+/* ---- statements: statement.c ---- */
+
+/* Begins a call of ours on a lease: looks it up, refuses a stale handle, a
+ * second thread and a broken session.  NULL and *err.  Every success is paired
+ * with pqp__leave. */
+struct session *pqp__enter(const pqp_conn *conn, pqp_error *err);
+void pqp__leave(struct session *session);
+/* Sends and reads one query (params NULL: simple protocol) under a deadline
+ * of rpool_now(); as pqp_exec.  Lock-free; the caller has entered. */
+pqp_status pqp__statement(struct session *session, const pqp_query *query,
+                          int simple, int64_t deadline, PGresult **res,
+                          pqp_error *err);
+
+/* pool.c: tells on_event of a refused call. */
+void pqp__misuse(const struct config *config, uint64_t number,
+                 const char *message);
+void pqp__event(const struct config *config, const pqp_event *event);
+
+#endif
