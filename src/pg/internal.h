@@ -94,6 +94,8 @@ struct session {
     int64_t ping_deadline; /* of the outstanding answers, rpool_now() */
     int was_hot_standby, was_read_only; /* as reported at connect */
     int in_commit;     /* COMMIT was sent and not answered: IN_DOUBT */
+    unsigned seen;     /* classes of the errors since pqp_begin */
+    pqp_error first;   /* the first of these errors */
 };
 
 /* The four of the provider, with ctx a struct config and resource a session. */
@@ -130,9 +132,19 @@ pqp_status pqp__statement(struct session *session, const pqp_query *query,
                           int simple, int64_t deadline, PGresult **res,
                           pqp_error *err);
 
-/* pool.c: tells on_event of a refused call. */
+/* Copies a struct that begins with its size into the `known` bytes at `to`,
+ * zeroes for what an older caller does not have.  0; -1 if the size is no
+ * size, or a newer caller sets what we do not know. */
+int pqp__copy_sized(void *to, size_t known, const void *from);
+
+/* ---- events.c ---- */
+
+/* Fills in size and pool, and calls on_event if there is one. */
+void pqp__event(const struct config *config, const pqp_event *event);
+/* Tells on_event of a refused call. */
 void pqp__misuse(const struct config *config, uint64_t number,
                  const char *message);
-void pqp__event(const struct config *config, const pqp_event *event);
+/* The core's events as ours; arg is the config. */
+void pqp__core_event(void *arg, const rpool_event *event);
 
 #endif
