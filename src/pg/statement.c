@@ -1,0 +1,381 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Statements on a lease: sent without blocking, flushed and read by a poll
+ * loop of ours, so that a deadline holds also while 64 MB are on their way to
+ * a server that has stopped reading.  Called by the borrower; nothing here has
+ * a lock, in_use only finds out who breaks that rule.
+ */
+#include "pg/internal.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+enum { MAX_PARAMS = 65535 }; /* the protocol's */
+
+int pqp__copy_sized(void *to, size_t known, const void *from)
+{
+    size_t size;
+    memcpy(&size, from, sizeof size);
+    if (size < sizeof size)
+        return -1;
+    const unsigned char *bytes = from;
+    for (size_t i = known; i < size; i++)
+        if (bytes[i] != 0)
+            return -1;
+    memset(to, 0, known);
+    memcpy(to, from, size < known ? size : known);
+    return 0;
+}
+
+/* ---- entering a lease ---- */
+
+struct session *pqp__enter(const pqp_conn *conn, pqp_error *err)
+{
+    const rpool_item *item = (const rpool_item *)conn;
+    struct session *session = rpool_resource(item);
+    if (session == NULL) {
+        (void)pqp__fail(err, PQP_INVALID,
+                        conn ? "conn is not lent" : "conn is NULL");
+        return NULL;
+    }
+    if (atomic_exchange(&session->in_use, 1) != 0) {
+        const char *why = "conn is in use by another thread";
+        pqp__misuse(session->config, rpool_number(item), why);
+        (void)pqp__fail(err, PQP_INVALID, "%s", why);
+        return NULL;
+    }
+    /* A release that came between the lookup and the mark found no mark; one
+     * that comes from now on does. */
+    if (rpool_resource(item) != session) {
+        pqp__leave(session);
+        (void)pqp__fail(err, PQP_INVALID, "conn is not lent");
+        return NULL;
+    }
+    if (session->broken || session->pg == NULL) {
+        pqp__leave(session);
+        (void)pqp__fail(err, PQP_LOST, "the connection was given up before");
+        if (err != NULL)
+            err->flags |= PQP_ERR_DISCARD;
+        return NULL;
+    }
+    return session;
+}
+
+void pqp__leave(struct session *session)
+{
+    atomic_store(&session->in_use, 0);
+}
+
+/* ---- sending and reading ---- */
+
+/* OpenSSL's records may wait inside a libpq before these, with no event on the
+ * socket: there we look again after a moment. */
+static int hides_input(PGconn *pg)
+{
+    static const int mended[] = {150019, 160015, 170011, 180005};
+    int version = PQlibVersion();
+    if (!PQsslInUse(pg))
+        return 0;
+    for (size_t i = 0; i < sizeof mended / sizeof *mended; i++)
+        if (version / 10000 == mended[i] / 10000)
+            return version < mended[i];
+    return version < mended[0];
+}
+
+/* OK: there was input, or may have been.  LOST: libpq knows why, or nobody. */
+static pqp_status wait_and_consume(PGconn *pg, int for_write, int64_t deadline)
+{
+    int64_t until = deadline;
+    int hides = hides_input(pg);
+    if (hides) {
+        int64_t soon = clock_after(clock_now(), 20);
+        until = soon < deadline ? soon : deadline;
+    }
+    int ready = pqp__wait_socket(PQsocket(pg), for_write, -1, until);
+    if (ready == 0 && !(hides && clock_now() < deadline))
+        return PQP_TIMEOUT;
+    if (ready < 0 || !PQconsumeInput(pg))
+        return PQP_LOST;
+    return PQP_OK;
+}
+
+static pqp_status flush_output(PGconn *pg, int64_t deadline)
+{
+    pqp_status status = PQP_OK;
+    int rc = 0;
+    while (status == PQP_OK && (rc = PQflush(pg)) == 1)
+        status = wait_and_consume(pg, 1, deadline);
+    return rc < 0 ? PQP_LOST : status;
+}
+
+/* A lost connection is no reason to stop: libpq still has to say what came
+ * before the end, and does not wait for more. */
+static pqp_status await_result(PGconn *pg, int64_t deadline)
+{
+    while (PQstatus(pg) == CONNECTION_OK && PQisBusy(pg)) {
+        pqp_status status = wait_and_consume(pg, 0, deadline);
+        if (status != PQP_OK && PQstatus(pg) == CONNECTION_OK)
+            return status;
+    }
+    return PQP_OK;
+}
+
+static int is_error(const PGresult *res)
+{
+    switch (PQresultStatus(res)) {
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_EMPTY_QUERY:
+        return 0;
+    default:
+        return 1;
+    }
+}
+
+static int is_copy(const PGresult *res)
+{
+    ExecStatusType status = PQresultStatus(res);
+    return status == PGRES_COPY_IN || status == PGRES_COPY_OUT ||
+           status == PGRES_COPY_BOTH;
+}
+
+/* Keeps the last result, but rather the first error. */
+static pqp_status read_results(PGconn *pg, int64_t deadline, PGresult **kept)
+{
+    for (;;) {
+        pqp_status status = await_result(pg, deadline);
+        if (status != PQP_OK)
+            return status;
+        PGresult *res = PQgetResult(pg);
+        if (res == NULL)
+            return PQP_OK;
+        if (is_copy(res)) {
+            PQclear(res);
+            return PQP_UNSUPPORTED;
+        }
+        if (*kept != NULL && is_error(*kept)) {
+            PQclear(res);
+        } else {
+            PQclear(*kept);
+            *kept = res;
+        }
+    }
+}
+
+static int send_query(PGconn *pg, const pqp_query *query, int simple)
+{
+    if (simple)
+        return PQsendQuery(pg, query->sql);
+    return PQsendQueryParams(pg, query->sql, query->nparams, query->types,
+                             query->values, query->lengths, query->formats,
+                             query->result_format);
+}
+
+/* ---- what came of it ---- */
+
+/* A server that took no writes yet when we connected refuses one now, and says
+ * of itself that it changed: a failover under the socket.  Every connection to
+ * it leaves. */
+static void follow_failover(const struct session *session)
+{
+    const char *standby = PQparameterStatus(session->pg, "in_hot_standby");
+    const char *read_only =
+        PQparameterStatus(session->pg, "default_transaction_read_only");
+    int changed = (standby != NULL && strcmp(standby, "on") == 0 &&
+                   !session->was_hot_standby) ||
+                  (read_only != NULL && strcmp(read_only, "on") == 0 &&
+                   !session->was_read_only);
+    if (changed)
+        (void)rpool_recycle(session->config->core);
+}
+
+static pqp_status lost(struct session *session, pqp_error *err)
+{
+    session->broken = 1;
+    (void)pqp__fail_lost(err, session->config, session->pg);
+    err->flags |= PQP_ERR_DISCARD;
+    return PQP_LOST;
+}
+
+static pqp_status judge(struct session *session, const PGresult *res,
+                        pqp_error *err)
+{
+    if (res == NULL ||
+        (is_error(res) && PQstatus(session->pg) != CONNECTION_OK &&
+         PQresultErrorField(res, PG_DIAG_SQLSTATE) == NULL))
+        return lost(session, err);
+    if (!is_error(res)) {
+        pqp__error_clear(err);
+        return PQP_OK;
+    }
+    pqp_status status = pqp__fail_result(err, session->config, res);
+    if (status == PQP_LOST || PQstatus(session->pg) != CONNECTION_OK) {
+        session->broken = 1;
+        err->status = PQP_LOST;
+        err->flags |= PQP_ERR_DISCARD;
+    } else if (pqp__sqlstate_class(err->sqlstate) & PQP__READ_ONLY) {
+        follow_failover(session);
+    }
+    return err->status;
+}
+
+/* An end that leaves the connection in the middle of something. */
+static pqp_status give_up(struct session *session, pqp_status status,
+                          pqp_error *err)
+{
+    if (status == PQP_LOST)
+        return lost(session, err);
+    session->broken = 1;
+    (void)pqp__fail(err, status, "%s",
+                    status == PQP_TIMEOUT ? "the statement passed its deadline"
+                                          : "COPY is not supported here");
+    err->flags |= PQP_ERR_DISCARD;
+    return status;
+}
+
+static pqp_status refuse(struct session *session, pqp_error *err)
+{
+    PGconn *pg = session->pg;
+    if (PQstatus(pg) != CONNECTION_OK)
+        return lost(session, err);
+    if (PQpipelineStatus(pg) != PQ_PIPELINE_OFF ||
+        PQtransactionStatus(pg) == PQTRANS_ACTIVE)
+        return pqp__fail(err, PQP_INVALID,
+                         "conn is busy with a command of its borrower");
+    return PQP_OK;
+}
+
+static pqp_status converse(struct session *session, const pqp_query *query,
+                           int simple, int64_t deadline, PGresult **kept,
+                           pqp_error *err)
+{
+    PGconn *pg = session->pg;
+    if (!send_query(pg, query, simple)) {
+        if (PQstatus(pg) != CONNECTION_OK)
+            return lost(session, err);
+        session->broken = 1; /* half a message may stand in the buffer */
+        (void)pqp__fail_lost(err, session->config, pg);
+        err->status = PQP_NOMEM;
+        err->flags |= PQP_ERR_DISCARD;
+        return PQP_NOMEM;
+    }
+    pqp_status status = flush_output(pg, deadline);
+    if (status == PQP_LOST && PQstatus(pg) != CONNECTION_OK)
+        status = PQP_OK; /* the server's last words may have come */
+    if (status == PQP_OK)
+        status = read_results(pg, deadline, kept);
+    if (status != PQP_OK)
+        return give_up(session, status, err);
+    return judge(session, *kept, err);
+}
+
+static void remember(struct session *session, const pqp_error *err)
+{
+    session->seen |= pqp__sqlstate_class(err->sqlstate);
+    if (err->status == PQP_LOST)
+        session->seen |= PQP__LOST;
+    if (session->first.status == PQP_OK)
+        session->first = *err;
+}
+
+pqp_status pqp__statement(struct session *session, const pqp_query *query,
+                          int simple, int64_t deadline, PGresult **res,
+                          pqp_error *err)
+{
+    pqp_error own;
+    if (err == NULL)
+        err = &own;
+    PGresult *kept = NULL;
+    pqp_status status = refuse(session, err);
+    if (status == PQP_OK) {
+        int nonblocking = PQisnonblocking(session->pg);
+        (void)PQsetnonblocking(session->pg, 1);
+        status = converse(session, query, simple, deadline, &kept, err);
+        if (!session->broken)
+            (void)PQsetnonblocking(session->pg, nonblocking);
+    }
+    if (status != PQP_OK)
+        remember(session, err);
+    if (res != NULL && (status == PQP_OK || status == PQP_SERVER))
+        *res = kept;
+    else
+        PQclear(kept);
+    return status;
+}
+
+/* ---- public ---- */
+
+static pqp_status check_query(const pqp_query *query, pqp_error *err)
+{
+    if (query->sql == NULL)
+        return pqp__fail(err, PQP_INVALID, "sql is NULL");
+    if (query->nparams < 0 || query->nparams > MAX_PARAMS)
+        return pqp__fail(err, PQP_INVALID, "nparams is not in 0 to %d",
+                         MAX_PARAMS);
+    if (query->nparams > 0 && query->values == NULL)
+        return pqp__fail(err, PQP_INVALID, "values is NULL");
+    for (int i = 0; query->formats != NULL && i < query->nparams; i++)
+        if (query->formats[i] != 0 && query->values[i] != NULL &&
+            query->lengths == NULL)
+            return pqp__fail(err, PQP_INVALID,
+                             "lengths is NULL with a binary parameter");
+    return PQP_OK;
+}
+
+static pqp_status run(const pqp_conn *conn, const pqp_query *query, int simple,
+                      PGresult **res, pqp_error *err)
+{
+    pqp_error own;
+    if (err == NULL)
+        err = &own;
+    if (res != NULL)
+        *res = NULL;
+    pqp_status status = check_query(query, err);
+    if (status != PQP_OK)
+        return status;
+    struct session *session = pqp__enter(conn, err);
+    if (session == NULL)
+        return err->status;
+    int64_t deadline = CLOCK_NEVER;
+    if (query->timeout_ms != 0)
+        deadline = clock_after(clock_now(), query->timeout_ms);
+    status = pqp__statement(session, query, simple, deadline, res, err);
+    pqp__leave(session);
+    return status;
+}
+
+pqp_status pqp_exec(pqp_conn *conn, const char *sql, PGresult **res,
+                    pqp_error *err)
+{
+    const pqp_query query = {.size = sizeof query, .sql = sql};
+    return run(conn, &query, 1, res, err);
+}
+
+pqp_status pqp_run(pqp_conn *conn, const pqp_query *query, PGresult **res,
+                   pqp_error *err)
+{
+    pqp_query known;
+    if (query == NULL || pqp__copy_sized(&known, sizeof known, query) != 0) {
+        if (res != NULL)
+            *res = NULL;
+        return pqp__fail(err, PQP_INVALID, "%s",
+                         query ? "query has a size or fields unknown here"
+                               : "query is NULL");
+    }
+    return run(conn, &known, 0, res, err);
+}
+
+pqp_status pqp_pool_run(pqp_pool *pool, int timeout_ms, const pqp_query *query,
+                        PGresult **res, pqp_error *err)
+{
+    PQP_AUTO_CONN conn = NULL;
+    if (res != NULL)
+        *res = NULL;
+    pqp_status status =
+        pqp_acquire_at(pool, timeout_ms, &conn, err, NULL, 0, "pqp_pool_run");
+    if (status != PQP_OK)
+        return status;
+    return pqp_run(conn, query, res, err);
+}
