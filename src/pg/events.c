@@ -1,0 +1,64 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Events on their way to the application: the core's, with what we know of the
+ * session, and our own.  Called by whoever owns the item, holding nothing.
+ */
+#include "pg/internal.h"
+
+/* The core's events, in the core's order, are ours but for NOTICE. */
+static const pqp_event_type event_types[] = {
+#define XX(name) PQP_EVENT_##name,
+    RPOOL_EVENT_MAP(XX)
+#undef XX
+};
+
+void pqp__event(const struct config *config, const pqp_event *event)
+{
+    if (config->options.on_event == NULL)
+        return;
+    pqp_event complete = *event;
+    complete.size = sizeof complete;
+    complete.pool = config->name;
+    if (complete.reason == NULL)
+        complete.reason = "";
+    if (complete.message == NULL)
+        complete.message = "";
+    if (complete.sqlstate == NULL)
+        complete.sqlstate = "";
+    config->options.on_event(config->options.arg, &complete);
+}
+
+void pqp__misuse(const struct config *config, uint64_t number,
+                 const char *message)
+{
+    const pqp_event event = {
+        .type = PQP_EVENT_MISUSE, .connection = number, .message = message};
+    pqp__event(config, &event);
+}
+
+void pqp__core_event(void *arg, const rpool_event *event)
+{
+    const struct config *config = arg;
+    pqp_event ours = {.type = event_types[event->type],
+                      .connection = event->item,
+                      .ms = event->ms,
+                      .reason = rpool_reason_text(event->reason),
+                      .message = event->message,
+                      .file = event->site.file,
+                      .func = event->site.func,
+                      .line = event->site.line};
+    /* Whoever tells us of a session owns it now; the core says const for
+     * those who only look. */
+    struct session *session = (struct session *)(uintptr_t)event->resource;
+    if (session != NULL) {
+        session->number = event->item;
+        ours.backend_pid = session->pid;
+    }
+    if (event->failure != NULL) {
+        ours.sqlstate = event->failure->code;
+        if (ours.message == NULL || ours.message[0] == '\0')
+            ours.message = event->failure->message;
+    }
+    pqp__event(config, &ours);
+}
