@@ -194,9 +194,7 @@ static void follow_failover(const struct session *session)
 static pqp_status lost(struct session *session, pqp_error *err)
 {
     session->broken = 1;
-    (void)pqp__fail_lost(err, session->config, session->pg);
-    err->flags |= PQP_ERR_DISCARD;
-    return PQP_LOST;
+    return pqp__fail_lost(err, session->config, session->pg);
 }
 
 static pqp_status judge(struct session *session, const PGresult *res,
@@ -257,9 +255,7 @@ static pqp_status converse(struct session *session, const pqp_query *query,
             return lost(session, err);
         session->broken = 1; /* half a message may stand in the buffer */
         (void)pqp__fail_lost(err, session->config, pg);
-        err->status = PQP_NOMEM;
-        err->flags |= PQP_ERR_DISCARD;
-        return PQP_NOMEM;
+        return err->status = PQP_NOMEM;
     }
     pqp_status status = flush_output(pg, deadline);
     if (status == PQP_LOST && PQstatus(pg) != CONNECTION_OK)
