@@ -1,0 +1,257 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Transactions: begin, commit, rollback, and the loop that runs one again when
+ * the server asks for it.  Called by the borrower; nothing here has a lock.
+ */
+#include "pg/internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/text.h"
+
+enum { ATTEMPTS = 5, BACKOFF_MS = 5, BACKOFF_MAX_MS = 1000 };
+
+static pqp_status run(struct session *session, const char *sql, PGresult **res,
+                      pqp_error *err)
+{
+    const pqp_query query = {.size = sizeof query, .sql = sql};
+    return pqp__statement(session, &query, 1, CLOCK_NEVER, res, err);
+}
+
+static pqp_status read_tx(pqp_tx *to, const pqp_tx *from, pqp_error *err)
+{
+    *to = (pqp_tx){.size = sizeof *to};
+    if (from != NULL && pqp__copy_sized(to, sizeof *to, from) != 0)
+        return pqp__fail(err, PQP_INVALID,
+                         "tx has a size or fields unknown here");
+    if ((unsigned)to->isolation > PQP_ISO_SERIALIZABLE)
+        return pqp__fail(err, PQP_INVALID, "tx has no such isolation");
+    if (to->max_attempts < 0 || to->backoff_ms < 0)
+        return pqp__fail(err, PQP_INVALID,
+                         "max_attempts and backoff_ms must not be negative");
+    return PQP_OK;
+}
+
+static void begin_text(const pqp_tx *tx, char *buffer, size_t size)
+{
+    static const char *const isolation[] = {
+        [PQP_ISO_DEFAULT] = "",
+        [PQP_ISO_READ_COMMITTED] = " ISOLATION LEVEL READ COMMITTED",
+        [PQP_ISO_REPEATABLE_READ] = " ISOLATION LEVEL REPEATABLE READ",
+        [PQP_ISO_SERIALIZABLE] = " ISOLATION LEVEL SERIALIZABLE",
+    };
+    struct text text;
+    text_init(&text, buffer, size);
+    text_add(&text, "BEGIN%s%s%s", isolation[tx->isolation],
+             tx->read_only ? " READ ONLY" : "",
+             tx->deferrable ? " DEFERRABLE" : "");
+}
+
+static pqp_status begin(struct session *session, const pqp_tx *tx,
+                        pqp_error *err)
+{
+    PGTransactionStatusType state = PQtransactionStatus(session->pg);
+    if (state == PQTRANS_INTRANS || state == PQTRANS_INERROR)
+        return pqp__fail(err, PQP_INVALID, "a transaction is open already");
+    char sql[80];
+    begin_text(tx, sql, sizeof sql);
+    session->seen = 0;
+    session->first.status = PQP_OK;
+    return run(session, sql, NULL, err);
+}
+
+/* COMMIT of a failed transaction is answered with success, and ROLLBACK. */
+static pqp_status commit(struct session *session, pqp_error *err)
+{
+    PGTransactionStatusType state = PQtransactionStatus(session->pg);
+    if (state == PQTRANS_IDLE)
+        return pqp__fail(err, PQP_INVALID, "no transaction is open");
+    PQP_AUTO_RESULT res = NULL;
+    pqp_status status = run(session, "COMMIT", &res, err);
+    if (status == PQP_LOST && state == PQTRANS_INTRANS) {
+        err->flags |= PQP_ERR_IN_DOUBT;
+        err->flags &= ~(unsigned)PQP_ERR_RETRY;
+    }
+    if (status == PQP_OK && strcmp(PQcmdStatus(res), "ROLLBACK") == 0) {
+        status = pqp__fail(err, PQP_SERVER,
+                           "the transaction had failed and was rolled back");
+        memcpy(err->sqlstate, "25P02", sizeof err->sqlstate);
+    }
+    return status;
+}
+
+pqp_status pqp_begin(pqp_conn *conn, const pqp_tx *tx, pqp_error *err)
+{
+    pqp_error own;
+    if (err == NULL)
+        err = &own;
+    pqp_tx known;
+    pqp_status status = read_tx(&known, tx, err);
+    if (status != PQP_OK)
+        return status;
+    struct session *session = pqp__enter(conn, err);
+    if (session == NULL)
+        return err->status;
+    status = begin(session, &known, err);
+    pqp__leave(session);
+    return status;
+}
+
+pqp_status pqp_commit(pqp_conn *conn, pqp_error *err)
+{
+    pqp_error own;
+    if (err == NULL)
+        err = &own;
+    struct session *session = pqp__enter(conn, err);
+    if (session == NULL)
+        return err->status;
+    pqp_status status = commit(session, err);
+    pqp__leave(session);
+    return status;
+}
+
+pqp_status pqp_rollback(pqp_conn *conn, pqp_error *err)
+{
+    pqp_error own;
+    if (err == NULL)
+        err = &own;
+    struct session *session = pqp__enter(conn, err);
+    if (session == NULL)
+        return err->status;
+    pqp_status status = PQP_OK;
+    if (PQtransactionStatus(session->pg) == PQTRANS_IDLE)
+        pqp__error_clear(err);
+    else
+        status = run(session, "ROLLBACK", NULL, err);
+    pqp__leave(session);
+    return status;
+}
+
+/* ---- running again ---- */
+
+struct attempt {
+    pqp_pool *pool;
+    int64_t deadline;
+    const pqp_tx *tx;
+    pqp_tx_fn fn;
+    void *arg;
+    int again; /* the failure is one that another attempt may mend */
+};
+
+/* May the transaction, which is not committed, be run again?  `err` counts
+ * too: fn may have used libpq itself. */
+static int may_run_again(const struct session *session, const pqp_error *err)
+{
+    unsigned seen = session->seen | pqp__sqlstate_class(err->sqlstate);
+    return (seen & (PQP__RETRY | PQP__LOST)) != 0 ||
+           PQstatus(session->pg) != CONNECTION_OK;
+}
+
+/* What is reported of an fn that failed: its error, unless it filled in none,
+ * or one that only follows from the first. */
+static void keep_first(const struct session *session, pqp_status status,
+                       pqp_error *err)
+{
+    int follows = err->status == PQP_OK || strcmp(err->sqlstate, "25P02") == 0;
+    if (follows && session->first.status != PQP_OK)
+        *err = session->first;
+    else if (err->status == PQP_OK)
+        (void)pqp__fail(err, status, "the transaction's function failed");
+}
+
+/* From BEGIN to COMMIT.  A roll-back is left to the release. */
+static pqp_status run_transaction(struct attempt *a, pqp_conn *conn,
+                                  pqp_error *err)
+{
+    pqp_status status = pqp_begin(conn, a->tx, err);
+    struct session *session = rpool_resource((rpool_item *)conn);
+    if (status != PQP_OK) {
+        a->again = status == PQP_LOST;
+        return status;
+    }
+    status = a->fn(a->arg, conn, err);
+    if (rpool_resource((rpool_item *)conn) != session)
+        return pqp__fail(err, PQP_INVALID,
+                         "the transaction's function gave conn away");
+    int ended = PQtransactionStatus(session->pg) == PQTRANS_IDLE;
+    a->again = !ended && may_run_again(session, err);
+    if (status != PQP_OK) {
+        keep_first(session, status, err);
+        return status;
+    }
+    if (ended)
+        return pqp__fail(err, PQP_INVALID,
+                         "the transaction's function ended it");
+    if (a->again && session->first.status != PQP_OK) {
+        *err = session->first;
+        return err->status;
+    }
+    status = pqp_commit(conn, err);
+    if (status == PQP_SERVER)
+        keep_first(session, status, err);
+    a->again = status == PQP_LOST ? !(err->flags & PQP_ERR_IN_DOUBT)
+                                  : (session->seen & PQP__RETRY) != 0;
+    return status;
+}
+
+static pqp_status run_attempt(struct attempt *a, pqp_error *err)
+{
+    PQP_AUTO_CONN conn = NULL;
+    a->again = 0;
+    pqp_status status =
+        pqp_acquire_at(a->pool, clock_ms_until(a->deadline, clock_now()), &conn,
+                       err, NULL, 0, "pqp_transact");
+    return status == PQP_OK ? run_transaction(a, conn, err) : status;
+}
+
+/* 0 when the deadline comes first. */
+static int pause_before(int attempt, const struct attempt *a)
+{
+    int64_t longest = a->tx->backoff_ms ? a->tx->backoff_ms : BACKOFF_MS;
+    for (int i = 2; i < attempt && longest < BACKOFF_MAX_MS; i++)
+        longest *= 2;
+    longest *= CLOCK_MS;
+    int64_t until = clock_now() + longest / 2 +
+                    (int64_t)random_below((uint64_t)(longest / 2 + 1));
+    if (until >= a->deadline)
+        return 0;
+    const struct timespec at = {.tv_sec = (time_t)(until / 1000000000),
+                                .tv_nsec = (long)(until % 1000000000)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
+        ;
+    return 1;
+}
+
+pqp_status pqp_transact(pqp_pool *pool, int timeout_ms, const pqp_tx *tx,
+                        pqp_tx_fn fn, void *arg, pqp_error *err)
+{
+    pqp_error own;
+    if (err == NULL)
+        err = &own;
+    if (fn == NULL)
+        return pqp__fail(err, PQP_INVALID, "fn is NULL");
+    pqp_tx known;
+    pqp_status status = read_tx(&known, tx, err);
+    if (status != PQP_OK)
+        return status;
+    struct attempt a = {.pool = pool,
+                        .deadline = clock_after(clock_now(), timeout_ms),
+                        .tx = &known,
+                        .fn = fn,
+                        .arg = arg};
+    int attempts = known.max_attempts ? known.max_attempts : ATTEMPTS;
+    for (int n = 1;; n++) {
+        status = run_attempt(&a, err);
+        if (!a.again)
+            return status;
+        if (n == attempts || !pause_before(n + 1, &a)) {
+            err->flags |= PQP_ERR_RETRY;
+            return status;
+        }
+    }
+}
