@@ -1,0 +1,38 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* Monotonic time and deadlines, in nanoseconds.  CLOCK_NEVER is later than
+ * every other time. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+#define CLOCK_NEVER       INT64_MAX
+#define CLOCK_MS          1000000LL
+#define CLOCK_COARSE_TICK (4 * CLOCK_MS) /* resolution of clock_coarse() */
+
+int64_t clock_now(void);
+
+/* Cheap (no more than a few ns) and at most a tick behind clock_now(). */
+int64_t clock_coarse(void);
+
+/* now + ms as poll(2) has it: negative means never; saturates. */
+static inline int64_t clock_after(int64_t now, int64_t ms)
+{
+    if (ms < 0 || ms > (CLOCK_NEVER - now) / CLOCK_MS)
+        return CLOCK_NEVER;
+    return now + ms * CLOCK_MS;
+}
+
+/* Milliseconds until then, rounded up, as poll(2) takes them. */
+static inline int clock_ms_until(int64_t deadline, int64_t now)
+{
+    if (deadline == CLOCK_NEVER)
+        return -1;
+    if (deadline <= now)
+        return 0;
+    int64_t ms = (deadline - now + CLOCK_MS - 1) / CLOCK_MS;
+    return ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+#endif
