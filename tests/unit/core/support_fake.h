@@ -1,0 +1,114 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * A provider for tests of the core: it does what it is told, counts, and
+ * complains when it is called with a lock held, on a resource that is gone, or
+ * twice at a time on one resource.  Runs on the simulated base only.
+ *
+ *     static void lends_what_it_made(void **state)
+ *     {
+ *         struct fake *fake = *state;
+ *         rpool *pool = fake_open(fake, .max_size = 1);
+ *         rpool_item *item = fake_lease(pool);
+ *         assert_int_equal(fake->created, 1);
+ *         rpool_release(&item);
+ *         assert_int_equal(rpool_close(&pool, -1), RPOOL_OK);
+ *     }
+ *     ... cmocka_unit_test_setup_teardown(lends_what_it_made, fake_setup,
+ *                                         fake_teardown)
+ */
+#ifndef SUPPORT_FAKE_H
+#define SUPPORT_FAKE_H
+
+#include "sim.h"
+
+#include <pqpool/rpool.h>
+
+enum { FAKE_OK, FAKE_TRANSIENT, FAKE_PERMANENT, FAKE_NULL }; /* of create */
+#define FAKE_HANG (-1)
+
+/* What a call does: sleeps `ms`, then answers `result`: one of the above, or
+ * an answer of rpool_provider's check and reset.  FAKE_HANG sleeps until the
+ * deadline; a deadline ends every sleep: create fails then, check says AGAIN,
+ * or `result` if it hangs. */
+struct fake_step {
+    int result;
+    int64_t ms;
+    int times; /* that often, then all zero; 0: always */
+};
+
+struct fake_resource {
+    struct fake *fake;
+    int number; /* 1 is the first that was made */
+    int fd;     /* sim_hang_up() takes it */
+    int busy, gone;
+    int checks, resets;
+};
+
+struct fake_event {
+    rpool_event_type type;
+    rpool_reason reason;
+    uint64_t item;
+    int resource; /* its number in the fake; 0: none */
+    int64_t ms, at_ms;
+    rpool_site site;
+    rpool_failure failure;
+    char message[256];
+};
+
+struct fake {
+    rpool_provider provider; /* may be changed before fake_open() */
+    struct fake_step create, check, reset, destroy;
+    void (*hook)(struct fake *fake, const rpool_event *event);
+
+    int creates;                 /* calls of create */
+    int creating, creating_peak; /* at the same time */
+    int created, destroyed, detached, live, peak;
+    int stopped; /* creates that ended because they were told to stop */
+    int checks, resets, done;
+    int64_t idle_ms;          /* of the last check */
+    int64_t check_timeout_ms; /* of the last check; 0: not to wait at all */
+    int64_t create_timeout_ms;
+
+    struct fake_resource **resources; /* all that were ever made, in order */
+    struct fake_event *events;
+    int event_count;
+};
+
+/* Begins a FIFO run; *state is a fresh struct fake *. */
+int fake_setup(void **state);
+
+/* Every resource must be gone and every coroutine must have ended. */
+int fake_teardown(void **state);
+
+/* The same for a test that chooses its seeds. */
+void fake_begin(struct fake *fake, uint64_t seed);
+void fake_end(struct fake *fake);
+
+/* A pool of the fake's; at least one field of rpool_options must be named. */
+rpool *fake_open_with(struct fake *fake, const rpool_options *options);
+#define fake_open(fake, ...)                                                   \
+    fake_open_with((fake), RPOOL_OPTIONS(.on_event = fake_on_event,            \
+                                         .arg = (fake), __VA_ARGS__))
+void fake_on_event(void *arg, const rpool_event *event);
+
+/* A lease that must succeed, within a minute. */
+rpool_item *fake_lease(rpool *pool);
+
+/* The resource of a lease. */
+struct fake_resource *fake_of(const rpool_item *item);
+
+/* Ends a resource that rpool_detach() gave away. */
+void fake_take(void *resource);
+
+int fake_count(const struct fake *fake, rpool_event_type type);
+int fake_closed_by(const struct fake *fake, rpool_reason reason);
+
+/* The latest of that type; fails if there is none. */
+const struct fake_event *fake_last(const struct fake *fake,
+                                   rpool_event_type type);
+
+/* The pool's statistics of now. */
+rpool_stats fake_stats(rpool *pool);
+
+#endif
