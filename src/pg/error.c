@@ -1,0 +1,291 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Statuses, errors and their texts: what an SQLSTATE means, and what of a text
+ * from the server, from libpq or from the caller may be shown.  Every message
+ * passes through pqp__clean_text.  No state, no lock.
+ */
+#include "pg/internal.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static_assert(sizeof(pqp_error) == 512, "pqp_error is part of the ABI");
+
+/* ---- names ---- */
+
+const char *pqp_status_name(pqp_status status)
+{
+    static const char *const names[] = {
+#define XX(name, text) "PQP_" #name,
+        PQP_STATUS_MAP(XX)
+#undef XX
+    };
+    return (unsigned)status < PQP_STATUS_COUNT ? names[status] : "?";
+}
+
+const char *pqp_strerror(pqp_status status)
+{
+    static const char *const texts[] = {
+#define XX(name, text) text,
+        PQP_STATUS_MAP(XX)
+#undef XX
+    };
+    return (unsigned)status < PQP_STATUS_COUNT ? texts[status] : "?";
+}
+
+const char *pqp_event_name(pqp_event_type type)
+{
+    static const char *const names[] = {
+#define XX(name) #name,
+        PQP_EVENT_MAP(XX)
+#undef XX
+    };
+    return (unsigned)type < PQP_EVENT_COUNT ? names[type] : "?";
+}
+
+/* ---- SQLSTATE ---- */
+
+/* By prefix; the first that fits.  PERMANENT speaks of an attempt to connect:
+ * that is where the pool asks for it. */
+static const struct {
+    char prefix[6];
+    unsigned class;
+} sqlstates[] = {
+    {"08", PQP__LOST},         /* connection exception */
+    {"25006", PQP__READ_ONLY}, /* read_only_sql_transaction */
+    {"25P03", PQP__LOST},      /* idle_in_transaction_session_timeout */
+    {"25P04", PQP__LOST},      /* transaction_timeout */
+    {"28", PQP__PERMANENT},    /* invalid authorization specification */
+    {"3D000", PQP__PERMANENT}, /* invalid_catalog_name: no such database */
+    {"40001", PQP__RETRY},     /* serialization_failure */
+    {"40P01", PQP__RETRY},     /* deadlock_detected */
+    {"42501", PQP__PERMANENT}, /* insufficient_privilege */
+    {"42704", PQP__PERMANENT}, /* undefined_object: a start-up option */
+    {"53300", PQP__BACKOFF},   /* too_many_connections */
+    {"57P01", PQP__LOST},      /* admin_shutdown */
+    {"57P02", PQP__LOST},      /* crash_shutdown */
+    {"57P03", PQP__BACKOFF},   /* cannot_connect_now */
+    {"57P04", PQP__LOST},      /* database_dropped */
+    {"57P05", PQP__LOST},      /* idle_session_timeout */
+};
+
+unsigned pqp__sqlstate_class(const char *sqlstate)
+{
+    if (!sqlstate)
+        return 0;
+    for (size_t i = 0; i < sizeof(sqlstates) / sizeof(sqlstates[0]); i++) {
+        const char *prefix = sqlstates[i].prefix;
+        if (strncmp(sqlstate, prefix, strlen(prefix)) == 0)
+            return sqlstates[i].class;
+    }
+    return 0;
+}
+
+/* Five digits and capitals, or "": what is stored is the server's word, and
+ * some servers send none. */
+static void copy_sqlstate(char to[6], const char *from)
+{
+    to[0] = '\0';
+    if (from && strlen(from) == 5 &&
+        strspn(from, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5)
+        memcpy(to, from, 6);
+}
+
+/* ---- what may be shown ---- */
+
+/* How a secret may be written in a text. */
+enum form { FORM_RAW, FORM_URI, FORM_QUOTED, FORM_COUNT };
+
+static int hex_digit(char c)
+{
+    const char *digits = "0123456789abcdef0123456789ABCDEF";
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)((at - digits) % 16) : -1;
+}
+
+/* How many bytes at `p` stand for the byte c; 0: they do not. */
+static size_t unit_length(const char *p, char c, enum form form)
+{
+    if (form == FORM_URI && p[0] == '%' && hex_digit(p[1]) >= 0 &&
+        hex_digit(p[2]) >= 0)
+        return (char)(hex_digit(p[1]) * 16 + hex_digit(p[2])) == c ? 3 : 0;
+    if (form == FORM_QUOTED && p[0] == '\\')
+        return p[1] == c ? 2 : 0;
+    if (form == FORM_QUOTED && p[0] == '\'' && p[1] == '\'')
+        return c == '\'' ? 2 : 0;
+    return p[0] == c ? 1 : 0;
+}
+
+/* How long the secret that stands at `p` is there; 0: none does. */
+static size_t secret_length(const struct config *config, const char *p)
+{
+    size_t longest = 0;
+    int count = config ? config->secret_count : 0;
+    for (int i = 0; i < count * FORM_COUNT; i++) {
+        const char *c = config->secrets[i / FORM_COUNT];
+        size_t length = 0, unit = 1;
+        for (; *c && unit; c++, length += unit)
+            unit = unit_length(p + length, *c, (enum form)(i % FORM_COUNT));
+        if (unit && length > longest)
+            longest = length;
+    }
+    return longest;
+}
+
+/* Bytes of the UTF-8 character at `p`; 0: it is none. */
+static size_t character_length(const unsigned char *p)
+{
+    size_t length = p[0] < 0x80   ? 1
+                    : p[0] < 0xC2 ? 0
+                    : p[0] < 0xE0 ? 2
+                    : p[0] < 0xF0 ? 3
+                    : p[0] < 0xF5 ? 4
+                                  : 0;
+    for (size_t i = 1; i < length; i++) {
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+    }
+    int overlong =
+        (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xF0 && p[1] < 0x90);
+    int surrogate = p[0] == 0xED && p[1] > 0x9F;
+    int too_big = p[0] == 0xF4 && p[1] > 0x8F;
+    return overlong || surrogate || too_big ? 0 : length;
+}
+
+static int is_control(const unsigned char *p)
+{
+    return p[0] < 0x20 || p[0] == 0x7F || (p[0] == 0xC2 && p[1] < 0xA0);
+}
+
+/* A text under construction; `full` once something did not fit, so that no
+ * later and shorter piece follows the gap. */
+struct line {
+    char *at;
+    size_t size, used;
+    int full;
+};
+
+static void line_add(struct line *line, const char *from, size_t length)
+{
+    if (line->used + length >= line->size)
+        line->full = 1;
+    if (line->full)
+        return;
+    memcpy(line->at + line->used, from, length);
+    line->used += length;
+}
+
+void pqp__clean_text(const struct config *config, char *to, size_t size,
+                     const char *from)
+{
+    struct line line = {.at = to, .size = size};
+    /* Secrets may overlap: whatever any of them covers is hidden. */
+    const char *hidden = from;
+    for (const char *p = from; *p && !line.full;) {
+        size_t secret = secret_length(config, p);
+        if (secret && p >= hidden)
+            line_add(&line, "***", 3);
+        if (p + secret > hidden)
+            hidden = p + secret;
+        if (p < hidden) {
+            p++;
+            continue;
+        }
+        const unsigned char *u = (const unsigned char *)p;
+        size_t length = character_length(u);
+        if (!length)
+            line_add(&line, "?", 1);
+        else if (!is_control(u))
+            line_add(&line, p, length);
+        else if (line.used && to[line.used - 1] != ' ')
+            line_add(&line, " ", 1);
+        p += length ? length : 1;
+    }
+    while (line.used && to[line.used - 1] == ' ')
+        line.used--;
+    to[line.used] = '\0';
+}
+
+/* ---- errors ---- */
+
+pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
+{
+    if (!err)
+        return status;
+    /* An argument may be err->message, and cleaning halves a text at most. */
+    char text[2 * sizeof(err->message)] = "";
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    pqp__error_clear(err);
+    err->status = status;
+    pqp__clean_text(NULL, err->message, sizeof(err->message), text);
+    return status;
+}
+
+void pqp__error_clear(pqp_error *err)
+{
+    if (!err)
+        return;
+    err->status = PQP_OK;
+    err->flags = 0;
+    err->sqlstate[0] = '\0';
+    err->message[0] = '\0';
+}
+
+/* As pqp__fail, with a text of the other end. */
+static void fail_with_text(pqp_error *err, const struct config *config,
+                           pqp_status status, const char *text,
+                           const char *if_empty)
+{
+    pqp__error_clear(err);
+    err->status = status;
+    pqp__clean_text(config, err->message, sizeof(err->message), text);
+    if (!err->message[0])
+        snprintf(err->message, sizeof(err->message), "%s", if_empty);
+}
+
+/* The server ends the session after it, whatever its SQLSTATE. */
+static int is_fatal(const PGresult *res)
+{
+    const char *severity =
+        PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return severity &&
+           (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
+}
+
+pqp_status pqp__fail_result(pqp_error *err, const struct config *config,
+                            const PGresult *res)
+{
+    const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    unsigned class = pqp__sqlstate_class(sqlstate);
+    int lost = (class & PQP__LOST) || is_fatal(res);
+    pqp_status status = lost ? PQP_LOST : PQP_SERVER;
+    if (!err)
+        return status;
+    fail_with_text(err, config, status,
+                   message ? message : PQresultErrorMessage(res),
+                   "error without a message");
+    copy_sqlstate(err->sqlstate, sqlstate);
+    if (lost)
+        err->flags = PQP_ERR_DISCARD;
+    else if (class & PQP__RETRY)
+        err->flags = PQP_ERR_RETRY;
+    return status;
+}
+
+pqp_status pqp__fail_lost(pqp_error *err, const struct config *config,
+                          const PGconn *pg)
+{
+    if (!err)
+        return PQP_LOST;
+    fail_with_text(err, config, PQP_LOST, pg ? PQerrorMessage(pg) : "",
+                   "connection lost");
+    err->flags = PQP_ERR_DISCARD;
+    return PQP_LOST;
+}

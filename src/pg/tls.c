@@ -1,0 +1,23 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * The one file that knows OpenSSL.  Its wipe is the one that no compiler takes
+ * away as a store that nobody reads.
+ */
+#include "pg/internal.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+void pqp__wipe(void *at, size_t size)
+{
+    OPENSSL_cleanse(at, size);
+}
+
+void pqp__wipe_free(char *text)
+{
+    if (text)
+        pqp__wipe(text, strlen(text));
+    free(text);
+}
