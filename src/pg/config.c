@@ -1,0 +1,220 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * From what the user gave, a struct and a connection string, to the config of
+ * a pool.  libpq parses the string, but its messages are not passed on: they
+ * may show parts of a password.  What it would refuse only at the first
+ * connect, with such a message, is refused here.
+ */
+#include "pg/options.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_CONNINFO = 65535 };
+
+static pqp_status no_memory(pqp_error *err)
+{
+    return pqp__fail(err, PQP_NOMEM, "out of memory");
+}
+
+static pqp_status set_name(struct config *config, const char *name,
+                           pqp_error *err)
+{
+    size_t size = strlen(name) + 1;
+    free(config->name);
+    config->name = malloc(size);
+    if (!config->name)
+        return no_memory(err);
+    pqp__clean_text(NULL, config->name, size, name);
+    return PQP_OK;
+}
+
+/* A pool_* keyword of the connection string. */
+static int set_keyword(void *arg, const char *keyword, const char *value,
+                       pqp_error *err)
+{
+    struct config *config = arg;
+    const char *name = keyword + strlen("pool_");
+    const struct option *option = pqp__option_find(name);
+    if (!option || strcmp(name, "conninfo") == 0)
+        return (int)pqp__fail(
+            err, PQP_INVALID,
+            "connection string: there is no keyword \"%.63s\"", keyword);
+    if (option->kind == OPTION_TEXT)
+        return (int)set_name(config, value, err);
+    return (int)pqp__option_set(option, &config->options, "pool_", value, err);
+}
+
+/* ---- the parameters for libpq ---- */
+
+/* As libpq has it: numbers, or nothing, with commas between. */
+static int are_ports(const char *p)
+{
+    for (;; p++) {
+        char *end;
+        long port = strtol(p, &end, 10);
+        if (end != p && (port < 1 || port > 65535))
+            return 0;
+        p = end + strspn(end, " \t\n\v\f\r");
+        if (*p != ',')
+            return *p == '\0';
+    }
+}
+
+/* No host name has an @, but a socket's path or abstract name may. */
+static int are_hosts(const char *p)
+{
+    for (;; p++) {
+        size_t length = strcspn(p, ",");
+        if (*p != '/' && *p != '@' && memchr(p, '@', length))
+            return 0;
+        p += length;
+        if (!*p)
+            return 1;
+    }
+}
+
+static pqp_status take_timeout(pqp_options *options, const char *seconds,
+                               pqp_error *err)
+{
+    char *end;
+    long s = strtol(seconds, &end, 10);
+    if (end == seconds || end[strspn(end, " \t\n\v\f\r")] != '\0')
+        return pqp__fail(err, PQP_INVALID,
+                         "connect_timeout must be a number of seconds");
+    if (options->connect_timeout_ms == 0)
+        options->connect_timeout_ms = s <= 0               ? PQP_NEVER
+                                      : s > INT_MAX / 1000 ? INT_MAX
+                                                           : (int)s * 1000;
+    return PQP_OK;
+}
+
+static pqp_status check_parameter(struct config *config, const char *keyword,
+                                  const char *value, pqp_error *err)
+{
+    if (strcmp(keyword, "replication") == 0)
+        return pqp__fail(err, PQP_INVALID,
+                         "replication is nothing a pool can do");
+    if (strcmp(keyword, "port") == 0 && !are_ports(value))
+        return pqp__fail(err, PQP_INVALID,
+                         "port must be a number from 1 to 65535 (a / in a "
+                         "URI's password is written %%2F)");
+    if (strcmp(keyword, "host") == 0 && !are_hosts(value))
+        return pqp__fail(err, PQP_INVALID,
+                         "host must not hold an @ (in a URI's password it is "
+                         "written %%40)");
+    if (strcmp(keyword, "connect_timeout") == 0)
+        return take_timeout(&config->options, value, err);
+    return PQP_OK;
+}
+
+static pqp_status take_parameters(struct config *config,
+                                  const PQconninfoOption *list, pqp_error *err)
+{
+    size_t count = 0;
+    for (const PQconninfoOption *o = list; o->keyword; o++)
+        count += o->val != NULL;
+    config->parameters = calloc(count + 1, sizeof(*config->parameters));
+    config->secrets = calloc(count + 1, sizeof(*config->secrets));
+    if (!config->parameters || !config->secrets)
+        return no_memory(err);
+    for (const PQconninfoOption *o = list; o->keyword; o++) {
+        if (!o->val)
+            continue;
+        struct parameter *p = &config->parameters[config->parameter_count++];
+        p->keyword = strdup(o->keyword);
+        p->value = strdup(o->val);
+        if (!p->keyword || !p->value)
+            return no_memory(err);
+        if (o->dispchar[0] == '*')
+            config->secrets[config->secret_count++] = p->value;
+        pqp_status status = check_parameter(config, p->keyword, p->value, err);
+        if (status)
+            return status;
+    }
+    return PQP_OK;
+}
+
+static pqp_status read_conninfo(struct config *config, const char *conninfo,
+                                pqp_error *err)
+{
+    if (strlen(conninfo) > MAX_CONNINFO)
+        return pqp__fail(err, PQP_INVALID,
+                         "connection string is longer than %d bytes",
+                         MAX_CONNINFO);
+    char *rest = pqp__conninfo_split(conninfo, set_keyword, config, err);
+    if (!rest)
+        return err->status;
+    char *text = NULL;
+    PQconninfoOption *list = PQconninfoParse(rest, &text);
+    pqp__wipe_free(rest);
+    pqp__wipe_free(text);
+    if (!list)
+        return pqp__conninfo_explain(conninfo, err);
+    pqp_status status = take_parameters(config, list, err);
+    for (PQconninfoOption *o = list; o->keyword; o++) {
+        if (o->val)
+            pqp__wipe(o->val, strlen(o->val));
+    }
+    PQconninfoFree(list);
+    return status;
+}
+
+/* ---- the config ---- */
+
+static pqp_status fill(struct config *config, const pqp_options *given,
+                       pqp_error *err)
+{
+    pqp_status status =
+        read_conninfo(config, given->conninfo ? given->conninfo : "", err);
+    if (status == PQP_OK)
+        status = pqp__options_merge(&config->options, given, err);
+    if (status == PQP_OK && given->name && given->name[0])
+        status = set_name(config, given->name, err);
+    else if (status == PQP_OK && !(config->name && config->name[0]))
+        status = set_name(config, "pqpool", err);
+    config->options.size = sizeof(config->options);
+    config->options.name = config->name;
+    return status;
+}
+
+pqp_status pqp__config_make(struct config **config, const pqp_options *options,
+                            pqp_error *err)
+{
+    pqp_error ignored;
+    pqp_options given;
+    err = err ? err : &ignored;
+    *config = NULL;
+    if (!options)
+        return pqp__fail(err, PQP_INVALID, "options is NULL");
+    pqp_status status = pqp__options_read(&given, options, err);
+    if (status)
+        return status;
+    struct config *made = calloc(1, sizeof(*made));
+    if (!made)
+        return no_memory(err);
+    status = fill(made, &given, err);
+    if (status) {
+        pqp__config_free(made);
+        return status;
+    }
+    *config = made;
+    pqp__error_clear(err);
+    return PQP_OK;
+}
+
+void pqp__config_free(struct config *config)
+{
+    if (!config)
+        return;
+    for (int i = 0; i < config->parameter_count; i++) {
+        free(config->parameters[i].keyword);
+        pqp__wipe_free(config->parameters[i].value);
+    }
+    free(config->parameters);
+    free(config->secrets);
+    free(config->name);
+    free(config);
+}

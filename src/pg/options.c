@@ -1,0 +1,250 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * The options of a pool: the table, and all that follows from it.  To add an
+ * option, add its row here and its field in pqpool.h.  No state, no lock.
+ */
+#include "pg/options.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static_assert(sizeof(pqp_options) % 8 == 0, "it grows in steps of 8 bytes");
+
+/* Bytes of a pqp_options, in any version to come; more is no size. */
+enum { MAX_SIZE = 1024 };
+
+static const char *const reset_words[] = {"rollback", "discard_all", "close"};
+
+#define FIELD(field)       .name = #field, .offset = offsetof(pqp_options, field)
+#define NUMBER(field, ...) FIELD(field), .kind = OPTION_NUMBER, __VA_ARGS__
+#define TIME(field, ...)                                                       \
+    NUMBER(field, .unit = "ms", .min = 1, .max = INT_MAX, __VA_ARGS__)
+
+const struct option pqp__options[] = {
+    {FIELD(conninfo), .kind = OPTION_TEXT,
+     .about = "The connection string: libpq's keywords or URI, and any of "
+              "these options as `pool_` keywords. What it does not say, the "
+              "environment and the service file do, as in `PQconnectdb`."},
+    {FIELD(name), .kind = OPTION_TEXT,
+     .about = "The pool's name in events, messages and thread names."},
+    {NUMBER(max_size, .min = 1, .max = 10000, .preset = 10),
+     .about = "Connections at most, whatever happens."},
+    {NUMBER(min_size, .min = 0, .max = 10000, .preset = 0),
+     .about = "Connections kept open always; at most `max_size`."},
+    {NUMBER(max_waiters, .min = 1, .max = INT_MAX, .preset = PQP_NEVER,
+            .never = 1),
+     .about = "Length of the line of waiting acquires; who comes then gets "
+              "`PQP_BUSY` at once."},
+    {TIME(connect_timeout_ms, .preset = 5000, .never = 1),
+     .about = "For one address of a connect; the next one is tried then. A "
+              "`connect_timeout` of the connection string (seconds) counts if "
+              "this is not set. Cut down to `create_timeout_ms`."},
+    {NUMBER(connect_concurrency, .min = 1, .max = 1000, .preset = 2),
+     .about = "Connects at once, each on a thread of the pool."},
+    {TIME(create_timeout_ms, .preset = 30000, .never = 1),
+     .about = "For one connection, all its addresses together."},
+    {TIME(connect_retry_max_ms, .preset = 1000),
+     .about = "The longest pause between attempts while the server is away; "
+              "pauses are jittered and double from 100 ms."},
+    {TIME(idle_timeout_ms, .preset = 600000, .never = 1),
+     .about = "Unused that long, a connection above `min_size` is closed. Cut "
+              "down to `max_lifetime_ms`."},
+    {TIME(max_lifetime_ms, .preset = 1800000, .never = 1),
+     .about = "A connection older than that, less up to a quarter at random, "
+              "is replaced once it is not lent."},
+    {NUMBER(max_uses, .min = 1, .max = INT_MAX, .preset = PQP_NEVER,
+            .never = 1),
+     .about = "After so many leases a connection is replaced."},
+    {TIME(ping_after_ms, .preset = 500, .never = 1),
+     .about = "A connection idle for that long is pinged before it is lent."},
+    {TIME(ping_timeout_ms, .preset = 1000),
+     .about = "An answer to a ping, or to the cleaning of a session, that "
+              "takes longer closes the connection."},
+    {TIME(keepalive_ms, .preset = PQP_NEVER, .never = 1),
+     .about = "Idle connections are pinged that often in the background."},
+    {TIME(leak_after_ms, .preset = PQP_NEVER, .never = 1),
+     .about = "A lease that lasts longer is reported by an event, with the "
+              "line that acquired it."},
+    {FIELD(ping_always), .kind = OPTION_FLAG, .max = 1,
+     .about = "1: every connection is pinged before it is lent."},
+    {FIELD(reset), .kind = OPTION_WORD, .max = PQP_RESET_CLOSE,
+     .words = reset_words,
+     .about = "What a release does to the session: `rollback` ends an open "
+              "transaction, `discard_all` also sends `DISCARD ALL`, every "
+              "time, `close` closes the connection."},
+    {.name = NULL},
+};
+
+const struct option *pqp__option_find(const char *name)
+{
+    const struct option *option = pqp__options;
+    while (option->name && strcmp(option->name, name) != 0)
+        option++;
+    return option->name ? option : NULL;
+}
+
+int pqp__option_get(const struct option *option, const pqp_options *options)
+{
+    int number = 0;
+    if (option->kind != OPTION_TEXT)
+        memcpy(&number, (const char *)options + option->offset, sizeof(number));
+    return number;
+}
+
+static void put_number(const struct option *option, pqp_options *options,
+                       int number)
+{
+    memcpy((char *)options + option->offset, &number, sizeof(number));
+}
+
+static int in_range(const struct option *option, int number)
+{
+    return (number >= option->min && number <= option->max) ||
+           (number == PQP_NEVER && option->never);
+}
+
+/* INVALID, with what would be right. */
+static pqp_status refuse(const struct option *option, const char *prefix,
+                         int zero, pqp_error *err)
+{
+    char buffer[160];
+    struct text text;
+    text_init(&text, buffer, sizeof(buffer));
+    if (option->words) {
+        for (int i = option->min; i <= option->max; i++)
+            text_add(&text, "%s%s", i == option->min ? "" : ", ",
+                     option->words[i]);
+    } else {
+        text_add(&text, "a number from %d to %d", option->min, option->max);
+        if (option->never)
+            text_add(&text, ", or never (-1)");
+        if (zero)
+            text_add(&text, "; 0 would mean the default");
+    }
+    return pqp__fail(err, PQP_INVALID, "%s%s must be %s", prefix, option->name,
+                     buffer);
+}
+
+/* Digits and nothing else, whatever the locale.  -1: it is no such number. */
+static int parse_number(const char *text, int *number)
+{
+    int64_t sum = 0;
+    if (!*text)
+        return -1;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9')
+            return -1;
+        sum = sum * 10 + (*text - '0');
+        if (sum > INT_MAX)
+            return -1;
+    }
+    *number = (int)sum;
+    return 0;
+}
+
+static int parse_value(const struct option *option, const char *text,
+                       int *number)
+{
+    if (option->words) {
+        for (*number = 0; *number <= option->max; ++*number) {
+            if (strcmp(text, option->words[*number]) == 0)
+                return 0;
+        }
+        return -1;
+    }
+    if (strcmp(text, "never") == 0 || strcmp(text, "-1") == 0) {
+        *number = PQP_NEVER;
+        return 0;
+    }
+    return parse_number(text, number);
+}
+
+pqp_status pqp__option_set(const struct option *option, pqp_options *options,
+                           const char *prefix, const char *value,
+                           pqp_error *err)
+{
+    if (option->kind == OPTION_TEXT) {
+        memcpy((char *)options + option->offset, &value, sizeof(value));
+        return PQP_OK;
+    }
+    int number = -1;
+    int bad = parse_value(option, value, &number);
+    if (bad || !in_range(option, number))
+        return refuse(option, prefix, !bad && number == 0, err);
+    put_number(option, options, number);
+    return PQP_OK;
+}
+
+pqp_status pqp__options_read(pqp_options *to, const pqp_options *from,
+                             pqp_error *err)
+{
+    if (from->size < offsetof(pqp_options, max_size) || from->size > MAX_SIZE ||
+        from->size % 8 != 0 || pqp__copy_sized(to, sizeof(*to), from) != 0)
+        return pqp__fail(err, PQP_INVALID,
+                         "the size of pqp_options is not one this library "
+                         "knows: use PQP_OPTIONS() or pqp_options_init()");
+    to->size = sizeof(*to);
+    for (const struct option *o = pqp__options; o->name; o++) {
+        int number = pqp__option_get(o, to);
+        if (o->kind == OPTION_FLAG)
+            put_number(o, to, number != 0);
+        else if (number != 0 && !in_range(o, number))
+            return refuse(o, "", 0, err);
+    }
+    return PQP_OK;
+}
+
+/* A time beyond `limit` would never be reached. */
+static int cut(int time, int limit)
+{
+    return limit != PQP_NEVER && time > limit ? limit : time;
+}
+
+pqp_status pqp__options_merge(pqp_options *options, const pqp_options *given,
+                              pqp_error *err)
+{
+    for (const struct option *o = pqp__options; o->name; o++) {
+        int number = pqp__option_get(o, given);
+        if (number == 0)
+            number = pqp__option_get(o, options);
+        if (o->kind != OPTION_TEXT)
+            put_number(o, options, number == 0 ? o->preset : number);
+    }
+    options->on_event = given->on_event;
+    options->arg = given->arg;
+    options->idle_timeout_ms =
+        cut(options->idle_timeout_ms, options->max_lifetime_ms);
+    options->connect_timeout_ms =
+        cut(options->connect_timeout_ms, options->create_timeout_ms);
+    if (options->min_size > options->max_size)
+        return pqp__fail(err, PQP_INVALID, "min_size is above max_size");
+    return PQP_OK;
+}
+
+void pqp_options_init(pqp_options *options)
+{
+    /* A version whose struct is longer gives this symbol a new version, so
+     * that older callers keep getting what they have room for. */
+    if (options)
+        *options = (pqp_options){.size = sizeof(*options)};
+}
+
+pqp_status pqp_options_set(pqp_options *options, const char *name,
+                           const char *value, pqp_error *err)
+{
+    if (!options || !name || !value)
+        return pqp__fail(err, PQP_INVALID, "options, name or value is NULL");
+    const struct option *option = pqp__option_find(name);
+    /* An older caller's struct ends before the newer fields. */
+    if (!option || option->offset >= options->size)
+        return pqp__fail(err, PQP_INVALID, "no option has the name \"%.63s\"",
+                         name);
+    pqp_status status = pqp__option_set(option, options, "", value, err);
+    if (status == PQP_OK)
+        pqp__error_clear(err);
+    return status;
+}
