@@ -1,0 +1,436 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Statements: parameters, errors, deadlines, and what is refused.
+ */
+#include "support_pg.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fixture {
+    pqp_pool *pool;
+    pqp_conn *conn;
+    int pid;
+};
+
+static struct fixture set_up(void)
+{
+    struct fixture f = {.pool = open_pool(.max_size = 1)};
+    f.conn = borrow(f.pool);
+    f.pid = backend_of(f.conn);
+    return f;
+}
+
+/* The lease ends and the next one has the same session, or another. */
+static void tear_down(struct fixture *f, int same)
+{
+    pqp_release(&f->conn);
+    f->conn = borrow(f->pool);
+    assert_int_equal(backend_of(f->conn) == f->pid, same);
+    assert_string_equal(ask(f->conn, "SELECT 1"), "1");
+    pqp_release(&f->conn);
+    close_pool(&f->pool);
+}
+
+static void text_parameters_go_and_come(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    const char *values[] = {"20", "22"};
+    PQP_AUTO_RESULT res = NULL;
+    assert_int_equal(pqp_run(f.conn,
+                             PQP_QUERY(.sql = "SELECT $1::int + $2::int",
+                                       .nparams = 2, .values = values),
+                             &res, NULL),
+                     PQP_OK);
+    assert_string_equal(PQgetvalue(res, 0, 0), "42");
+    tear_down(&f, 1);
+}
+
+/* N15 */
+static void null_and_empty_binary_parameters_differ(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    const char *values[] = {NULL, ""};
+    const int lengths[] = {0, 0}, formats[] = {0, 1};
+    PQP_AUTO_RESULT res = NULL;
+    assert_int_equal(pqp_run(f.conn,
+                             PQP_QUERY(.sql = "SELECT $1::text IS NULL,"
+                                              " octet_length($2::bytea)",
+                                       .nparams = 2, .values = values,
+                                       .lengths = lengths, .formats = formats),
+                             &res, NULL),
+                     PQP_OK);
+    assert_string_equal(PQgetvalue(res, 0, 0), "t");
+    assert_string_equal(PQgetvalue(res, 0, 1), "0");
+    tear_down(&f, 1);
+}
+
+static void binary_results_are_binary(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    PQP_AUTO_RESULT res = NULL;
+    assert_int_equal(
+        pqp_run(f.conn,
+                PQP_QUERY(.sql = "SELECT 258::int4", .result_format = 1), &res,
+                NULL),
+        PQP_OK);
+    assert_int_equal(PQgetlength(res, 0, 0), 4);
+    assert_memory_equal(PQgetvalue(res, 0, 0), "\0\0\1\2", 4);
+    tear_down(&f, 1);
+}
+
+/* N12 */
+static void empty_statements_succeed_and_null_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    static const char *const empty[] = {"", "  ", ";;", "-- nothing"};
+    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
+        PQP_AUTO_RESULT res = NULL;
+        assert_int_equal(pqp_exec(f.conn, empty[i], &res, NULL), PQP_OK);
+        assert_int_equal(PQresultStatus(res), PGRES_EMPTY_QUERY);
+    }
+    PGresult *res = (PGresult *)(uintptr_t)1;
+    assert_int_equal(pqp_exec(f.conn, NULL, &res, NULL), PQP_INVALID);
+    assert_null(res);
+    assert_int_equal(pqp_run(f.conn, PQP_QUERY(.sql = ""), NULL, NULL), PQP_OK);
+    tear_down(&f, 1);
+}
+
+/* N13 */
+static void several_statements_with_parameters_are_a_server_error(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    pqp_error err;
+    assert_int_equal(
+        pqp_run(f.conn, PQP_QUERY(.sql = "SELECT 1; SELECT 2"), NULL, &err),
+        PQP_SERVER);
+    assert_string_equal(err.sqlstate, "42601");
+    tear_down(&f, 1);
+}
+
+static void too_many_parameters_are_refused_before_sending(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    const char *values[] = {"x"};
+    const int formats[] = {1};
+    const pqp_query bad[] = {
+        {.size = sizeof(pqp_query), .sql = "", .nparams = -1},
+        {.size = sizeof(pqp_query), .sql = "", .nparams = 65536},
+        {.size = sizeof(pqp_query), .sql = "SELECT $1", .nparams = 1},
+        {.size = sizeof(pqp_query),
+         .sql = "SELECT $1",
+         .nparams = 1,
+         .values = values,
+         .formats = formats},
+        {.size = 3, .sql = ""},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(pqp_run(f.conn, &bad[i], NULL, NULL), PQP_INVALID);
+    tear_down(&f, 1);
+}
+
+static void the_largest_number_of_parameters_works(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    enum { MANY = 65535 };
+    const char **values = calloc(MANY, sizeof *values);
+    char *sql = malloc(MANY * 8 + 64);
+    assert_non_null(values);
+    assert_non_null(sql);
+    size_t used = (size_t)snprintf(sql, 64, "SELECT cardinality(ARRAY[");
+    for (int i = 1; i <= MANY; i++)
+        used += (size_t)snprintf(sql + used, 32, "$%d%s", i,
+                                 i < MANY ? "," : "]::text[])");
+    PQP_AUTO_RESULT res = NULL;
+    pqp_status status = pqp_run(
+        f.conn, PQP_QUERY(.sql = sql, .nparams = MANY, .values = values), &res,
+        NULL);
+    free(sql);
+    free(values);
+    assert_int_equal(status, PQP_OK);
+    assert_string_equal(PQgetvalue(res, 0, 0), "65535");
+    tear_down(&f, 1);
+}
+
+/* C15 */
+static void a_server_error_keeps_result_and_connection(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    must_exec(f.conn, "CREATE TEMP TABLE t (n int CONSTRAINT small CHECK"
+                      " (n < 10))");
+    PQP_AUTO_RESULT res = NULL;
+    pqp_error err;
+    assert_int_equal(pqp_exec(f.conn, "INSERT INTO t VALUES (11)", &res, &err),
+                     PQP_SERVER);
+    assert_string_equal(err.sqlstate, "23514");
+    assert_int_equal(err.flags, 0);
+    assert_string_equal(PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME),
+                        "small");
+    assert_int_equal(pqp_exec(f.conn, "SELECT * FROM nowhere", NULL, &err),
+                     PQP_SERVER);
+    assert_string_equal(err.sqlstate, "42P01");
+    tear_down(&f, 1);
+}
+
+/* C16 P18 */
+static void statement_timeout_of_the_server_keeps_the_connection(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    pqp_error err;
+    must_exec(f.conn, "SET statement_timeout = 50");
+    assert_int_equal(pqp_exec(f.conn, "SELECT pg_sleep(10)", NULL, &err),
+                     PQP_SERVER);
+    assert_string_equal(err.sqlstate, "57014");
+    must_exec(f.conn, "RESET statement_timeout");
+    tear_down(&f, 1);
+}
+
+/* P17 */
+static void running_out_of_something_keeps_the_connection(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    pqp_error err;
+    assert_int_equal(pqp_exec(f.conn,
+                              "DO $$BEGIN RAISE SQLSTATE '53100'; END$$", NULL,
+                              &err),
+                     PQP_SERVER);
+    assert_string_equal(err.sqlstate, "53100");
+    assert_int_equal(err.flags, 0);
+    tear_down(&f, 1);
+}
+
+static void a_statement_past_its_deadline_costs_the_connection(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    pqp_error err;
+    int64_t start = now_ms();
+    PGresult *res = NULL;
+    assert_int_equal(
+        pqp_run(f.conn,
+                PQP_QUERY(.sql = "SELECT pg_sleep(3)", .timeout_ms = 100), &res,
+                &err),
+        PQP_TIMEOUT);
+    assert_in_range(now_ms() - start, 100, 1000);
+    assert_null(res);
+    assert_int_equal(err.flags, PQP_ERR_DISCARD);
+    assert_int_equal(pqp_exec(f.conn, "SELECT 1", NULL, &err), PQP_LOST);
+    tear_down(&f, 0);
+}
+
+static void a_deadline_that_is_met_costs_nothing(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(pqp_run(f.conn,
+                                 PQP_QUERY(.sql = "SELECT repeat('x', 100000)",
+                                           .timeout_ms = SOON_MS),
+                                 NULL, NULL),
+                         PQP_OK);
+    tear_down(&f, 1);
+}
+
+/* A frozen server reads nothing: a blocking send would not return. */
+static void a_huge_send_to_a_frozen_server_meets_its_deadline(void **state)
+{
+    (void)state;
+    need_server_ctl();
+    struct fixture f = set_up();
+    enum { HUGE = 64 * 1024 * 1024 };
+    char *value = malloc(HUGE + 1);
+    assert_non_null(value);
+    memset(value, 'x', HUGE);
+    value[HUGE] = '\0';
+    const char *values[] = {value};
+    pqp_error err;
+    assert_true(server_ctl("pause"));
+    int64_t start = now_ms();
+    pqp_status status =
+        pqp_run(f.conn,
+                PQP_QUERY(.sql = "SELECT length($1)", .nparams = 1,
+                          .values = values, .timeout_ms = 500),
+                NULL, &err);
+    int64_t took = now_ms() - start;
+    pqp_release(&f.conn);
+    assert_true(server_ctl("resume"));
+    free(value);
+    assert_int_equal(status, PQP_TIMEOUT);
+    assert_in_range(took, 500, 3000);
+    f.conn = borrow(f.pool);
+    assert_int_not_equal(backend_of(f.conn), f.pid);
+    pqp_release(&f.conn);
+    close_pool(&f.pool);
+}
+
+static void sixteen_megabytes_go_and_come(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    enum { BIG = 16 * 1024 * 1024 };
+    char *value = malloc(BIG + 1);
+    assert_non_null(value);
+    for (int i = 0; i < BIG; i++)
+        value[i] = (char)('a' + i % 23);
+    value[BIG] = '\0';
+    const char *values[] = {value};
+    PQP_AUTO_RESULT res = NULL;
+    pqp_status status = pqp_run(
+        f.conn,
+        PQP_QUERY(.sql = "SELECT $1::text", .nparams = 1, .values = values),
+        &res, NULL);
+    int equal = status == PQP_OK && strcmp(PQgetvalue(res, 0, 0), value) == 0;
+    free(value);
+    assert_true(equal);
+    tear_down(&f, 1);
+}
+
+/* D05 D07 */
+static void copy_is_refused_and_costs_the_connection(void **state)
+{
+    (void)state;
+    static const char *const copies[] = {"COPY (SELECT 1) TO STDOUT",
+                                         "CREATE TEMP TABLE c (n int);"
+                                         " COPY c FROM STDIN"};
+    for (size_t i = 0; i < sizeof copies / sizeof *copies; i++) {
+        struct fixture f = set_up();
+        pqp_error err;
+        PGresult *res = NULL;
+        assert_int_equal(pqp_exec(f.conn, copies[i], &res, &err),
+                         PQP_UNSUPPORTED);
+        assert_null(res);
+        assert_int_equal(err.flags, PQP_ERR_DISCARD);
+        tear_down(&f, 0);
+    }
+}
+
+/* C16 P03 */
+static void a_backend_terminated_under_a_statement_is_lost(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    pqp_error err;
+    PGresult *res = NULL;
+    assert_int_equal(pqp_exec(f.conn,
+                              "SELECT pg_terminate_backend(pg_backend_pid())",
+                              &res, &err),
+                     PQP_LOST);
+    assert_null(res);
+    assert_string_equal(err.sqlstate, "57P01");
+    assert_int_equal(err.flags, PQP_ERR_DISCARD);
+    tear_down(&f, 0);
+}
+
+/* P06 */
+static void idle_in_transaction_timeout_is_a_loss_at_the_next_use(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    must_exec(f.conn, "SET idle_in_transaction_session_timeout = 20; BEGIN");
+    assert_true(becomes(backend_is_gone, &f.pid));
+    pqp_error err;
+    assert_int_equal(pqp_exec(f.conn, "SELECT 1", NULL, &err), PQP_LOST);
+    assert_int_equal(err.flags, PQP_ERR_DISCARD);
+    tear_down(&f, 0);
+}
+
+static void a_connection_busy_with_its_borrower_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    PGconn *pg = pqp_pg(f.conn);
+    assert_true(PQsendQuery(pg, "SELECT 7"));
+    assert_int_equal(pqp_exec(f.conn, "SELECT 1", NULL, NULL), PQP_INVALID);
+    PGresult *res = PQgetResult(pg);
+    assert_string_equal(PQgetvalue(res, 0, 0), "7");
+    PQclear(res);
+    assert_null(PQgetResult(pg));
+    assert_true(PQenterPipelineMode(pg));
+    assert_int_equal(pqp_exec(f.conn, "SELECT 1", NULL, NULL), PQP_INVALID);
+    assert_true(PQexitPipelineMode(pg));
+    assert_string_equal(ask(f.conn, "SELECT 1"), "1");
+    tear_down(&f, 1);
+}
+
+static void the_blocking_flag_is_left_as_found(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    PGconn *pg = pqp_pg(f.conn);
+    for (int flag = 0; flag < 2; flag++) {
+        assert_int_equal(PQsetnonblocking(pg, flag), 0);
+        assert_int_equal(pqp_exec(f.conn, "SELECT 1", NULL, NULL), PQP_OK);
+        assert_int_equal(PQisnonblocking(pg), flag);
+        assert_int_equal(pqp_exec(f.conn, "SELECT 1/0", NULL, NULL),
+                         PQP_SERVER);
+        assert_int_equal(PQisnonblocking(pg), flag);
+    }
+    tear_down(&f, 1);
+}
+
+/* P11 */
+static void a_server_that_turned_read_only_has_the_pool_recycled(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    must_exec(f.conn, "SET default_transaction_read_only = on");
+    pqp_error err;
+    assert_int_equal(
+        pqp_exec(f.conn, "INSERT INTO notes (body) VALUES ('')", NULL, &err),
+        PQP_SERVER);
+    assert_string_equal(err.sqlstate, "25006");
+    tear_down(&f, 0);
+}
+
+static void a_read_only_transaction_is_no_failover(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    must_exec(f.conn, "BEGIN READ ONLY");
+    pqp_error err;
+    assert_int_equal(
+        pqp_exec(f.conn, "INSERT INTO notes (body) VALUES ('')", NULL, &err),
+        PQP_SERVER);
+    assert_string_equal(err.sqlstate, "25006");
+    tear_down(&f, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_parameters_go_and_come),
+        cmocka_unit_test(null_and_empty_binary_parameters_differ),
+        cmocka_unit_test(binary_results_are_binary),
+        cmocka_unit_test(empty_statements_succeed_and_null_is_refused),
+        cmocka_unit_test(several_statements_with_parameters_are_a_server_error),
+        cmocka_unit_test(too_many_parameters_are_refused_before_sending),
+        cmocka_unit_test(the_largest_number_of_parameters_works),
+        cmocka_unit_test(a_server_error_keeps_result_and_connection),
+        cmocka_unit_test(statement_timeout_of_the_server_keeps_the_connection),
+        cmocka_unit_test(running_out_of_something_keeps_the_connection),
+        cmocka_unit_test(a_statement_past_its_deadline_costs_the_connection),
+        cmocka_unit_test(a_deadline_that_is_met_costs_nothing),
+        cmocka_unit_test(a_huge_send_to_a_frozen_server_meets_its_deadline),
+        cmocka_unit_test(sixteen_megabytes_go_and_come),
+        cmocka_unit_test(copy_is_refused_and_costs_the_connection),
+        cmocka_unit_test(a_backend_terminated_under_a_statement_is_lost),
+        cmocka_unit_test(idle_in_transaction_timeout_is_a_loss_at_the_next_use),
+        cmocka_unit_test(a_connection_busy_with_its_borrower_is_refused),
+        cmocka_unit_test(the_blocking_flag_is_left_as_found),
+        cmocka_unit_test(a_server_that_turned_read_only_has_the_pool_recycled),
+        cmocka_unit_test(a_read_only_transaction_is_no_failover),
+    };
+    return run_with_server(tests);
+}
