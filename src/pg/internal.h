@@ -81,13 +81,14 @@ pqp_status pqp__fail_lost(pqp_error *err, const struct config *config,
 
 /* ---- session: session.c, connect.c, resolve.c ---- */
 
-/* The object of libpq's event procedure and notice receiver: it outlives every
- * PGresult made from the connection, because results keep pointers to it. */
+/* The object of libpq's event procedure and notice receiver.  It lives as long
+ * as the PGconn; the PGresults, which keep pointers to it, never look at it. */
 struct session {
     PGconn *pg; /* NULL once the borrower has PQfinish()ed it */
-    struct config *config;
+    struct config *config; /* NULL once it was detached */
     uint64_t number;   /* of the item; 0 until the core gave one */
     int pid;           /* PQbackendPID at connect */
+    int encoding;      /* PQclientEncoding at connect */
     atomic_int in_use; /* a call of ours runs on it: finds two threads */
     int broken;        /* unfit for reuse: reset answers DISCARD */
     int answers;       /* Syncs sent by reset or ping, not yet answered */
@@ -106,7 +107,8 @@ int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
                        int64_t deadline);
 int pqp__session_reset(void *ctx, void *resource);
 int pqp__session_fd(void *ctx, void *resource);
-/* Frees the session but not its PGconn, which is returned. */
+/* Ends the session but not its PGconn, which is returned: its PQfinish frees
+ * the rest. */
 PGconn *pqp__session_detach(struct session *session);
 
 /* Connects in libpq's steps; NULL and *why.  The notice receiver and the event
