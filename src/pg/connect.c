@@ -1,0 +1,242 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Connects: what PQconnectdb does, in its own documented steps, so that it has
+ * a deadline in milliseconds for each address, can be interrupted, and says
+ * with which SQLSTATE it failed.  The parameters are always the user's own,
+ * complete; only the addresses are spelled out, and what the user left open
+ * gets the defaults below.  The string's connect_timeout has no effect here:
+ * the option connect_timeout_ms takes its place.  Called by the worker that
+ * creates; no lock.
+ */
+#include "pg/connect.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+/* A dead peer is noticed within a minute, and the sessions say whose they
+ * are. */
+static const char *const defaults[][2] = {
+    {"keepalives_idle", "30"},
+    {"keepalives_interval", "10"},
+    {"keepalives_count", "3"},
+    {"tcp_user_timeout", "30000"},
+    {"fallback_application_name", "pqpool"},
+};
+enum { DEFAULTS = sizeof defaults / sizeof defaults[0] };
+
+struct connecting {
+    struct config *config;
+    struct session *session;
+    PQconninfoOption *settings;
+    struct targets targets;
+    int64_t deadline;
+    int stop_fd;
+    rpool_failure *why;
+};
+
+/* ---- why not ---- */
+
+/* The SQLSTATE in libpq's verbose text, as in "FATAL:  28P01: password ...",
+ * the last one if there are several; NULL.  The word before it is translated,
+ * the two spaces and the colons are not. */
+static const char *find_sqlstate(const char *text)
+{
+    const char *found = NULL;
+    for (const char *p = text; (p = strstr(p, ":  ")); p++) {
+        const char *code = p + 3;
+        if (strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 &&
+            code[5] == ':' && code[6] == ' ')
+            found = code;
+    }
+    return found;
+}
+
+/* The only place where a text has to decide: libpq gives a refused certificate
+ * no code.  Should a translation hide it, the failure counts as transient, and
+ * is tried again now and then. */
+static int is_bad_certificate(const char *text)
+{
+    return strstr(text, "certificate verify failed") ||
+           strstr(text, "server certificate for");
+}
+
+/* What the server said is worth more than why another address was not even
+ * reached: of a text with an SQLSTATE that error alone is kept, and of that
+ * neither the code nor the place in the server's source. */
+static void explain(const struct connecting *c, const char *text)
+{
+    rpool_failure *why = c->why;
+    why->permanent = is_bad_certificate(text);
+    why->code[0] = '\0';
+    const char *code = find_sqlstate(text);
+    char *copy = code ? strdup(text) : NULL;
+    if (code) {
+        memcpy(why->code, code, 5);
+        why->code[5] = '\0';
+        if (pqp__sqlstate_class(why->code) & PQP__PERMANENT)
+            why->permanent = 1;
+    }
+    if (copy) {
+        char *at = copy + (code - text), *start = at;
+        while (start > copy && start[-1] != '\n')
+            start--;
+        memmove(at, at + 7, strlen(at + 7) + 1);
+        char *location = strstr(at, "\nLOCATION:  ");
+        if (location)
+            *location = '\0';
+        text = start;
+    }
+    pqp__clean_text(c->config, why->message, sizeof why->message, text);
+    free(copy);
+}
+
+/* A timeout is told only if there is nothing better to tell. */
+static void explain_timeout(const struct connecting *c, const PGconn *pg,
+                            int64_t ms)
+{
+    const char *text = PQerrorMessage(pg);
+    if (find_sqlstate(text)) {
+        explain(c, text);
+        return;
+    }
+    if (c->why->message[0])
+        return;
+    char line[sizeof c->why->message];
+    snprintf(line, sizeof line,
+             "no answer within %lld ms from \"%.128s\" (%.64s), port %.16s",
+             (long long)ms, PQhost(pg), PQhostaddr(pg), PQport(pg));
+    explain(c, line);
+}
+
+static PGconn *fail(const struct connecting *c, const char *message)
+{
+    snprintf(c->why->message, sizeof c->why->message, "%s", message);
+    return NULL;
+}
+
+/* ---- one attempt at all the addresses that are left ---- */
+
+enum outcome { CONNECTED, FAILED, SLOW_ADDRESS, DEADLINE, STOPPED };
+
+/* Begins, and listens before the first byte can be read. */
+static PGconn *begin(struct connecting *c)
+{
+    static const char *const names[TARGET_PARTS] = {"host", "hostaddr", "port"};
+    char *lists[TARGET_PARTS] = {NULL};
+    struct keywords k;
+    PGconn *pg = NULL;
+    int ok = pqp__keywords_make(&k, c->config, DEFAULTS + TARGET_PARTS, 0) == 0;
+    for (int i = 0; ok && i < DEFAULTS; i++) {
+        if (!*pqp__setting(c->settings, defaults[i][0]))
+            pqp__keywords_add(&k, defaults[i][0], defaults[i][1]);
+    }
+    for (int part = 0; ok && c->targets.count && part < TARGET_PARTS; part++) {
+        lists[part] = pqp__targets_list(&c->targets, part);
+        ok = lists[part] != NULL;
+        pqp__keywords_add(&k, names[part], lists[part]);
+    }
+    if (ok)
+        pg = PQconnectStartParams(k.keywords, k.values, 0);
+    for (int part = 0; part < TARGET_PARTS; part++)
+        free(lists[part]);
+    pqp__keywords_free(&k);
+    if (pg && pqp__session_listen(c->session, pg)) {
+        PQfinish(pg);
+        pg = NULL;
+    }
+    if (pg)
+        PQsetErrorVerbosity(pg, PQERRORS_VERBOSE);
+    return pg;
+}
+
+/* Polls until the end, or until the address being tried has used its time up:
+ * its index is then in *slow. */
+static enum outcome drive(const struct connecting *c, PGconn *pg, int *slow)
+{
+    PostgresPollingStatusType polling = PGRES_POLLING_WRITING;
+    int64_t until = 0;
+    *slow = -1;
+    while (polling != PGRES_POLLING_OK) {
+        if (polling == PGRES_POLLING_FAILED || PQstatus(pg) == CONNECTION_BAD)
+            return FAILED;
+        int64_t now = clock_now();
+        int trying = pqp__targets_find(&c->targets, pg);
+        if (trying != *slow)
+            until = clock_after(now, c->config->options.connect_timeout_ms);
+        *slow = trying;
+        int64_t limit = until < c->deadline ? until : c->deadline;
+        /* A peer that always has one more byte to say is out of time too. */
+        int ready = now >= limit
+                        ? 0
+                        : pqp__wait_socket(PQsocket(pg),
+                                           polling == PGRES_POLLING_WRITING,
+                                           c->stop_fd, limit);
+        if (ready < 0)
+            return STOPPED;
+        if (ready == 0)
+            return limit == c->deadline ? DEADLINE : SLOW_ADDRESS;
+        polling = PQconnectPoll(pg);
+    }
+    return CONNECTED;
+}
+
+/* Tries once; if that ends with a slow address, it is taken out of the list.
+ * NULL, *why, and in *again whether to try the others. */
+static PGconn *attempt(struct connecting *c, int *again)
+{
+    *again = 0;
+    int64_t began = clock_now();
+    PGconn *pg = begin(c);
+    if (!pg)
+        return fail(c, "out of memory");
+    int slow = 0;
+    switch (drive(c, pg, &slow)) {
+    case CONNECTED:
+        PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
+        return pg;
+    case FAILED:
+        explain(c, PQerrorMessage(pg));
+        break;
+    case SLOW_ADDRESS:
+        explain_timeout(c, pg, c->config->options.connect_timeout_ms);
+        if (c->targets.count > 1) {
+            pqp__targets_drop(&c->targets, slow);
+            *again = 1;
+        }
+        break;
+    case DEADLINE:
+        explain_timeout(c, pg, (clock_now() - began) / CLOCK_MS);
+        break;
+    case STOPPED:
+        if (!c->why->message[0])
+            fail(c, "connecting was interrupted");
+        break;
+    }
+    PQfinish(pg);
+    return NULL;
+}
+
+PGconn *pqp__connect(struct config *config, struct session *session,
+                     int64_t deadline, int stop_fd, rpool_failure *why)
+{
+    struct connecting c = {.config = config,
+                           .session = session,
+                           .settings = pqp__settings(config),
+                           .deadline = deadline,
+                           .stop_fd = stop_fd,
+                           .why = why};
+    *why = (rpool_failure){0};
+    if (!c.settings)
+        return fail(&c, "out of memory");
+    PGconn *pg = NULL;
+    int again = pqp__resolve(&c.targets, c.settings, config, why) == 0;
+    while (again)
+        pg = attempt(&c, &again);
+    pqp__targets_free(&c.targets);
+    PQconninfoFree(c.settings);
+    return pg;
+}

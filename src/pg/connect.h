@@ -1,0 +1,64 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* What connect.c shares with resolve.c, where the addresses come from, and
+ * with session.c, which listens to every connection from its first byte. */
+#ifndef PG_CONNECT_H
+#define PG_CONNECT_H
+
+#include "pg/internal.h"
+
+/* ---- resolve.c ---- */
+
+/* The arrays that PQconnectStartParams takes; of a keyword that stands there
+ * twice the last counts.  Borrowed strings, room for what the caller said. */
+struct keywords {
+    const char **keywords, **values;
+    int count;
+};
+/* The user's own parameters, with room for `more`, without the secrets if
+ * asked.  0, or -1 for want of memory; free in either case. */
+int pqp__keywords_make(struct keywords *keywords, const struct config *config,
+                       int more, int without_secrets);
+void pqp__keywords_add(struct keywords *keywords, const char *keyword,
+                       const char *value);
+void pqp__keywords_free(struct keywords *keywords);
+
+/* Every setting as libpq sees it: the user's parameters, the service file and
+ * the environment together; secrets are replaced by "-".  NULL for want of
+ * memory; free with PQconninfoFree(). */
+PQconninfoOption *pqp__settings(const struct config *config);
+/* The value of one of them, "" if it has none. */
+const char *pqp__setting(const PQconninfoOption *settings, const char *keyword);
+
+/* One entry of libpq's lists of hosts; "" where it has no such part. */
+enum { TARGET_HOST, TARGET_HOSTADDR, TARGET_PORT, TARGET_PARTS };
+struct target {
+    char *part[TARGET_PARTS];
+};
+
+/* Where to connect, an entry for each address, in the order of trying.  None:
+ * libpq's own idea of it is left alone. */
+struct targets {
+    struct target *at;
+    int count;
+};
+
+/* Takes the lists of hosts apart and resolves the names; blocks as long as
+ * the resolver does.  0, or -1 and *why.  Free in either case. */
+int pqp__resolve(struct targets *targets, const PQconninfoOption *settings,
+                 const struct config *config, rpool_failure *why);
+void pqp__targets_free(struct targets *targets);
+/* The entry that libpq is trying now; 0 if none can be told. */
+int pqp__targets_find(const struct targets *targets, const PGconn *pg);
+void pqp__targets_drop(struct targets *targets, int index);
+/* One part of all entries as a list with commas; NULL for want of memory.
+ * Owner: caller, free(). */
+char *pqp__targets_list(const struct targets *targets, int part);
+
+/* ---- session.c ---- */
+
+/* Takes the notices and the life and death of a connection for the session.
+ * 0, or -1 for want of memory. */
+int pqp__session_listen(struct session *session, PGconn *pg);
+
+#endif
