@@ -1,0 +1,303 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * A PostgreSQL session as the core's resource: created, checked before a
+ * lease, cleaned after it, destroyed.  Whether a session can be cleaned is
+ * decided by its state before anything is sent; what is sent at release is
+ * answered before the next lease, and that answer is its ping.  Called by
+ * whoever owns the item; no lock, and nothing but create and check waits.
+ */
+#include "pg/connect.h"
+
+#include <libpq-events.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+
+/* ---- what libpq tells us ---- */
+
+static void tell_notice(const struct session *session, const PGresult *res,
+                        const char *sqlstate)
+{
+    const struct config *config = session->config;
+    if (!config || !config->options.on_event)
+        return;
+    const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    char message[512], code[6];
+    pqp__clean_text(config, message, sizeof message, text ? text : "");
+    snprintf(code, sizeof code, "%s", sqlstate);
+    const pqp_event event = {.type = PQP_EVENT_NOTICE,
+                             .backend_pid = session->pid,
+                             .connection = session->number,
+                             .message = message,
+                             .sqlstate = code};
+    pqp__event(config, &event);
+}
+
+/* Every PGresult keeps a copy of the receiver and of `arg`, calls it when it
+ * is asked for a row it does not have, and may outlive the session.  Such a
+ * notice is libpq's own and has no SQLSTATE: it ends here, and `arg` was not
+ * looked at.  One with an SQLSTATE came over the connection just now. */
+static void receive_notice(void *arg, const PGresult *res)
+{
+    const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    if (!sqlstate)
+        return;
+    struct session *session = arg;
+    const char *severity =
+        PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+    /* The last words of a server arrive as a notice on an idle connection,
+     * and PQstatus() goes on saying that all is well. */
+    if (severity &&
+        (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+        session->broken = 1;
+    tell_notice(session, res, sqlstate);
+}
+
+/* `arg` is looked at for events of the connection only: the session lives at
+ * least as long as that, the results may live longer. */
+static int on_libpq_event(PGEventId id, void *info, void *arg)
+{
+    (void)info;
+    struct session *session = arg;
+    if (id == PGEVT_CONNRESET)
+        session->broken = 1; /* another session, and unknown to us */
+    if (id == PGEVT_CONNDESTROY) {
+        session->pg = NULL;
+        if (!session->config) /* detached: nobody else knows of it */
+            free(session);
+    }
+    return 1;
+}
+
+int pqp__session_listen(struct session *session, PGconn *pg)
+{
+    PQsetNoticeReceiver(pg, receive_notice, session);
+    return PQregisterEventProc(pg, on_libpq_event, "pqpool", session) ? 0 : -1;
+}
+
+/* ---- create, detach, destroy ---- */
+
+static int reports_on(const PGconn *pg, const char *name)
+{
+    const char *value = PQparameterStatus(pg, name);
+    return value && strcmp(value, "on") == 0;
+}
+
+int pqp__session_create(void *ctx, int64_t deadline, int stop_fd,
+                        void **resource, rpool_failure *why)
+{
+    struct config *config = ctx;
+    struct session *session = calloc(1, sizeof *session);
+    if (!session) {
+        snprintf(why->message, sizeof why->message, "out of memory");
+        return -1;
+    }
+    session->config = config;
+    PGconn *pg = pqp__connect(config, session, deadline, stop_fd, why);
+    if (!pg) {
+        free(session);
+        return -1;
+    }
+    session->pg = pg;
+    session->pid = PQbackendPID(pg);
+    session->encoding = PQclientEncoding(pg);
+    session->was_hot_standby = reports_on(pg, "in_hot_standby");
+    session->was_read_only = reports_on(pg, "default_transaction_read_only");
+    *resource = session;
+    return 0;
+}
+
+/* Its notices go nowhere until the new owner sets a receiver. */
+PGconn *pqp__session_detach(struct session *session)
+{
+    PGconn *pg = session->pg;
+    session->config = NULL;
+    if (!pg)
+        free(session);
+    return pg;
+}
+
+static int is_writable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    return poll(&p, 1, 0) == 1 && p.revents == POLLOUT;
+}
+
+/* At rest, in or out of a transaction: nothing unsent, nothing unread. */
+static int at_rest(const PGconn *pg)
+{
+    PGTransactionStatusType status = PQtransactionStatus(pg);
+    return PQstatus(pg) == CONNECTION_OK &&
+           PQpipelineStatus(pg) == PQ_PIPELINE_OFF &&
+           (status == PQTRANS_IDLE || status == PQTRANS_INTRANS ||
+            status == PQTRANS_INERROR);
+}
+
+/* PQfinish() says goodbye to the server, and waits if that cannot be sent.
+ * The socket is shut down, never closed: libpq still has its number. */
+void pqp__session_destroy(void *ctx, void *resource)
+{
+    (void)ctx;
+    struct session *session = resource;
+    PGconn *pg = session->pg;
+    if (pg) {
+        int fd = PQsocket(pg);
+        int polite = (session->answers > 0 || at_rest(pg)) && is_writable(fd);
+        if (fd >= 0 && !polite)
+            (void)shutdown(fd, SHUT_RDWR);
+        PQfinish(pg);
+    }
+    free(session);
+}
+
+int pqp__session_fd(void *ctx, void *resource)
+{
+    (void)ctx;
+    const struct session *session = resource;
+    return session->pg ? PQsocket(session->pg) : -1;
+}
+
+/* ---- questions and answers ---- */
+
+/* Sends one statement, or two as a pipeline with a Sync each, since as one
+ * string the server refuses DISCARD ALL.  Never blocks: what cannot be sent at
+ * once to a session at rest has nobody at the other end.  0 or -1. */
+static int ask(struct session *session, const char *first, const char *second)
+{
+    PGconn *pg = session->pg;
+    if (PQsetnonblocking(pg, 1))
+        return -1;
+    int sent;
+    if (second)
+        sent = PQenterPipelineMode(pg) &&
+               PQsendQueryParams(pg, first, 0, NULL, NULL, NULL, NULL, 0) &&
+               PQpipelineSync(pg) &&
+               PQsendQueryParams(pg, second, 0, NULL, NULL, NULL, NULL, 0) &&
+               PQpipelineSync(pg);
+    else
+        sent = PQsendQuery(pg, first);
+    if (!sent || PQflush(pg) || PQsetnonblocking(pg, 0))
+        return -1;
+    session->answers = second ? 2 : 1;
+    session->ping_deadline =
+        clock_after(clock_now(), session->config->options.ping_timeout_ms);
+    return 0;
+}
+
+/* Takes the answers that are complete.  0, or -1 if one is not success; those
+ * that are not here yet stay in session->answers.  An answer ends with the
+ * NULL that PQgetResult gives, in a pipeline with the result of its Sync. */
+static int take_answers(struct session *session)
+{
+    PGconn *pg = session->pg;
+    int pipeline = PQpipelineStatus(pg) != PQ_PIPELINE_OFF;
+    for (int nulls = 0; session->answers > 0 && !PQisBusy(pg);) {
+        PGresult *res = PQgetResult(pg);
+        ExecStatusType status = PQresultStatus(res);
+        PQclear(res);
+        nulls = res ? 0 : nulls + 1;
+        if (res && status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY &&
+            status != PGRES_PIPELINE_SYNC)
+            return -1;
+        if (nulls > 1) /* an answer that libpq no longer expects */
+            return -1;
+        if (pipeline ? status == PGRES_PIPELINE_SYNC : !res)
+            session->answers--;
+    }
+    return session->broken || PQstatus(pg) != CONNECTION_OK ? -1 : 0;
+}
+
+static void drop_notifies(PGconn *pg)
+{
+    for (PGnotify *n; (n = PQnotifies(pg));)
+        PQfreemem(n);
+}
+
+/* Whether libpq's side is as it was at connect, now that all is read. */
+static int is_clean(struct session *session)
+{
+    drop_notifies(session->pg);
+    return !session->broken && at_rest(session->pg) &&
+           PQtransactionStatus(session->pg) == PQTRANS_IDLE &&
+           PQclientEncoding(session->pg) == session->encoding;
+}
+
+/* ---- check ---- */
+
+static int finish_check(struct session *session)
+{
+    PGconn *pg = session->pg;
+    if (PQpipelineStatus(pg) != PQ_PIPELINE_OFF && !PQexitPipelineMode(pg))
+        return RPOOL_BAD;
+    return is_clean(session) ? RPOOL_GOOD : RPOOL_BAD;
+}
+
+/* Reads before it looks at the clock: an answer that is here is in time,
+ * however long nobody came for it.  A TLS record of the server (8 kB) fits
+ * libpq's read, so that nothing stays behind in OpenSSL while we sleep. */
+int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
+                       int64_t deadline)
+{
+    (void)ctx, (void)idle_ms;
+    struct session *session = resource;
+    PGconn *pg = session->pg;
+    if (!pg || session->broken)
+        return RPOOL_BAD;
+    if (session->answers == 0 && (!is_clean(session) || ask(session, "", NULL)))
+        return RPOOL_BAD;
+    for (;;) {
+        if (!PQconsumeInput(pg) || take_answers(session))
+            return RPOOL_BAD;
+        if (session->answers == 0)
+            return finish_check(session);
+        int64_t now = clock_now(), until = session->ping_deadline;
+        if (now >= until)
+            return RPOOL_BAD;
+        if (now >= deadline)
+            return RPOOL_AGAIN;
+        if (pqp__wait_socket(PQsocket(pg), 0, -1,
+                             until < deadline ? until : deadline) < 0)
+            return RPOOL_BAD;
+    }
+}
+
+/* ---- reset ---- */
+
+/* What a borrower may have set in libpq's own object.  0 or -1. */
+static int restore(struct session *session)
+{
+    PGconn *pg = session->pg;
+    PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
+    PQsetErrorContextVisibility(pg, PQSHOW_CONTEXT_ERRORS);
+    PQsetNoticeReceiver(pg, receive_notice, session);
+    PQuntrace(pg);
+    return PQisnonblocking(pg) ? PQsetnonblocking(pg, 0) : 0;
+}
+
+/* A rollback sent into an open COPY or an unfinished query would read all of
+ * its rows first, so that only a session at rest is asked for anything.  An
+ * encoding that was changed costs the session, unless what is sent restores
+ * it: is_clean() tells after the answer. */
+int pqp__session_reset(void *ctx, void *resource)
+{
+    const struct config *config = ctx;
+    struct session *session = resource;
+    PGconn *pg = session->pg;
+    if (config->options.reset == PQP_RESET_CLOSE || session->broken || !pg ||
+        !at_rest(pg) || restore(session))
+        return RPOOL_DISCARD;
+    const char *rollback =
+        PQtransactionStatus(pg) == PQTRANS_IDLE ? NULL : "ROLLBACK";
+    const char *discard =
+        config->options.reset == PQP_RESET_DISCARD_ALL ? "DISCARD ALL" : NULL;
+    if (!rollback && !discard)
+        return is_clean(session) ? RPOOL_REUSE : RPOOL_DISCARD;
+    int failed = rollback ? ask(session, rollback, discard)
+                          : ask(session, discard, NULL);
+    return failed ? RPOOL_DISCARD : RPOOL_CHECK;
+}
