@@ -1,0 +1,473 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Transactions: begin, commit, rollback, and when one is run again.
+ */
+#include "support_pg.h"
+
+#include <string.h>
+
+#define RAISE(sqlstate) "DO $$BEGIN RAISE SQLSTATE '" sqlstate "'; END$$"
+
+/* What an fn of these tests does, and what it saw. */
+struct job {
+    const char *sql;
+    int runs, fail_first; /* sql only in the first so many runs */
+    int dirty;            /* a run did not begin with a clean transaction */
+    pqp_status returns;   /* unless sql failed */
+};
+
+static pqp_status do_job(void *arg, pqp_conn *conn, pqp_error *err)
+{
+    struct job *job = arg;
+    job->runs++;
+    if (PQtransactionStatus(pqp_pg(conn)) != PQTRANS_INTRANS)
+        job->dirty++;
+    if (job->runs > job->fail_first)
+        return job->returns;
+    pqp_status status = pqp_exec(conn, job->sql, NULL, err);
+    return status != PQP_OK ? status : job->returns;
+}
+
+static void begin_commit_and_rollback_do_what_they_say(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    PQP_AUTO_CONN conn = borrow(pool);
+    must_exec(conn, "CREATE TEMP TABLE t (n int)");
+    assert_int_equal(pqp_begin(conn, NULL, NULL), PQP_OK);
+    must_exec(conn, "INSERT INTO t VALUES (1)");
+    assert_int_equal(pqp_rollback(conn, NULL), PQP_OK);
+    assert_string_equal(ask(conn, "SELECT count(*) FROM t"), "0");
+    assert_int_equal(pqp_begin(conn, NULL, NULL), PQP_OK);
+    must_exec(conn, "INSERT INTO t VALUES (1)");
+    assert_int_equal(pqp_commit(conn, NULL), PQP_OK);
+    assert_string_equal(ask(conn, "SELECT count(*) FROM t"), "1");
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+static void begin_sets_the_mode_of_the_transaction(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    PQP_AUTO_CONN conn = borrow(pool);
+    static const char *const names[] = {"read committed", "read committed",
+                                        "repeatable read", "serializable"};
+    for (int i = PQP_ISO_DEFAULT; i <= PQP_ISO_SERIALIZABLE; i++) {
+        int on = i % 2;
+        assert_int_equal(pqp_begin(conn,
+                                   PQP_TX(.isolation = (pqp_isolation)i,
+                                          .read_only = on, .deferrable = on),
+                                   NULL),
+                         PQP_OK);
+        assert_string_equal(ask(conn, "SHOW transaction_isolation"), names[i]);
+        assert_string_equal(ask(conn, "SHOW transaction_read_only"),
+                            on ? "on" : "off");
+        assert_string_equal(ask(conn, "SHOW transaction_deferrable"),
+                            on ? "on" : "off");
+        assert_int_equal(pqp_commit(conn, NULL), PQP_OK);
+    }
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+static void the_wrong_moment_is_refused(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    PQP_AUTO_CONN conn = borrow(pool);
+    assert_int_equal(pqp_commit(conn, NULL), PQP_INVALID);
+    assert_int_equal(pqp_rollback(conn, NULL), PQP_OK);
+    assert_int_equal(pqp_begin(conn, NULL, NULL), PQP_OK);
+    assert_int_equal(pqp_begin(conn, NULL, NULL), PQP_INVALID);
+    assert_int_equal(
+        pqp_begin(conn, PQP_TX(.isolation = (pqp_isolation)9), NULL),
+        PQP_INVALID);
+    assert_int_equal(pqp_commit(conn, NULL), PQP_OK);
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+static void commit_of_a_failed_transaction_says_so(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    PQP_AUTO_CONN conn = borrow(pool);
+    pqp_error err;
+    assert_int_equal(pqp_begin(conn, NULL, NULL), PQP_OK);
+    assert_int_equal(pqp_exec(conn, "SELECT 1/0", NULL, NULL), PQP_SERVER);
+    assert_int_equal(pqp_commit(conn, &err), PQP_SERVER);
+    assert_string_equal(err.sqlstate, "25P02");
+    assert_int_equal(PQtransactionStatus(pqp_pg(conn)), PQTRANS_IDLE);
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+/* S10 S12 */
+static void a_serialization_failure_is_run_again(void **state)
+{
+    (void)state;
+    static const char *const states[] = {RAISE("40001"), RAISE("40P01")};
+    pqp_pool *pool = open_pool(.max_size = 1);
+    for (size_t i = 0; i < 2; i++) {
+        struct job job = {.sql = states[i], .fail_first = 2};
+        pqp_error err;
+        assert_int_equal(pqp_transact(pool, SOON_MS, NULL, do_job, &job, &err),
+                         PQP_OK);
+        assert_int_equal(err.status, PQP_OK);
+        assert_int_equal(job.runs, 3);
+        assert_int_equal(job.dirty, 0);
+    }
+    assert_int_equal(stats_of(pool).created, 1);
+    close_pool(&pool);
+}
+
+/* S12 */
+static void attempts_are_bounded(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    struct job job = {.sql = RAISE("40001"), .fail_first = 1000};
+    pqp_error err;
+    assert_int_equal(pqp_transact(pool, SOON_MS,
+                                  PQP_TX(.max_attempts = 3, .backoff_ms = 1),
+                                  do_job, &job, &err),
+                     PQP_SERVER);
+    assert_string_equal(err.sqlstate, "40001");
+    assert_int_equal(err.flags, PQP_ERR_RETRY);
+    assert_int_equal(job.runs, 3);
+    assert_int_equal(job.dirty, 0);
+    close_pool(&pool);
+}
+
+static void the_deadline_bounds_the_attempts(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    struct job job = {.sql = RAISE("40001"), .fail_first = 1000};
+    pqp_error err;
+    int64_t start = now_ms();
+    assert_int_equal(
+        pqp_transact(pool, 300,
+                     PQP_TX(.max_attempts = 1000000, .backoff_ms = 100), do_job,
+                     &job, &err),
+        PQP_SERVER);
+    assert_in_range(now_ms() - start, 0, 600);
+    assert_string_equal(err.sqlstate, "40001");
+    assert_in_range(job.runs, 2, 4);
+    close_pool(&pool);
+}
+
+static void any_other_error_is_not_run_again(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    struct job job = {.sql = "SELECT 1/0", .fail_first = 1};
+    pqp_error err;
+    assert_int_equal(pqp_transact(pool, SOON_MS, NULL, do_job, &job, &err),
+                     PQP_SERVER);
+    assert_string_equal(err.sqlstate, "22012");
+    assert_int_equal(job.runs, 1);
+    close_pool(&pool);
+}
+
+static pqp_status insert_and_refuse(void *arg, pqp_conn *conn, pqp_error *err)
+{
+    (void)arg;
+    pqp_status status = pqp_exec(
+        conn, "INSERT INTO notes (body) VALUES ('refused')", NULL, err);
+    return status == PQP_OK ? PQP_BUSY : status;
+}
+
+static void a_refusal_of_the_function_rolls_back(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    pqp_error err;
+    assert_int_equal(
+        pqp_transact(pool, SOON_MS, NULL, insert_and_refuse, NULL, &err),
+        PQP_BUSY);
+    assert_int_equal(err.status, PQP_BUSY);
+    assert_string_not_equal(err.message, "");
+    PQP_AUTO_CONN conn = borrow(pool);
+    assert_string_equal(
+        ask(conn, "SELECT count(*) FROM notes WHERE body = 'refused'"), "0");
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+static pqp_status fail_and_go_on(void *arg, pqp_conn *conn, pqp_error *err)
+{
+    int *swallow = arg;
+    pqp_status status = pqp_exec(conn, "SELECT 1/0", NULL, err);
+    if (status == PQP_SERVER)
+        status = pqp_exec(conn, "SELECT 1", NULL, err);
+    return *swallow ? PQP_OK : status;
+}
+
+/* S13 */
+static void the_first_error_is_the_one_reported(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    for (int swallow = 0; swallow < 2; swallow++) {
+        pqp_error err;
+        assert_int_equal(
+            pqp_transact(pool, SOON_MS, NULL, fail_and_go_on, &swallow, &err),
+            PQP_SERVER);
+        assert_string_equal(err.sqlstate, "22012");
+    }
+    close_pool(&pool);
+}
+
+static pqp_status fail_in_savepoint(void *arg, pqp_conn *conn, pqp_error *err)
+{
+    int *runs = arg;
+    if (++*runs > 1)
+        return PQP_OK;
+    pqp_status status = pqp_exec(conn, "SAVEPOINT s", NULL, err);
+    if (status == PQP_OK)
+        status = pqp_exec(conn, RAISE("40001"), NULL, NULL);
+    if (status != PQP_SERVER)
+        return PQP_INVALID;
+    return pqp_exec(conn, "ROLLBACK TO SAVEPOINT s", NULL, err);
+}
+
+/* S18 */
+static void a_failure_within_a_savepoint_runs_the_whole_again(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    int runs = 0;
+    assert_int_equal(
+        pqp_transact(pool, SOON_MS, NULL, fail_in_savepoint, &runs, NULL),
+        PQP_OK);
+    assert_int_equal(runs, 2);
+    close_pool(&pool);
+}
+
+#define SUICIDE "SELECT pg_terminate_backend(pg_backend_pid())"
+
+/* S10 */
+static void a_loss_before_commit_is_run_again(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    struct job job = {.sql = SUICIDE, .fail_first = 1};
+    pqp_error err;
+    assert_int_equal(pqp_transact(pool, SOON_MS, NULL, do_job, &job, &err),
+                     PQP_OK);
+    assert_int_equal(job.runs, 2);
+    assert_int_equal(job.dirty, 0);
+    assert_int_equal(stats_of(pool).created, 2);
+    close_pool(&pool);
+}
+
+static pqp_status die_at_commit(void *arg, pqp_conn *conn, pqp_error *err)
+{
+    int *runs = arg;
+    ++*runs;
+    return pqp_exec(
+        conn,
+        "CREATE TEMP TABLE d (n int);"
+        "CREATE FUNCTION pg_temp.die() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN PERFORM pg_terminate_backend(pg_backend_pid());"
+        " PERFORM pg_sleep(5); RETURN NULL; END$$;"
+        "CREATE CONSTRAINT TRIGGER die AFTER INSERT ON d"
+        " DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION pg_temp.die();"
+        "INSERT INTO d VALUES (1)",
+        NULL, err);
+}
+
+/* S11 */
+static void a_loss_during_commit_is_in_doubt_and_not_run_again(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    int runs = 0;
+    pqp_error err;
+    assert_int_equal(
+        pqp_transact(pool, SOON_MS, NULL, die_at_commit, &runs, &err),
+        PQP_LOST);
+    assert_int_equal(runs, 1);
+    assert_int_equal(err.flags, PQP_ERR_IN_DOUBT | PQP_ERR_DISCARD);
+    PQP_AUTO_CONN conn = borrow(pool);
+    assert_string_equal(ask(conn, "SELECT 1"), "1");
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+static void kill_once(void *arg, const pqp_event *event)
+{
+    int *left = arg;
+    if (event->type != PQP_EVENT_ACQUIRED || *left == 0)
+        return;
+    --*left;
+    terminate_backend(event->backend_pid);
+}
+
+/* D28 */
+static void a_begin_that_fails_gives_the_connection_back_once(void **state)
+{
+    (void)state;
+    int left = 1;
+    pqp_pool *pool =
+        open_pool(.max_size = 1, .on_event = kill_once, .arg = &left);
+    struct job job = {.sql = ""};
+    assert_int_equal(pqp_transact(pool, SOON_MS, NULL, do_job, &job, NULL),
+                     PQP_OK);
+    assert_int_equal(job.runs, 1);
+    pqp_stats stats = stats_of(pool);
+    assert_int_equal(stats.lent, 0);
+    assert_int_equal(stats.created, 2);
+    assert_int_equal(stats.misused, 0);
+    close_pool(&pool);
+}
+
+static void a_function_that_ends_the_transaction_is_told_so(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    struct job job = {.sql = "COMMIT", .fail_first = 1};
+    pqp_error err;
+    assert_int_equal(pqp_transact(pool, SOON_MS, NULL, do_job, &job, &err),
+                     PQP_INVALID);
+    assert_non_null(strstr(err.message, "ended"));
+    assert_int_equal(job.runs, 1);
+    close_pool(&pool);
+}
+
+static pqp_status give_away(void *arg, pqp_conn *conn, pqp_error *err)
+{
+    (void)arg;
+    (void)err;
+    pqp_release(&conn);
+    return PQP_OK;
+}
+
+static void a_function_that_releases_the_lease_is_told_so(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    assert_int_equal(pqp_transact(pool, SOON_MS, NULL, give_away, NULL, NULL),
+                     PQP_INVALID);
+    assert_int_equal(stats_of(pool).lent, 0);
+    PQP_AUTO_CONN conn = borrow(pool);
+    assert_string_equal(ask(conn, "SELECT 1"), "1");
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+static void transact_times_out_like_acquire(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    pqp_conn *held = borrow(pool);
+    struct job job = {.sql = ""};
+    assert_int_equal(pqp_transact(pool, 50, NULL, do_job, &job, NULL),
+                     PQP_TIMEOUT);
+    assert_int_equal(job.runs, 0);
+    pqp_release(&held);
+    close_pool(&pool);
+}
+
+/* ---- two at once ---- */
+
+struct duel {
+    pqp_pool *pool;
+    pthread_barrier_t *barrier;
+    const char *first, *second;
+    int runs;
+    pqp_status status;
+};
+
+static pqp_status strike(void *arg, pqp_conn *conn, pqp_error *err)
+{
+    struct duel *duel = arg;
+    pqp_status status = pqp_exec(conn, duel->first, NULL, err);
+    if (++duel->runs == 1)
+        pthread_barrier_wait(duel->barrier);
+    if (status == PQP_OK)
+        status = pqp_exec(conn, duel->second, NULL, err);
+    return status;
+}
+
+static void *fight(void *arg)
+{
+    struct duel *duel = arg;
+    duel->status = pqp_transact(
+        duel->pool, SOON_MS,
+        PQP_TX(.isolation = PQP_ISO_SERIALIZABLE, .max_attempts = 50), strike,
+        duel, NULL);
+    return NULL;
+}
+
+/* Both end well, and at least one of them only at a later attempt. */
+static void duel_ends_well(const char *a1, const char *a2, const char *b1,
+                           const char *b2)
+{
+    pqp_pool *pool = open_pool(.max_size = 2);
+    pthread_barrier_t barrier;
+    assert_int_equal(pthread_barrier_init(&barrier, NULL, 2), 0);
+    struct duel duels[2] = {
+        {.pool = pool, .barrier = &barrier, .first = a1, .second = a2},
+        {.pool = pool, .barrier = &barrier, .first = b1, .second = b2},
+    };
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, fight, &duels[i]),
+                         0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&barrier);
+    assert_int_equal(duels[0].status, PQP_OK);
+    assert_int_equal(duels[1].status, PQP_OK);
+    assert_true(duels[0].runs + duels[1].runs > 2);
+    close_pool(&pool);
+}
+
+#define TOUCH(id) "UPDATE accounts SET balance = balance WHERE id = " id
+
+/* S15 P19 */
+static void a_deadlock_is_run_again_and_both_succeed(void **state)
+{
+    (void)state;
+    duel_ends_well(TOUCH("1"), TOUCH("2"), TOUCH("2"), TOUCH("1"));
+}
+
+#define LOOK(id) "SELECT balance FROM accounts WHERE id = " id
+
+/* S16 */
+static void write_skew_is_run_again_and_both_succeed(void **state)
+{
+    (void)state;
+    duel_ends_well(LOOK("3"), TOUCH("4"), LOOK("4"), TOUCH("3"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(begin_commit_and_rollback_do_what_they_say),
+        cmocka_unit_test(begin_sets_the_mode_of_the_transaction),
+        cmocka_unit_test(the_wrong_moment_is_refused),
+        cmocka_unit_test(commit_of_a_failed_transaction_says_so),
+        cmocka_unit_test(a_serialization_failure_is_run_again),
+        cmocka_unit_test(attempts_are_bounded),
+        cmocka_unit_test(the_deadline_bounds_the_attempts),
+        cmocka_unit_test(any_other_error_is_not_run_again),
+        cmocka_unit_test(a_refusal_of_the_function_rolls_back),
+        cmocka_unit_test(the_first_error_is_the_one_reported),
+        cmocka_unit_test(a_failure_within_a_savepoint_runs_the_whole_again),
+        cmocka_unit_test(a_loss_before_commit_is_run_again),
+        cmocka_unit_test(a_loss_during_commit_is_in_doubt_and_not_run_again),
+        cmocka_unit_test(a_begin_that_fails_gives_the_connection_back_once),
+        cmocka_unit_test(a_function_that_ends_the_transaction_is_told_so),
+        cmocka_unit_test(a_function_that_releases_the_lease_is_told_so),
+        cmocka_unit_test(transact_times_out_like_acquire),
+        cmocka_unit_test(a_deadlock_is_run_again_and_both_succeed),
+        cmocka_unit_test(write_skew_is_run_again_and_both_succeed),
+    };
+    return run_with_server(tests);
+}
