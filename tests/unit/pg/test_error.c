@@ -1,0 +1,418 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* Names, SQLSTATEs, and what of a text may be shown. */
+#include "pg/internal.h"
+
+#include <stdio.h>
+
+#include "base/text.h"
+#include "support.h"
+
+/* ---- what libpq would say: these stand before its own ---- */
+
+static const char *result_sqlstate, *result_severity, *result_message;
+static const char *libpq_text = "";
+
+char *PQresultErrorField(const PGresult *res, int code)
+{
+    (void)res;
+    const char *field = code == PG_DIAG_SQLSTATE ? result_sqlstate
+                        : code == PG_DIAG_SEVERITY_NONLOCALIZED
+                            ? result_severity
+                        : code == PG_DIAG_MESSAGE_PRIMARY ? result_message
+                                                          : NULL;
+    return (char *)(uintptr_t)field;
+}
+
+char *PQresultErrorMessage(const PGresult *res)
+{
+    (void)res;
+    return (char *)(uintptr_t)libpq_text;
+}
+
+char *PQerrorMessage(const PGconn *pg)
+{
+    (void)pg;
+    return (char *)(uintptr_t)libpq_text;
+}
+
+static pqp_status fail_with(const char *severity, const char *sqlstate,
+                            const char *message, pqp_error *err)
+{
+    result_severity = severity;
+    result_sqlstate = sqlstate;
+    result_message = message;
+    return pqp__fail_result(err, NULL, NULL);
+}
+
+/* ---- names ---- */
+
+static void every_status_has_a_name_and_a_text(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PQP_STATUS_COUNT; i++) {
+        assert_memory_equal(pqp_status_name((pqp_status)i), "PQP_", 4);
+        assert_true(strlen(pqp_strerror((pqp_status)i)) > 3);
+    }
+    assert_string_equal(pqp_status_name(PQP_TIMEOUT), "PQP_TIMEOUT");
+    assert_string_equal(pqp_strerror(PQP_TIMEOUT), "deadline passed");
+}
+
+static void what_is_no_status_and_no_event_is_a_question_mark(void **state)
+{
+    (void)state;
+    assert_string_equal(pqp_status_name(PQP_STATUS_COUNT), "?");
+    assert_string_equal(pqp_status_name((pqp_status)-1), "?");
+    assert_string_equal(pqp_strerror(PQP_STATUS_COUNT), "?");
+    assert_string_equal(pqp_strerror((pqp_status)-1), "?");
+    assert_string_equal(pqp_event_name(PQP_EVENT_COUNT), "?");
+    assert_string_equal(pqp_event_name((pqp_event_type)-1), "?");
+}
+
+static void every_event_has_its_name(void **state)
+{
+    (void)state;
+    assert_string_equal(pqp_event_name(PQP_EVENT_CREATED), "CREATED");
+    assert_string_equal(pqp_event_name(PQP_EVENT_FREED), "FREED");
+}
+
+/* ---- SQLSTATE ---- */
+
+static void an_sqlstate_says_what_to_do_next(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sqlstate;
+        unsigned class;
+    } cases[] = {
+        {"08000", PQP__LOST},
+        {"08006", PQP__LOST},
+        {"08P01", PQP__LOST},
+        {"57P01", PQP__LOST},
+        {"57P02", PQP__LOST},
+        {"57P04", PQP__LOST},
+        {"57P05", PQP__LOST},
+        {"25P03", PQP__LOST},
+        {"25006", PQP__READ_ONLY},
+        {"40001", PQP__RETRY},
+        {"40P01", PQP__RETRY},
+        {"53300", PQP__BACKOFF},
+        {"57P03", PQP__BACKOFF},
+        {"28000", PQP__PERMANENT},
+        {"28P01", PQP__PERMANENT},
+        {"3D000", PQP__PERMANENT},
+        {"42501", PQP__PERMANENT},
+        {"00000", 0},
+        {"23505", 0},
+        {"25P02", 0},
+        {"40002", 0},
+        {"42601", 0},
+        {"57014", 0},
+        {"53200", 0},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        if (pqp__sqlstate_class(cases[i].sqlstate) != cases[i].class)
+            fail_msg("%s", cases[i].sqlstate);
+    }
+}
+
+static void what_is_no_sqlstate_is_an_ordinary_error(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {NULL, "", "0", "4", "4000", "x", "%n"};
+    for (size_t i = 0; i < LENGTH(cases); i++)
+        assert_int_equal(pqp__sqlstate_class(cases[i]), 0);
+}
+
+/* ---- pqp__fail ---- */
+
+static void failing_fills_the_whole_error(void **state)
+{
+    (void)state;
+    pqp_error err;
+    memset(&err, 0xEE, sizeof(err));
+    assert_int_equal(pqp__fail(&err, PQP_BUSY, "%s %d", "one\ntwo", 3),
+                     PQP_BUSY);
+    assert_int_equal(err.status, PQP_BUSY);
+    assert_int_equal(err.flags, 0);
+    assert_string_equal(err.sqlstate, "");
+    assert_string_equal(err.message, "one two 3");
+    assert_int_equal(pqp__fail(NULL, PQP_BUSY, "nobody listens"), PQP_BUSY);
+}
+
+/* N18 */
+static void a_percent_sign_in_an_argument_is_text(void **state)
+{
+    (void)state;
+    pqp_error err;
+    pqp__fail(&err, PQP_INVALID, "name %s", "%s%n%99999d");
+    assert_string_equal(err.message, "name %s%n%99999d");
+}
+
+static void an_error_may_be_its_own_cause(void **state)
+{
+    (void)state;
+    pqp_error err;
+    pqp__fail(&err, PQP_INVALID, "inner");
+    pqp__fail(&err, PQP_CONNECT, "outer: %s", err.message);
+    assert_string_equal(err.message, "outer: inner");
+}
+
+static void clearing_leaves_success(void **state)
+{
+    (void)state;
+    pqp_error err;
+    memset(&err, 0xEE, sizeof(err));
+    pqp__error_clear(&err);
+    assert_int_equal(err.status, PQP_OK);
+    assert_int_equal(err.flags, 0);
+    assert_string_equal(err.sqlstate, "");
+    assert_string_equal(err.message, "");
+    pqp__error_clear(NULL);
+}
+
+static void a_long_message_ends_between_two_characters(void **state)
+{
+    (void)state;
+    for (size_t shift = 0; shift < 4; shift++) {
+        char text[2000] = "";
+        size_t used = shift;
+        memset(text, 'x', shift);
+        for (; used + 4 < sizeof(text); used += 4)
+            memcpy(text + used, "\xF0\x9F\x90\x98", 4); /* an elephant */
+        pqp_error err;
+        pqp__fail(&err, PQP_SERVER, "%s", text);
+        size_t length = strlen(err.message);
+        assert_true(length > sizeof(err.message) - 5);
+        assert_int_equal((length - shift) % 4, 0);
+        assert_memory_equal(err.message, text, length);
+    }
+}
+
+/* ---- pqp__clean_text ---- */
+
+static void a_text_becomes_one_line_of_valid_utf8(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+    } cases[] = {
+        {"", ""},
+        {"plain %s", "plain %s"},
+        {"two\n\tlines\r\n", "two lines"},
+        {"\n\nleading", "leading"},
+        {"\x1B[31mred", "[31mred"},
+        {"a\x7F"
+         "b",
+         "a b"},
+        {"a\xC2\x9B"
+         "31m",
+         "a 31m"}, /* C1: CSI */
+        {"a\xC2\xA0"
+         "b",
+         "a\xC2\xA0"
+         "b"}, /* no control */
+        {"gr\xC3\xBC\xC3\x9F"
+         "e",
+         "gr\xC3\xBC\xC3\x9F"
+         "e"},
+        {"\xE2\x82\xAC", "\xE2\x82\xAC"},
+        {"\xF0\x9F\x90\x98", "\xF0\x9F\x90\x98"},
+        {"gr\xFC"
+         "n",
+         "gr?n"}, /* Latin-1 */
+        {"cut\xE2\x82", "cut??"},
+        {"\xC0\xAF", "??"}, /* overlong */
+        {"\xE0\x80\xAF", "???"},
+        {"\xF0\x80\x80\xAF", "????"},
+        {"\xED\xA0\x80", "???"},      /* a surrogate */
+        {"\xF4\x90\x80\x80", "????"}, /* above U+10FFFF */
+        {"\xF8\x88", "??"},
+        {"\x80", "?"},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        char to[64];
+        pqp__clean_text(NULL, to, sizeof(to), cases[i].from);
+        assert_string_equal(to, cases[i].to);
+    }
+}
+
+static void no_size_is_too_small(void **state)
+{
+    (void)state;
+    for (size_t size = 1; size < 12; size++) {
+        char to[16];
+        memset(to, '#', sizeof(to));
+        pqp__clean_text(NULL, to, size,
+                        "gr\xC3\xBC\xC3\x9F"
+                        "e\n\xFF!");
+        assert_true(strlen(to) < size);
+        assert_int_equal(to[size], '#');
+    }
+}
+
+static void secrets_are_hidden_in_every_spelling(void **state)
+{
+    (void)state;
+    char *secrets[] = {(char[]){"p%/'\\x"}, (char[]){"hunter2"},
+                       (char[]){"hunter22long"}, (char[]){""}, (char[]){"aba"}};
+    const struct config config = {.secrets = secrets,
+                                  .secret_count = (int)LENGTH(secrets)};
+    static const struct {
+        const char *from, *to;
+    } cases[] = {
+        {"nothing", "nothing"},
+        {"the hunter2 is", "the *** is"},
+        {"hunter2hunter2", "******"},
+        {"hunter22long", "***"}, /* the longer one */
+        {"%68unter%32", "***"},
+        {"raw p%/'\\x.", "raw ***."},
+        {"uri p%25%2F%27%5cx.", "uri ***."},
+        {"uri %70%25/%27%5C%78.", "uri ***."},
+        {"quoted 'p%/\\'\\\\x'", "quoted '***'"},
+        {"sql 'p%/''\\\\x'", "sql '***'"},
+        {"ababa!", "***!"}, /* it overlaps itself */
+        {"hunter", "hunter"},
+        {"%68unte%7", "%68unte%7"},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        char to[64];
+        pqp__clean_text(&config, to, sizeof(to), cases[i].from);
+        assert_string_equal(to, cases[i].to);
+    }
+}
+
+static void a_secret_is_never_shown_whatever_surrounds_it(void **state)
+{
+    (void)state;
+    char secret[] = "s3cr\xC3\xA9t\n%pw'";
+    char *secrets[] = {secret};
+    const struct config config = {.secrets = secrets, .secret_count = 1};
+    const char *const pieces[] = {"s",  "s3",   "%", "%7", "\\",  "'",
+                                  "\n", "\xC3", " ", "x",  secret};
+    uint64_t seed = 20261123;
+    for (int round = 0; round < 20000; round++) {
+        char buffer[256], to[300];
+        struct text text;
+        text_init(&text, buffer, sizeof(buffer));
+        for (size_t n = random_of(&seed, 12); n > 0; n--)
+            text_add(&text, "%s", pieces[random_of(&seed, LENGTH(pieces))]);
+        pqp__clean_text(&config, to, 1 + random_of(&seed, sizeof(to) - 1),
+                        buffer);
+        assert_hides(to, secret);
+        assert_null(strchr(to, '\n'));
+    }
+}
+
+/* ---- what the server and libpq say ---- */
+
+static void a_server_error_keeps_its_sqlstate_and_message(void **state)
+{
+    (void)state;
+    pqp_error err;
+    assert_int_equal(fail_with("ERROR", "23505", "duplicate key", &err),
+                     PQP_SERVER);
+    assert_int_equal(err.status, PQP_SERVER);
+    assert_int_equal(err.flags, 0);
+    assert_string_equal(err.sqlstate, "23505");
+    assert_string_equal(err.message, "duplicate key");
+}
+
+static void a_serialization_failure_may_be_run_again(void **state)
+{
+    (void)state;
+    pqp_error err;
+    assert_int_equal(fail_with("ERROR", "40001", "could not", &err),
+                     PQP_SERVER);
+    assert_int_equal(err.flags, PQP_ERR_RETRY);
+    assert_int_equal(fail_with("ERROR", "40P01", "deadlock", &err), PQP_SERVER);
+    assert_int_equal(err.flags, PQP_ERR_RETRY);
+}
+
+static void the_end_of_the_session_is_a_loss(void **state)
+{
+    (void)state;
+    pqp_error err;
+    assert_int_equal(fail_with("FATAL", "57P01", "terminating", &err),
+                     PQP_LOST);
+    assert_int_equal(err.flags, PQP_ERR_DISCARD);
+    assert_string_equal(err.sqlstate, "57P01");
+    /* By its severity alone. */
+    assert_int_equal(fail_with("FATAL", "40001", "odd", &err), PQP_LOST);
+    assert_int_equal(err.flags, PQP_ERR_DISCARD);
+    assert_int_equal(fail_with("PANIC", NULL, "odd", NULL), PQP_LOST);
+    /* By its SQLSTATE alone. */
+    assert_int_equal(fail_with(NULL, "08006", "odd", NULL), PQP_LOST);
+}
+
+/* T09 */
+static void an_error_without_any_field_is_a_server_error(void **state)
+{
+    (void)state;
+    pqp_error err;
+    libpq_text = "";
+    assert_int_equal(fail_with(NULL, NULL, NULL, &err), PQP_SERVER);
+    assert_string_equal(err.sqlstate, "");
+    assert_string_equal(err.message, "error without a message");
+    libpq_text = "libpq's own\n";
+    fail_with(NULL, NULL, NULL, &err);
+    assert_string_equal(err.message, "libpq's own");
+    fail_with("ERROR", NULL, "", &err);
+    assert_string_equal(err.message, "error without a message");
+}
+
+static void an_sqlstate_that_is_none_is_not_passed_on(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {"",       "4",     "4000", "400011",
+                                        "4000\n", "%s%n%", "abcde"};
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        pqp_error err;
+        fail_with("ERROR", cases[i], "odd", &err);
+        assert_string_equal(err.sqlstate, "");
+    }
+}
+
+static void a_loss_carries_libpqs_text_without_the_password(void **state)
+{
+    (void)state;
+    char *secrets[] = {(char[]){"hunter2"}};
+    const struct config config = {.secrets = secrets, .secret_count = 1};
+    pqp_error err;
+    libpq_text = "server closed hunter2\n\tThis probably means\n";
+    const PGconn *pg = (const PGconn *)(const void *)&config;
+    assert_int_equal(pqp__fail_lost(&err, &config, pg), PQP_LOST);
+    assert_int_equal(err.status, PQP_LOST);
+    assert_int_equal(err.flags, PQP_ERR_DISCARD);
+    assert_string_equal(err.message, "server closed *** This probably means");
+    assert_int_equal(pqp__fail_lost(&err, &config, NULL), PQP_LOST);
+    assert_string_equal(err.message, "connection lost");
+    assert_int_equal(pqp__fail_lost(NULL, &config, pg), PQP_LOST);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_status_has_a_name_and_a_text),
+        cmocka_unit_test(what_is_no_status_and_no_event_is_a_question_mark),
+        cmocka_unit_test(every_event_has_its_name),
+        cmocka_unit_test(an_sqlstate_says_what_to_do_next),
+        cmocka_unit_test(what_is_no_sqlstate_is_an_ordinary_error),
+        cmocka_unit_test(failing_fills_the_whole_error),
+        cmocka_unit_test(a_percent_sign_in_an_argument_is_text),
+        cmocka_unit_test(an_error_may_be_its_own_cause),
+        cmocka_unit_test(clearing_leaves_success),
+        cmocka_unit_test(a_long_message_ends_between_two_characters),
+        cmocka_unit_test(a_text_becomes_one_line_of_valid_utf8),
+        cmocka_unit_test(no_size_is_too_small),
+        cmocka_unit_test(secrets_are_hidden_in_every_spelling),
+        cmocka_unit_test(a_secret_is_never_shown_whatever_surrounds_it),
+        cmocka_unit_test(a_server_error_keeps_its_sqlstate_and_message),
+        cmocka_unit_test(a_serialization_failure_may_be_run_again),
+        cmocka_unit_test(the_end_of_the_session_is_a_loss),
+        cmocka_unit_test(an_error_without_any_field_is_a_server_error),
+        cmocka_unit_test(an_sqlstate_that_is_none_is_not_passed_on),
+        cmocka_unit_test(a_loss_carries_libpqs_text_without_the_password),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
