@@ -26,7 +26,8 @@ static inline void atom_store(struct atom *a, uint64_t value)
     atomic_store_explicit(&a->value, value, memory_order_seq_cst);
 }
 
-/* Not 0 if *a was *expected and is desired now; else *expected is what it is. */
+/* Not 0 if *a was *expected and is desired now; else *expected is what it is.
+ */
 static inline int atom_cas(struct atom *a, uint64_t *expected, uint64_t desired)
 {
     return atomic_compare_exchange_strong_explicit(&a->value, expected, desired,

@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#define CLOCK_NEVER INT64_MAX
-#define CLOCK_MS 1000000LL
+#define CLOCK_NEVER       INT64_MAX
+#define CLOCK_MS          1000000LL
 #define CLOCK_COARSE_TICK (4 * CLOCK_MS) /* resolution of clock_coarse() */
 
 int64_t clock_now(void);

@@ -12,7 +12,7 @@ struct list {
 };
 
 #define container_of(node, type, member)                                       \
-    ((type *)(void *)((char *)(node) - offsetof(type, member)))
+    ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 static inline void list_init(struct list *l)
 {

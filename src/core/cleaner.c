@@ -1,0 +1,268 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * The cleaner sleeps until exactly the next thing due, or a hang-up, and
+ * decides; it calls no provider.
+ *
+ * What is due later than it will wake needs no call.  What is due earlier must
+ * wake it: whoever makes something due stores it in the slot and then reads
+ * next_wake, and the cleaner stores CLOCK_NEVER into next_wake and then reads
+ * the slots.  One of the two sees the other.  While it reads, a caller lowers
+ * next_wake without waking it, so that it never chases its own tail.
+ */
+#include "internal.h"
+
+enum { BATCH = 64 }; /* how much is done under one hold of the mutex */
+
+struct round { /* what one look at all slots found */
+    int64_t now, next;
+    int acted;
+};
+
+void rpool__arm_locked(struct pool *pool, int64_t when)
+{
+    if (when >= (int64_t)atom_load(&pool->next_wake))
+        return;
+    atom_store(&pool->next_wake, (uint64_t)when);
+    if (pool->cleaner_asleep)
+        watch_wake(&pool->watch);
+}
+
+/* A pool that is over by now has a next_wake of 0. */
+void rpool__arm(struct pool *pool, int64_t when)
+{
+    if (when >= (int64_t)atom_load(&pool->next_wake))
+        return;
+    lock_take(&pool->lock);
+    rpool__arm_locked(pool, when);
+    lock_drop(&pool->lock);
+}
+
+static int surplus_locked(const struct pool *pool) POOL_LOCKED(pool)
+{
+    return pool_live(pool) - pool->min_size;
+}
+
+void rpool__set_idle_due_locked(struct pool *pool)
+{
+    int64_t due = pool->keepalive;
+    if (surplus_locked(pool) > 0 && pool->idle_timeout < due)
+        due = pool->idle_timeout;
+    int64_t before = (int64_t)atom_load(&pool->idle_due);
+    if (due == before)
+        return;
+    atom_store(&pool->idle_due, (uint64_t)due);
+    if (due < before)
+        rpool__arm_locked(pool, 0);
+}
+
+static int64_t saturating(int64_t time, int64_t span)
+{
+    return span > CLOCK_NEVER - time ? CLOCK_NEVER : time + span;
+}
+
+static void at_latest(struct round *round, int64_t when)
+{
+    if (when < round->next)
+        round->next = when;
+}
+
+/* How long before the end of a lifetime its replacement is begun. */
+static int64_t lead_locked(const struct pool *pool) POOL_LOCKED(pool)
+{
+    int64_t lead = 2 * pool->last_create_ns + 1000 * CLOCK_MS;
+    return lead < pool->lifetime / 8 ? lead : pool->lifetime / 8;
+}
+
+static int take_idle(struct slot *slot, uint64_t word, enum slot_state to)
+{
+    return word_state(word) == SLOT_IDLE &&
+           atom_cas(&slot->word, &word, word_with(word, to));
+}
+
+/* Idle longer than allowed, or past its lifetime: it leaves. */
+static int expire_locked(struct pool *pool, struct slot *slot, uint64_t word,
+                         struct round *round) POOL_LOCKED(pool)
+{
+    int64_t expires = (int64_t)atom_peek(&slot->expires);
+    int64_t idle_out =
+        saturating((int64_t)atom_peek(&slot->idle_since), pool->idle_timeout);
+    rpool_reason reason = RPOOL_REASON_NONE;
+    if (round->now >= expires)
+        reason = RPOOL_REASON_LIFETIME;
+    else if (surplus_locked(pool) > 0) {
+        if (round->now >= idle_out)
+            reason = RPOOL_REASON_IDLE;
+        else
+            at_latest(round, idle_out);
+    }
+    at_latest(round, expires);
+    if (reason == RPOOL_REASON_NONE)
+        return 0;
+    if (take_idle(slot, word, SLOT_RETURNING))
+        rpool__dispose_locked(pool, slot, reason);
+    return 1;
+}
+
+/*
+ * Near its end an item no longer counts for min_size, so its replacement is
+ * begun where there is room.  Where there is none, it leaves early, one at a
+ * time.
+ */
+static int replace_ahead_locked(struct pool *pool, struct slot *slot,
+                                uint64_t word, struct round *round)
+    POOL_LOCKED(pool)
+{
+    int64_t expires = (int64_t)atom_peek(&slot->expires);
+    if (expires == CLOCK_NEVER || pool->min_size == 0)
+        return 0;
+    int64_t ahead = expires - lead_locked(pool);
+    if (round->now < ahead) {
+        at_latest(round, ahead);
+        return 0;
+    }
+    if (!slot->ageing) {
+        slot->ageing = 1;
+        pool->ageing++;
+    }
+    if (pool->occupied < pool->max_size || pool->creating + pool->leaving > 0 ||
+        pool->failures > 0 || surplus_locked(pool) > 0 ||
+        !take_idle(slot, word, SLOT_RETURNING))
+        return 0;
+    rpool__dispose_locked(pool, slot, RPOOL_REASON_LIFETIME);
+    return 1;
+}
+
+static void keep_alive_locked(struct pool *pool, struct slot *slot,
+                              uint64_t word, struct round *round)
+    POOL_LOCKED(pool)
+{
+    if (pool->keepalive == CLOCK_NEVER)
+        return;
+    int64_t due =
+        saturating((int64_t)atom_peek(&slot->proven), pool->keepalive);
+    if (round->now < due)
+        at_latest(round, due);
+    else if (take_idle(slot, word, SLOT_CHECKING)) {
+        list_push_back(&pool->checks, &slot->node);
+        round->acted++;
+    }
+}
+
+/* Not 0: the lease of that word is a leak that was not yet reported. */
+static int64_t leak_ms(const struct pool *pool, struct slot *slot,
+                       uint64_t word, struct round *round)
+{
+    if (pool->leak == CLOCK_NEVER ||
+        atom_peek(&slot->reported) == (word & SERIAL_MASK))
+        return 0;
+    int64_t since = (int64_t)atom_peek(&slot->lent_since);
+    if (since == 0) /* claimed a moment ago */
+        since = round->now;
+    int64_t due = saturating(since, pool->leak);
+    if (round->now < due) {
+        at_latest(round, due);
+        return 0;
+    }
+    atom_put(&slot->reported, word & SERIAL_MASK);
+    return (round->now - since) / CLOCK_MS;
+}
+
+static void report_leak(struct pool *pool, const struct slot *slot, int64_t ms)
+{
+    rpool__emit(
+        pool,
+        &(rpool_event){
+            .type = RPOOL_EVENT_LEAK,
+            .item = atom_peek(&slot->number),
+            .ms = ms,
+            .site = {.file = (const char *)(uintptr_t)atom_peek(&slot->file),
+                     .func = (const char *)(uintptr_t)atom_peek(&slot->func),
+                     .line = (int)atom_peek(&slot->line)}});
+}
+
+static void look_at_locked(struct pool *pool, struct slot *slot,
+                           struct round *round) POOL_LOCKED(pool)
+{
+    uint64_t word = atom_load(&slot->word);
+    enum slot_state state = word_state(word);
+    if (state == SLOT_EMPTY || state == SLOT_CREATING ||
+        state == SLOT_DISPOSING)
+        return;
+    if (state == SLOT_IDLE && expire_locked(pool, slot, word, round)) {
+        round->acted++;
+        return;
+    }
+    if (replace_ahead_locked(pool, slot, word, round)) {
+        round->acted++;
+        return;
+    }
+    if (state == SLOT_IDLE)
+        keep_alive_locked(pool, slot, word, round);
+    int64_t leaked = state == SLOT_LENT ? leak_ms(pool, slot, word, round) : 0;
+    if (leaked > 0 && pool->on_event != NULL) {
+        lock_drop(&pool->lock);
+        report_leak(pool, slot, leaked);
+        lock_take(&pool->lock);
+    }
+}
+
+void rpool__arm_slot_locked(struct pool *pool, struct slot *slot)
+{
+    struct round round = {.next = CLOCK_NEVER};
+    round.now = clock_now();
+    look_at_locked(pool, slot, &round);
+    rpool__arm_locked(pool, round.next);
+}
+
+/* All slots, from the highest: the low ones are the warm ones. */
+static int64_t look_around_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    struct round round = {.next = CLOCK_NEVER};
+    round.now = clock_now();
+    uint32_t seen = 0;
+    for (uint32_t i = (uint32_t)atom_load(&pool->nslots); i-- > 0;) {
+        look_at_locked(pool, pool_slot(pool, i), &round);
+        if (++seen % BATCH == 0) {
+            lock_drop(&pool->lock);
+            lock_take(&pool->lock);
+        }
+    }
+    if (round.acted > 0 || rpool__need_locked(pool) > 0)
+        rpool__settle_locked(pool);
+    return round.next;
+}
+
+static void hung_up_locked(struct pool *pool, uint64_t token) POOL_LOCKED(pool)
+{
+    struct slot *slot = pool_slot(pool, (uint32_t)token & SLOT_MASK);
+    if (token >> SLOT_BITS == atom_peek(&slot->number))
+        rpool__mark_locked(pool, slot, SLOT_HUNG_UP);
+}
+
+void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
+{
+    struct pool *pool = ((struct pool_thread *)arg)->pool;
+    uint64_t tokens[BATCH];
+    thread_memo()->inside = pool;
+    lock_take(&pool->lock);
+    while (!pool->stopping) {
+        atom_store(&pool->next_wake, (uint64_t)CLOCK_NEVER);
+        rpool__arm_locked(pool, look_around_locked(pool));
+        pool->cleaner_asleep = 1;
+        int64_t until = (int64_t)atom_load(&pool->next_wake);
+        rpool__unlock(pool); /* starts a worker if one is missing */
+        int n = watch_wait(&pool->watch, until, tokens, BATCH);
+        lock_take(&pool->lock);
+        pool->cleaner_asleep = 0;
+        for (int i = 0; i < n; i++)
+            hung_up_locked(pool, tokens[i]);
+        if (n > 0)
+            rpool__settle_locked(pool);
+    }
+    pool->cleaner.exited = 1;
+    pool->threads--;
+    cond_wake_all(&pool->changed);
+    rpool__unlock(pool);
+    return NULL;
+}

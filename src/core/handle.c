@@ -1,0 +1,138 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * The table of shells and what handles mean.  A shell is a struct pool without
+ * a pool: it is recycled by the next open and never freed, so that whatever
+ * handle is looked up finds words to compare.  The table is only swapped into,
+ * never locked: a child of fork() opens pools of its own while the parent's
+ * locks may be anyone's.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+
+static struct atom shells[SHELL_MASK + 1]; /* struct pool *, from 1 */
+static struct atom taken[SHELL_MASK + 1];  /* 1: some open pool's */
+static struct atom last_serial;
+static struct atom fork_guarded;
+
+static struct pool *shell_at(uint64_t index)
+{
+    return (struct pool *)(uintptr_t)atom_load(&shells[index]);
+}
+
+static struct pool *shell_make(int index)
+{
+    struct pool *pool =
+        aligned_alloc(128, (sizeof *pool + 127) / 128 * 128);
+    if (pool == NULL)
+        return NULL;
+    *pool = (struct pool){.shell = index};
+    if (lock_init(&pool->lock) != 0)
+        goto no_lock;
+    if (cond_init(&pool->work) != 0)
+        goto no_work;
+    if (cond_init(&pool->changed) != 0)
+        goto no_changed;
+    return pool;
+no_changed:
+    cond_destroy(&pool->work);
+no_work:
+    lock_destroy(&pool->lock);
+no_lock:
+    free(pool);
+    return NULL;
+}
+
+struct pool *rpool__shell_take(void)
+{
+    for (int i = 1; i <= SHELL_MASK; i++) {
+        uint64_t is_free = 0;
+        struct pool *pool = shell_at((uint64_t)i);
+        /* A parent's shell stays the parent's: its lock may be held. */
+        if (pool != NULL && (atom_load(&pool->gate) & GATE_FORKED) != 0)
+            continue;
+        if (!atom_cas(&taken[i], &is_free, 1))
+            continue;
+        pool = shell_at((uint64_t)i);
+        if (pool == NULL) {
+            pool = shell_make(i);
+            if (pool == NULL)
+                atom_store(&taken[i], 0);
+            else
+                atom_store(&shells[i], (uint64_t)(uintptr_t)pool);
+        }
+        return pool;
+    }
+    return NULL;
+}
+
+void rpool__shell_free(struct pool *pool)
+{
+    atom_store(&taken[pool->shell], 0);
+}
+
+struct pool *rpool__pool_of(uint64_t handle)
+{
+    return shell_at(handle & SHELL_MASK);
+}
+
+struct slot *rpool__slot_of(uint64_t handle, struct pool **pool)
+{
+    *pool = rpool__pool_of(handle);
+    uint32_t index = (uint32_t)(handle >> SHELL_BITS) & SLOT_MASK;
+    if (*pool == NULL || index >= atom_load(&(*pool)->nslots))
+        return NULL;
+    return pool_slot(*pool, index);
+}
+
+uint64_t rpool__next_serial(void)
+{
+    uint64_t serial = atom_load(&last_serial);
+    while (!atom_cas(&last_serial, &serial, serial + 1))
+        ;
+    return serial + 1;
+}
+
+int rpool__enter(struct pool *pool, uint64_t handle)
+    LOCK_ATTRIBUTE(no_thread_safety_analysis)
+{
+    if (pool == NULL || atom_load(&pool->gate) & GATE_FORKED)
+        return 0;
+    lock_take(&pool->lock);
+    if ((atom_load(&pool->gate) & ~(uint64_t)SHELL_MASK) != gate_open(handle)) {
+        lock_drop(&pool->lock);
+        return 0;
+    }
+    pool->inside++;
+    return 1;
+}
+
+rpool_status rpool__refusal(const struct pool *pool)
+{
+    if (pool == NULL)
+        return RPOOL_INVALID;
+    return atom_load(&pool->gate) & GATE_FORKED ? RPOOL_FORKED : RPOOL_CLOSED;
+}
+
+/* In the child, nothing of the parent's pools may be touched: every gate says
+ * so, before any lock. */
+static void in_child(void)
+{
+    for (int i = 1; i <= SHELL_MASK; i++) {
+        struct pool *pool = shell_at((uint64_t)i);
+        if (pool != NULL && atom_load(&taken[i]) != 0)
+            (void)atom_or(&pool->gate, GATE_FORKED);
+    }
+}
+
+/* Registered twice by two first opens at once, it does no harm. */
+int rpool__fork_guard(void)
+{
+    if (atom_load(&fork_guarded))
+        return 0;
+    int rc = thread_at_fork(in_child);
+    if (rc == 0)
+        atom_store(&fork_guarded, 1);
+    return rc;
+}

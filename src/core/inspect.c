@@ -1,0 +1,139 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* Statistics, the dump of holders, and names. */
+#include "internal.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+static void count_slots(const struct pool *pool, rpool_stats *stats)
+{
+    int states[SLOT_STATES] = {0};
+    for (uint32_t i = 0; i < atom_load(&pool->nslots); i++) {
+        const struct slot *slot = pool_slot(pool, i);
+        states[word_state(atom_load(&slot->word))]++;
+        stats->acquired += atom_peek(&slot->leases);
+        stats->checked += atom_peek(&slot->checks);
+    }
+    stats->creating = states[SLOT_CREATING];
+    stats->idle = states[SLOT_IDLE];
+    stats->checking = states[SLOT_CHECKING];
+    stats->lent = states[SLOT_LENT] + states[SLOT_RETURNING];
+    stats->closing = states[SLOT_DISPOSING];
+    stats->total = stats->creating + stats->idle + stats->checking +
+                   stats->lent + stats->closing;
+}
+
+rpool_status rpool_stats_get(rpool *handle, rpool_stats *out)
+{
+    struct pool *pool = rpool__pool_of((uintptr_t)handle);
+    if (out == NULL || out->size < sizeof out->size || out->size > sizeof *out)
+        return RPOOL_INVALID;
+    if (!rpool__enter(pool, (uintptr_t)handle))
+        return rpool__refusal(pool);
+    rpool_stats stats = pool->stats;
+    stats.size = out->size;
+    stats.waiting = pool->waiting;
+    stats.max_size = pool->max_size;
+    count_slots(pool, &stats);
+    pool->inside--;
+    rpool__unlock(pool);
+    (void)memcpy(out, &stats, out->size);
+    return RPOOL_OK;
+}
+
+static const char *state_name(enum slot_state state)
+{
+    static const char *const names[SLOT_STATES] = {
+        "empty", "creating",  "idle",   "checking",
+        "lent",  "returning", "closing"};
+    return names[state];
+}
+
+static void describe_slot(const struct slot *slot, uint64_t word, int64_t now,
+                          struct text *text)
+{
+    enum slot_state state = word_state(word);
+    text_add(text, "slot %u: %s", (unsigned)slot->index, state_name(state));
+    if (state == SLOT_CREATING)
+        return;
+    text_add(text, ", item %llu", (unsigned long long)atom_peek(&slot->number));
+    int64_t since = (int64_t)atom_peek(state == SLOT_LENT ? &slot->lent_since
+                                                          : &slot->idle_since);
+    if (since != 0 && (state == SLOT_LENT || state == SLOT_IDLE))
+        text_add(text, ", for %lld ms", (long long)((now - since) / CLOCK_MS));
+    const char *file = (const char *)(uintptr_t)atom_peek(&slot->file);
+    const char *func = (const char *)(uintptr_t)atom_peek(&slot->func);
+    if (state == SLOT_LENT && file != NULL)
+        text_add(text, ", acquired at %s:%d (%s)", file,
+                 (int)atom_peek(&slot->line), func == NULL ? "?" : func);
+}
+
+void rpool_dump(rpool *handle, void (*line)(void *arg, const char *text),
+                void *arg)
+{
+    struct pool *pool = rpool__pool_of((uintptr_t)handle);
+    rpool_stats s = {.size = sizeof s};
+    if (line == NULL || rpool_stats_get(handle, &s) != RPOOL_OK ||
+        !rpool__enter(pool, (uintptr_t)handle))
+        return;
+    rpool__step_out(pool); /* counted inside: it stays */
+    char buffer[512];
+    struct text text;
+    text_init(&text, buffer, sizeof buffer);
+    text_add(&text,
+             "pool \"%s\": %d of %d: %d idle, %d lent, %d checking, %d "
+             "creating, %d closing; %d waiting",
+             pool->name, s.total, s.max_size, s.idle, s.lent, s.checking,
+             s.creating, s.closing, s.waiting);
+    line(arg, buffer);
+    for (uint32_t i = 0; i < atom_load(&pool->nslots); i++) {
+        const struct slot *slot = pool_slot(pool, i);
+        uint64_t word = atom_load(&slot->word);
+        if (word_state(word) == SLOT_EMPTY)
+            continue;
+        text_init(&text, buffer, sizeof buffer);
+        describe_slot(slot, word, clock_coarse(), &text);
+        line(arg, buffer);
+    }
+    lock_take(&pool->lock);
+    pool->inside--;
+    rpool__unlock(pool);
+}
+
+int64_t rpool_now(void)
+{
+    return clock_now();
+}
+
+#define XX(name, text) "RPOOL_" #name,
+static const char *const status_names[] = {RPOOL_STATUS_MAP(XX)};
+#undef XX
+#define XX(name, text) text,
+static const char *const status_texts[] = {RPOOL_STATUS_MAP(XX)};
+static const char *const reason_texts[] = {RPOOL_REASON_MAP(XX)};
+#undef XX
+#define XX(name) #name,
+static const char *const event_names[] = {RPOOL_EVENT_MAP(XX)};
+#undef XX
+
+const char *rpool_status_name(rpool_status status)
+{
+    return (unsigned)status < RPOOL_STATUS_COUNT ? status_names[status] : "?";
+}
+
+const char *rpool_strerror(rpool_status status)
+{
+    return (unsigned)status < RPOOL_STATUS_COUNT ? status_texts[status] : "?";
+}
+
+const char *rpool_event_name(rpool_event_type type)
+{
+    return (unsigned)type < RPOOL_EVENT_COUNT ? event_names[type] : "?";
+}
+
+const char *rpool_reason_text(rpool_reason reason)
+{
+    return (unsigned)reason < RPOOL_REASON_COUNT ? reason_texts[reason] : "?";
+}

@@ -1,0 +1,323 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * What the files of the core share: the slot, the pool and the words that both
+ * are steered by.
+ *
+ * A slot's word is the only truth about its item: state, serial, reasons to
+ * leave.  Whoever made the transition into LENT, CHECKING, RETURNING, CREATING
+ * or DISPOSING owns the slot, alone, until the transition out of it; the plain
+ * fields are the owner's.  Four transitions are made without the mutex, each
+ * by one compare-and-swap: IDLE to LENT and IDLE to CHECKING (claim), LENT to
+ * RETURNING and RETURNING to IDLE (give back).  All others need the mutex.
+ *
+ * A pool's gate is its serial and the obstacles between a caller and the quick
+ * path.  Obstacles change under the mutex only.
+ */
+#ifndef CORE_INTERNAL_H
+#define CORE_INTERNAL_H
+
+#include <pqpool/rpool.h>
+
+#include "base/atomic.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/thread.h"
+#include "base/watch.h"
+
+/* ---- handles and words --------------------------------------------------- */
+
+/*
+ * item handle | serial 38 | slot 14 | shell 12 |
+ * slot word   | serial 38 | flags and state 26 |
+ * pool handle | serial 52           | shell 12 |
+ * gate        | serial 52           | obstacles 12 |
+ *
+ * So a lease is good if handle and word agree above bit 26, and the quick path
+ * is open if handle and gate agree above bit 12 and no obstacle is set.
+ * Shells count from 1: no handle is NULL.
+ */
+enum {
+    SHELL_BITS = 12,
+    SLOT_BITS = 14,
+    SHELL_MASK = (1 << SHELL_BITS) - 1,
+    SLOT_MASK = (1 << SLOT_BITS) - 1,
+    SERIAL_SHIFT = SHELL_BITS + SLOT_BITS,
+    MAX_SIZE = 10000
+};
+#define SERIAL_ONE  ((uint64_t)1 << SERIAL_SHIFT)
+#define SERIAL_MASK (~(SERIAL_ONE - 1))
+
+enum slot_state {
+    SLOT_EMPTY,     /* no resource; everything else is occupied */
+    SLOT_CREATING,  /* a worker's */
+    SLOT_IDLE,      /* nobody's: who wins the swap */
+    SLOT_CHECKING,  /* a borrower's, a waiter's or a worker's */
+    SLOT_LENT,      /* a borrower's */
+    SLOT_RETURNING, /* the releasing thread's */
+    SLOT_DISPOSING, /* in the queue of disposals, or the destroying thread's */
+    SLOT_STATES
+};
+enum {
+    SLOT_STATE_MASK = 15,
+    SLOT_HUNG_UP = 1 << 4,  /* the other end closed it */
+    SLOT_RECYCLED = 1 << 5, /* made before the last recycle */
+    SLOT_LEAVE = SLOT_HUNG_UP | SLOT_RECYCLED,
+    SLOT_ANSWER = 1 << 6 /* check must read an answer before the next lease */
+};
+
+enum { /* obstacles */
+       GATE_CLOSED = 1,
+       GATE_SUSPENDED = 2,
+       GATE_LINE = 4,   /* somebody waits */
+       GATE_OVER = 8,   /* more items than max_size */
+       GATE_FORKED = 16 /* a child's copy: nothing may be touched */
+};
+
+static inline enum slot_state word_state(uint64_t word)
+{
+    return (enum slot_state)(word & SLOT_STATE_MASK);
+}
+
+static inline uint64_t word_with(uint64_t word, enum slot_state state)
+{
+    return (word & ~(uint64_t)SLOT_STATE_MASK) | state;
+}
+
+static inline uint64_t gate_open(uint64_t handle)
+{
+    return handle & ~(uint64_t)SHELL_MASK;
+}
+
+/* ---- slots
+ * --------------------------------------------------------------------- */
+
+struct slot {
+    _Alignas(128) struct atom word;
+    void *resource; /* the owner's; IDLE: nobody's */
+    /* Written by the owner, read by anybody: times of clock_coarse(). */
+    struct atom lent_since; /* 0 unless lent, and for a moment after a claim */
+    struct atom idle_since;
+    struct atom proven;  /* known alive then: created, released or checked */
+    struct atom expires; /* the end of its lifetime */
+    struct atom leases;  /* since the pool was opened */
+    struct atom checks;
+    struct atom file, func, line; /* of the last acquire */
+    struct atom number;           /* of the resource, unique in the process */
+    struct atom reported;         /* serial of the lease reported as a leak */
+    int uses;                     /* the owner's: leases of this resource */
+    int fd;                       /* the owner's: watched, or -1 */
+    uint32_t index;               /* constant */
+    /* Under the mutex. */
+    int ageing; /* near the end of its lifetime: does not count for min_size */
+    rpool_reason reason; /* DISPOSING: why */
+    struct list node;    /* in disposals or checks */
+};
+
+enum { CHUNK_SLOTS = 64, CHUNKS = (MAX_SIZE + CHUNK_SLOTS - 1) / CHUNK_SLOTS };
+
+/* Never moved and never freed: a stale handle must find a word to compare. */
+struct chunk {
+    /* A bit for each slot: set if it is idle, and perhaps also if not. */
+    _Alignas(128) struct atom maybe_idle;
+    struct slot slots[CHUNK_SLOTS];
+};
+
+/* ---- the line
+ * --------------------------------------------------------------------- */
+
+struct waiter { /* on the waiting thread's stack */
+    struct list node;
+    struct cond cond;
+    uint64_t ticket; /* order of arrival */
+    int answered;    /* the rest is set, and it is out of the line */
+    rpool_status status;
+    struct slot *slot; /* OK: its own, LENT or CHECKING */
+};
+
+/* ---- the pool
+ * ---------------------------------------------------------------------- */
+
+enum { WORKERS = 65 }; /* at most create_concurrency + 1 */
+
+struct pool_thread {
+    struct thread thread;
+    struct pool *pool;
+    int running, exited;
+};
+
+struct pool {
+    /* The quick path reads these. */
+    struct atom gate;
+    struct atom next_wake; /* when the cleaner wakes by itself */
+    struct atom idle_due;  /* how long a slot may be idle before the cleaner
+                              must look at it; CLOCK_NEVER */
+    struct atom suspect;   /* what was proven before this must be checked */
+    struct atom nslots;
+    struct chunk *chunks[CHUNKS];
+
+    /* Read-only while open. */
+    rpool_provider provider;
+    void *ctx;
+    char *name;
+    rpool_event_fn on_event;
+    void *arg;
+    int shell; /* index in the table of shells */
+    int create_concurrency, max_waiters, max_uses, check_always;
+    int64_t create_timeout, create_retry_max;                     /* ns */
+    int64_t idle_timeout, lifetime, check_after, keepalive, leak; /* ns */
+    struct watch watch;
+    int stop_fd;
+
+    /* Under the mutex. */
+    struct lock lock;
+    int max_size, min_size;
+    int occupied;          /* slots that are not EMPTY */
+    int creating, leaving; /* of these: CREATING, DISPOSING */
+    int ageing;            /* of these: neither, and near their end */
+    int asked;             /* somebody who would not wait wants one more */
+    uint64_t tickets;
+    struct list line; /* waiters, by ticket */
+    int waiting;
+    struct list disposals, checks;           /* slots, for the workers */
+    struct cond work;                        /* for idle workers */
+    struct cond changed;                     /* for wait and close */
+    int workers, idle_workers, busy_workers; /* busy: calling the provider */
+    int threads;                             /* workers and cleaner, running */
+    int no_more_workers; /* starting one failed; until the next job is done */
+    int cleaner_asleep;
+    int failures; /* creations that failed since the last that did not */
+    int64_t retry_at, last_create_ns;
+    rpool_failure failure; /* of the last creation that failed */
+    int stopping;          /* the threads end */
+    int inside;            /* calls that still need the pool's fields */
+    struct pool_thread worker[WORKERS], cleaner;
+    rpool_stats stats; /* the counters only */
+};
+
+static inline struct slot *pool_slot(const struct pool *pool, uint32_t index)
+{
+    return &pool->chunks[index / CHUNK_SLOTS]->slots[index % CHUNK_SLOTS];
+}
+
+static inline int pool_is_open(const struct pool *pool)
+{
+    return atom_load(&pool->gate) > SHELL_MASK;
+}
+
+static inline int pool_live(const struct pool *pool)
+{
+    return pool->occupied - pool->leaving;
+}
+
+#define POOL_LOCKED(pool) LOCK_HELD((pool)->lock)
+
+/* handle.c */
+struct pool *rpool__shell_take(void); /* a free one, or NULL */
+void rpool__shell_free(struct pool *pool);
+struct pool *rpool__pool_of(uint64_t handle); /* NULL: no such shell */
+/* NULL: there never was such a slot. */
+struct slot *rpool__slot_of(uint64_t handle, struct pool **pool);
+int rpool__fork_guard(void);
+uint64_t rpool__next_serial(void);
+/* Not 0: the mutex of the pool (of rpool__pool_of(handle)) is taken, it is the
+ * one that handle means, and the caller counted in inside. */
+int rpool__enter(struct pool *pool, uint64_t handle)
+    LOCK_ATTRIBUTE(try_acquire_capability(1, pool->lock));
+/* Why rpool__enter said no. */
+rpool_status rpool__refusal(const struct pool *pool);
+
+/* slot.c */
+/* Claims an idle slot: LENT, or CHECKING if it must be checked first.
+ * eager_only: none that would need a ping.  from: the lowest index. */
+struct slot *rpool__claim(struct pool *pool, int64_t now, int eager_only,
+                          uint32_t from);
+/* Owner's state to IDLE.  0 if a reason to leave came in: still the owner's. */
+int rpool__make_idle(struct pool *pool, struct slot *slot, uint64_t flags);
+/* CHECKING to LENT; 0 as above. */
+int rpool__make_lent(struct slot *slot);
+uint64_t rpool__item_handle(const struct pool *pool, const struct slot *slot);
+rpool_reason rpool__flag_reason(uint64_t word);
+int rpool__grow(struct pool *pool, uint32_t nslots); /* not 0: no memory */
+
+/* settle.c: all with the mutex held */
+/* Brings the pool to rest after any change: a closed pool keeps nothing idle,
+ * nor does one over its size; idle items go to the head of the line; workers
+ * learn what there is to do. */
+void rpool__settle_locked(struct pool *pool) POOL_LOCKED(pool);
+/* The same for who holds neither the mutex nor anything of the pool: it may be
+ * over, or the shell another pool's by now. */
+void rpool__settle(struct pool *pool);
+/* An owned slot into the queue of disposals. */
+void rpool__dispose_locked(struct pool *pool, struct slot *slot,
+                           rpool_reason reason) POOL_LOCKED(pool);
+/* Marks an item that must leave; disposes of it if it is idle. */
+void rpool__mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
+    POOL_LOCKED(pool);
+/* A slot without resource. */
+void rpool__empty_locked(struct pool *pool, struct slot *slot)
+    POOL_LOCKED(pool);
+/* Drops the mutex, and starts a worker if one is missing. */
+void rpool__step_out(struct pool *pool)
+    LOCK_ATTRIBUTE(release_capability(pool->lock));
+/* The end of a call: before the mutex is dropped, what only the last one can
+ * do, destroy when the workers are gone and end a pool that is over. */
+void rpool__unlock(struct pool *pool)
+    LOCK_ATTRIBUTE(release_capability(pool->lock));
+
+/* waiter.c */
+/* Stands in line until served, or the deadline; ticket 0 is a newcomer, and is
+ * given one.  The mutex is held before and after. */
+rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket,
+                                int64_t deadline, struct slot **slot)
+    POOL_LOCKED(pool);
+void rpool__answer_locked(struct pool *pool, struct waiter *w,
+                          rpool_status status, struct slot *slot)
+    POOL_LOCKED(pool);
+
+/* worker.c */
+/* Creations that should be under way, less those that are. */
+int rpool__need_locked(const struct pool *pool) POOL_LOCKED(pool);
+/* Wakes an idle worker for each thing there is to do, or says that one is
+ * missing. */
+void rpool__wake_workers_locked(struct pool *pool) POOL_LOCKED(pool);
+int rpool__worker_missing_locked(const struct pool *pool) POOL_LOCKED(pool);
+/* 0, or an errno value.  Lock: not held; the place was taken and counted. */
+int rpool__start_worker(struct pool *pool, int index);
+void *rpool__worker_run(void *arg);
+/* Destroys everything in the queue; drops the mutex meanwhile. */
+void rpool__run_disposals_locked(struct pool *pool) POOL_LOCKED(pool);
+/* The provider's verdict; deadline 0 does not wait.  Thread: the owner. */
+int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline);
+
+/* cleaner.c */
+void *rpool__cleaner_run(void *arg);
+void rpool__arm(struct pool *pool, int64_t when); /* Lock: not held */
+void rpool__arm_locked(struct pool *pool, int64_t when) POOL_LOCKED(pool);
+/* For what is due of one slot. */
+void rpool__arm_slot_locked(struct pool *pool, struct slot *slot)
+    POOL_LOCKED(pool);
+void rpool__set_idle_due_locked(struct pool *pool) POOL_LOCKED(pool);
+
+/* life.c */
+/* No acquire succeeds from now on. */
+void rpool__begin_close_locked(struct pool *pool) POOL_LOCKED(pool);
+int rpool__is_over_locked(const struct pool *pool) POOL_LOCKED(pool);
+void rpool__end_locked(struct pool *pool)
+    LOCK_ATTRIBUTE(release_capability(pool->lock));
+
+/* event.c */
+void rpool__emit(struct pool *pool, rpool_event *event);
+/* An event about a slot the caller owns. */
+void rpool__emit_slot(struct pool *pool, const struct slot *slot,
+                      rpool_event_type type, int64_t ms);
+void rpool__misuse(struct pool *pool, const char *message);
+rpool_status rpool__fail(rpool_failure *why, rpool_status status,
+                         const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Why an acquire got nothing. */
+void rpool__explain(struct pool *pool, rpool_failure *why, rpool_status status,
+                    int64_t waited_ms);
+
+#endif

@@ -1,0 +1,416 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Open, wait, resize, recycle, suspend, resume, close, and the end.
+ *
+ * A closed pool is over when nothing of it runs and nothing is lent: no slot
+ * is occupied, no thread is left, no call is inside.  Whoever makes that true
+ * ends it, in rpool__unlock: the closing thread, the last release, or a worker
+ * that was left behind in a creation.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- open ---- */
+
+static int64_t span(int ms, int fallback_ms)
+{
+    int64_t chosen = ms == 0 ? fallback_ms : ms;
+    return chosen < 0 ? CLOCK_NEVER : chosen * CLOCK_MS;
+}
+
+static const char *bad_option(const rpool_provider *provider,
+                              const rpool_options *o)
+{
+    int max = o->max_size == 0 ? 10 : o->max_size;
+    if (provider == NULL || provider->size != sizeof *provider ||
+        provider->create == NULL || provider->destroy == NULL)
+        return "the provider is not complete";
+    if (o->size != sizeof *o)
+        return "options were not made by RPOOL_OPTIONS";
+    if (max < 1 || max > MAX_SIZE)
+        return "max_size is not in 1 to 10000";
+    if (o->min_size < 0 || o->min_size > max)
+        return "min_size is not in 0 to max_size";
+    if (o->create_concurrency < 0 || o->create_concurrency >= WORKERS)
+        return "create_concurrency is not in 1 to 64";
+    const int times[] = {o->max_waiters,     o->create_timeout_ms,
+                         o->idle_timeout_ms, o->max_lifetime_ms,
+                         o->max_uses,        o->check_after_ms,
+                         o->keepalive_ms,    o->leak_after_ms};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+        if (times[i] < RPOOL_NEVER)
+            return "a limit is below RPOOL_NEVER";
+    if (o->create_retry_max_ms < 0)
+        return "create_retry_max_ms is negative";
+    return NULL;
+}
+
+static void configure(struct pool *pool, const rpool_provider *provider,
+                      void *ctx, const rpool_options *o)
+{
+    pool->provider = *provider;
+    pool->ctx = ctx;
+    pool->on_event = o->on_event;
+    pool->arg = o->arg;
+    pool->max_size = o->max_size == 0 ? 10 : o->max_size;
+    pool->min_size = o->min_size;
+    pool->max_waiters = o->max_waiters == 0 ? RPOOL_NEVER : o->max_waiters;
+    pool->max_uses = o->max_uses == 0 ? RPOOL_NEVER : o->max_uses;
+    pool->check_always = o->check_always;
+    pool->create_concurrency =
+        o->create_concurrency == 0 ? 2 : o->create_concurrency;
+    pool->create_timeout = span(o->create_timeout_ms, 30000);
+    pool->create_retry_max = span(o->create_retry_max_ms, 1000);
+    pool->idle_timeout = span(o->idle_timeout_ms, 600000);
+    pool->lifetime = span(o->max_lifetime_ms, 1800000);
+    pool->check_after = span(o->check_after_ms, 500);
+    pool->keepalive = span(o->keepalive_ms, RPOOL_NEVER);
+    pool->leak = span(o->leak_after_ms, RPOOL_NEVER);
+}
+
+/* What a recycled shell still has of its last pool. */
+static void reset_shell(struct pool *pool)
+{
+    pool->occupied = pool->creating = pool->leaving = pool->ageing = 0;
+    pool->asked = pool->waiting = pool->workers = pool->idle_workers = 0;
+    pool->busy_workers = pool->threads = pool->no_more_workers = 0;
+    pool->cleaner_asleep = pool->failures = pool->stopping = 0;
+    pool->retry_at = pool->last_create_ns = 0;
+    pool->tickets = 1; /* keep_place has that one */
+    pool->failure = (rpool_failure){0};
+    pool->stats = (rpool_stats){0};
+    list_init(&pool->line);
+    list_init(&pool->disposals);
+    list_init(&pool->checks);
+    (void)memset(pool->worker, 0, sizeof pool->worker);
+    pool->cleaner = (struct pool_thread){.pool = pool};
+    atom_put(&pool->suspect, 0);
+    atom_put(&pool->next_wake, 0);
+    atom_put(&pool->idle_due, (uint64_t)CLOCK_NEVER);
+    for (uint32_t i = 0; i < atom_peek(&pool->nslots); i++) {
+        atom_put(&pool_slot(pool, i)->leases, 0);
+        atom_put(&pool_slot(pool, i)->checks, 0);
+    }
+}
+
+/* Everything that can fail without a thread running yet. */
+static rpool_status acquire_means(struct pool *pool, const char *name,
+                                  rpool_failure *why)
+{
+    pool->name = strdup(name == NULL ? "rpool" : name);
+    if (pool->name == NULL)
+        return rpool__fail(why, RPOOL_NOMEM, "no memory for the pool");
+    if (rpool__grow(pool, (uint32_t)pool->max_size) != 0) {
+        free(pool->name);
+        return rpool__fail(why, RPOOL_NOMEM, "no memory for %d items",
+                           pool->max_size);
+    }
+    if (rpool__fork_guard() != 0 || watch_open(&pool->watch) != 0) {
+        free(pool->name);
+        return rpool__fail(why, RPOOL_SYSTEM, "cannot make an epoll set");
+    }
+    pool->stop_fd = stop_open();
+    if (pool->stop_fd < 0) {
+        watch_close(&pool->watch);
+        free(pool->name);
+        return rpool__fail(why, RPOOL_SYSTEM, "cannot make an eventfd");
+    }
+    return RPOOL_OK;
+}
+
+static void release_means(struct pool *pool)
+{
+    stop_close(pool->stop_fd);
+    watch_close(&pool->watch);
+    free(pool->name);
+    pool->name = NULL;
+}
+
+static int start_threads(struct pool *pool)
+{
+    lock_take(&pool->lock);
+    pool->cleaner.running = pool->worker[0].running = 1;
+    pool->workers = pool->idle_workers = 1;
+    pool->threads = 2;
+    lock_drop(&pool->lock);
+    if (thread_start(&pool->cleaner.thread, pool->name, rpool__cleaner_run,
+                     &pool->cleaner) != 0) {
+        pool->cleaner.running = 0;
+        return -1;
+    }
+    pool->worker[0].pool = pool;
+    return thread_start(&pool->worker[0].thread, pool->name, rpool__worker_run,
+                        &pool->worker[0]);
+}
+
+/* The first worker could not be started: the cleaner, if any, goes again. */
+static void stop_cleaner(struct pool *pool)
+{
+    if (!pool->cleaner.running)
+        return;
+    lock_take(&pool->lock);
+    pool->stopping = 1;
+    lock_drop(&pool->lock);
+    watch_wake(&pool->watch);
+    thread_join(&pool->cleaner.thread);
+}
+
+rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
+                        const rpool_options *options, rpool_failure *why)
+{
+    if (out == NULL)
+        return rpool__fail(why, RPOOL_INVALID, "no place for the pool");
+    *out = NULL;
+    const rpool_options defaults = {.size = sizeof defaults};
+    const rpool_options *o = options == NULL ? &defaults : options;
+    const char *bad = bad_option(provider, o);
+    if (bad != NULL)
+        return rpool__fail(why, RPOOL_INVALID, "%s", bad);
+    struct pool *pool = rpool__shell_take();
+    if (pool == NULL)
+        return rpool__fail(why, RPOOL_NOMEM, "no memory for another pool");
+    lock_take(&pool->lock); /* a straggler of the last pool may look in */
+    configure(pool, provider, ctx, o);
+    reset_shell(pool);
+    lock_drop(&pool->lock);
+    rpool_status status = acquire_means(pool, o->name, why);
+    if (status == RPOOL_OK && start_threads(pool) != 0) {
+        stop_cleaner(pool);
+        release_means(pool);
+        status = rpool__fail(why, RPOOL_SYSTEM, "cannot start a thread");
+    }
+    if (status != RPOOL_OK) {
+        rpool__shell_free(pool);
+        return status;
+    }
+    uint64_t handle =
+        rpool__next_serial() << SHELL_BITS | (uint64_t)pool->shell;
+    lock_take(&pool->lock);
+    atom_store(&pool->gate, gate_open(handle));
+    rpool__set_idle_due_locked(pool);
+    rpool__settle_locked(pool);
+    rpool__unlock(pool);
+    if (why != NULL)
+        *why = (rpool_failure){0};
+    *out = (rpool *)(uintptr_t)handle;
+    return RPOOL_OK;
+}
+
+/* ---- at run time ---- */
+
+rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
+{
+    struct pool *pool = rpool__pool_of((uintptr_t)handle);
+    rpool_status status = RPOOL_OK;
+    if (!rpool__enter(pool, (uintptr_t)handle)) {
+        status = rpool__refusal(pool);
+        return rpool__fail(why, status, "%s", rpool_strerror(status));
+    }
+    int64_t deadline = clock_after(clock_now(), timeout_ms);
+    for (;;) {
+        if (atom_load(&pool->gate) & GATE_CLOSED)
+            status = RPOOL_CLOSED;
+        else if (pool_live(pool) - pool->creating >= pool->min_size)
+            break;
+        else if (pool->failures > 0 && pool->failure.permanent)
+            status = RPOOL_CREATE;
+        else if (clock_now() >= deadline)
+            status = RPOOL_TIMEOUT;
+        if (status != RPOOL_OK)
+            break;
+        cond_wait(&pool->changed, &pool->lock, deadline);
+    }
+    if (status != RPOOL_OK) {
+        rpool__step_out(pool);
+        rpool__explain(pool, why, status, -1);
+        lock_take(&pool->lock);
+    }
+    pool->inside--;
+    rpool__unlock(pool);
+    return status;
+}
+
+static void leave(struct pool *pool)
+    LOCK_ATTRIBUTE(release_capability(pool->lock))
+{
+    rpool__set_idle_due_locked(pool);
+    rpool__arm_locked(pool, 0);
+    rpool__settle_locked(pool);
+    pool->inside--;
+    rpool__unlock(pool);
+}
+
+rpool_status rpool_resize(rpool *handle, int max_size, int min_size)
+{
+    struct pool *pool = rpool__pool_of((uintptr_t)handle);
+    rpool_status status = RPOOL_OK;
+    if (max_size < 1 || max_size > MAX_SIZE || min_size < 0 ||
+        min_size > max_size)
+        return RPOOL_INVALID;
+    if (!rpool__enter(pool, (uintptr_t)handle))
+        return rpool__refusal(pool);
+    if (atom_load(&pool->gate) & GATE_CLOSED)
+        status = RPOOL_CLOSED;
+    else if (rpool__grow(pool, (uint32_t)max_size) != 0)
+        status = RPOOL_NOMEM;
+    else {
+        pool->max_size = max_size;
+        pool->min_size = min_size;
+    }
+    leave(pool);
+    return status;
+}
+
+rpool_status rpool_recycle(rpool *handle)
+{
+    struct pool *pool = rpool__pool_of((uintptr_t)handle);
+    if (!rpool__enter(pool, (uintptr_t)handle))
+        return rpool__refusal(pool);
+    for (uint32_t i = 0; i < atom_load(&pool->nslots); i++)
+        rpool__mark_locked(pool, pool_slot(pool, i), SLOT_RECYCLED);
+    pool->failures = 0; /* what failed may be what the recycle is for */
+    pool->retry_at = 0;
+    leave(pool);
+    return RPOOL_OK;
+}
+
+static rpool_status set_suspended(rpool *handle, int suspended)
+{
+    struct pool *pool = rpool__pool_of((uintptr_t)handle);
+    rpool_status status = RPOOL_OK;
+    if (!rpool__enter(pool, (uintptr_t)handle))
+        return rpool__refusal(pool);
+    if (atom_load(&pool->gate) & GATE_CLOSED)
+        status = RPOOL_CLOSED;
+    else if (suspended)
+        (void)atom_or(&pool->gate, GATE_SUSPENDED);
+    else
+        (void)atom_and(&pool->gate, ~(uint64_t)GATE_SUSPENDED);
+    leave(pool);
+    return status;
+}
+
+rpool_status rpool_suspend(rpool *handle)
+{
+    return set_suspended(handle, 1);
+}
+
+rpool_status rpool_resume(rpool *handle)
+{
+    return set_suspended(handle, 0);
+}
+
+/* ---- close ---- */
+
+void rpool__begin_close_locked(struct pool *pool)
+{
+    (void)atom_or(&pool->gate, GATE_CLOSED);
+    stop_raise(pool->stop_fd);
+    rpool__settle_locked(pool);
+    cond_wake_all(&pool->changed);
+}
+
+/* The timeout is for what is lent or being created; what is only being
+ * destroyed, which does not block, gets a moment anyway. */
+static void await_items_locked(struct pool *pool, int64_t deadline)
+    POOL_LOCKED(pool)
+{
+    int64_t moment = clock_after(clock_now(), 100);
+    while (pool->occupied > 0) {
+        int64_t until = deadline;
+        if (pool->occupied == pool->leaving && moment > deadline)
+            until = moment;
+        if (clock_now() >= until)
+            return;
+        cond_wait(&pool->changed, &pool->lock, until);
+    }
+}
+
+/* The threads that are not in the provider's hands end. */
+static void stop_threads_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    pool->stopping = 1;
+    cond_wake_all(&pool->work);
+    watch_wake(&pool->watch);
+    while (pool->threads > pool->busy_workers)
+        cond_wait(&pool->changed, &pool->lock, CLOCK_NEVER);
+}
+
+static void part_with(struct pool_thread *t, int exited)
+{
+    if (exited)
+        thread_join(&t->thread);
+    else
+        thread_detach(&t->thread);
+}
+
+/* Joins the threads that have ended; one stuck in the provider is left behind
+ * and ends by itself.  Only the first to come here finds any. */
+static void part_with_threads(struct pool *pool)
+{
+    for (int i = -1; i < WORKERS; i++) {
+        struct pool_thread *t = i < 0 ? &pool->cleaner : &pool->worker[i];
+        lock_take(&pool->lock);
+        int ours = t->running, exited = t->exited;
+        t->running = 0;
+        lock_drop(&pool->lock);
+        if (ours)
+            part_with(t, exited);
+    }
+}
+
+rpool_status rpool_close(rpool **handle, int timeout_ms)
+{
+    if (handle == NULL || *handle == NULL)
+        return RPOOL_OK;
+    uint64_t word = (uintptr_t)*handle;
+    struct pool *pool = rpool__pool_of(word);
+    if (!rpool__enter(pool, word)) {
+        *handle = NULL;
+        return rpool__refusal(pool);
+    }
+    int64_t deadline = clock_after(clock_now(), timeout_ms);
+    rpool__begin_close_locked(pool);
+    if (thread_memo()->inside == pool) {
+        pool->inside--;
+        rpool__unlock(pool);
+        return RPOOL_BUSY;
+    }
+    *handle = NULL;
+    rpool__step_out(pool);
+    lock_take(&pool->lock);
+    await_items_locked(pool, deadline);
+    stop_threads_locked(pool);
+    lock_drop(&pool->lock);
+    part_with_threads(pool);
+    lock_take(&pool->lock);
+    pool->inside--;
+    rpool_status status =
+        pool->occupied + pool->threads > 0 ? RPOOL_TIMEOUT : RPOOL_OK;
+    rpool__unlock(pool);
+    return status;
+}
+
+/* ---- the end ---- */
+
+int rpool__is_over_locked(const struct pool *pool)
+{
+    return pool_is_open(pool) && pool->stopping && pool->occupied == 0 &&
+           pool->threads == 0 && pool->inside == 0;
+}
+
+/* The serial goes first: nobody can enter any more. */
+void rpool__end_locked(struct pool *pool)
+{
+    atom_store(&pool->gate, 0);
+    atom_store(&pool->next_wake, 0); /* and nobody arms the cleaner */
+    lock_drop(&pool->lock);
+    rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_FREED});
+    if (pool->provider.done != NULL)
+        pool->provider.done(pool->ctx);
+    release_means(pool);
+    rpool__shell_free(pool);
+}

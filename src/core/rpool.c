@@ -1,0 +1,370 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Borrowing: acquire, release, discard, detach.
+ *
+ * The quick path of either is one swap between two looks at the gate (of a
+ * release, the look after it).  If anything stands in the way, the mutex is
+ * taken and rpool__settle_locked finds out what.
+ */
+#include "internal.h"
+
+#include <string.h>
+
+struct request {
+    uint64_t handle;
+    uint64_t ticket; /* 0: not in line yet */
+    uint32_t from;   /* not waiting: the next slot to try */
+    int wait;
+    int64_t began, deadline;
+};
+
+/* ---- acquire ---- */
+
+/* The last of an acquire: the item is the caller's.  lent_since is 0 until
+ * here, so that the cleaner never counts the idle time before. */
+static rpool_item *lend(struct pool *pool, struct slot *slot, int64_t now,
+                        const rpool_site *site, int64_t waited)
+{
+    atom_put(&slot->file, (uintptr_t)(site == NULL ? NULL : site->file));
+    atom_put(&slot->func, (uintptr_t)(site == NULL ? NULL : site->func));
+    atom_put(&slot->line, (uint64_t)(site == NULL ? 0 : site->line));
+    atom_put(&slot->leases, atom_peek(&slot->leases) + 1);
+    slot->uses++;
+    atom_put(&slot->lent_since, (uint64_t)now);
+    if (pool->leak != CLOCK_NEVER)
+        rpool__arm(pool, now + pool->leak);
+    rpool__emit_slot(pool, slot, RPOOL_EVENT_ACQUIRED, waited / CLOCK_MS);
+    return (rpool_item *)(uintptr_t)rpool__item_handle(pool, slot);
+}
+
+/* A claimed item that may not be kept after all. */
+static void put_back_locked(struct pool *pool, struct slot *slot,
+                            uint64_t flags) POOL_LOCKED(pool)
+{
+    if (!rpool__make_idle(pool, slot, flags))
+        rpool__dispose_locked(pool, slot,
+                              rpool__flag_reason(atom_load(&slot->word)));
+    rpool__settle_locked(pool);
+}
+
+/* Without waiting: newcomers do not overtake a line. */
+static rpool_status take_now_locked(struct pool *pool, struct request *r,
+                                    struct slot **slot) POOL_LOCKED(pool)
+{
+    rpool__settle_locked(pool);
+    *slot = NULL;
+    if ((atom_load(&pool->gate) & (GATE_SUSPENDED | GATE_LINE)) == 0)
+        *slot = rpool__claim(pool, clock_coarse(), 1, r->from);
+    if (*slot != NULL)
+        return RPOOL_OK;
+    pool->asked = 1;
+    rpool__wake_workers_locked(pool);
+    return RPOOL_BUSY;
+}
+
+/* Owned and CHECKING; drops the mutex meanwhile.  OK: it is LENT. */
+static rpool_status check_locked(struct pool *pool, struct request *r,
+                                 struct slot **slot) POOL_LOCKED(pool)
+{
+    rpool__step_out(pool);
+    int verdict = rpool__run_check(pool, *slot, r->deadline);
+    lock_take(&pool->lock);
+    if (verdict == RPOOL_GOOD && rpool__make_lent(*slot))
+        return RPOOL_OK;
+    if (verdict == RPOOL_AGAIN) {
+        r->from = (*slot)->index + 1;
+        put_back_locked(pool, *slot, SLOT_ANSWER);
+        *slot = NULL;
+        return r->wait ? RPOOL_TIMEOUT : RPOOL_OK;
+    }
+    rpool__dispose_locked(pool, *slot,
+                          verdict == RPOOL_GOOD
+                              ? rpool__flag_reason(atom_load(&(*slot)->word))
+                              : RPOOL_REASON_CHECK);
+    rpool__settle_locked(pool);
+    *slot = NULL;
+    return RPOOL_OK;
+}
+
+/* Before all that came while its item was checked: it was there first. */
+static void keep_place(struct request *r)
+{
+    if (r->ticket == 0)
+        r->ticket = 1;
+}
+
+/* Until an item is LENT to us, or there is a reason why not. */
+static rpool_status obtain_locked(struct pool *pool, struct request *r,
+                                  struct slot **slot) POOL_LOCKED(pool)
+{
+    if (*slot != NULL && atom_load(&pool->gate) != gate_open(r->handle)) {
+        put_back_locked(pool, *slot, atom_load(&(*slot)->word) & SLOT_ANSWER);
+        *slot = NULL;
+    }
+    for (;;) {
+        rpool_status status = RPOOL_OK;
+        if (atom_load(&pool->gate) & GATE_CLOSED)
+            status = RPOOL_CLOSED;
+        else if (*slot == NULL)
+            status = r->wait ? rpool__wait_locked(pool, &r->ticket, r->deadline,
+                                                  slot)
+                             : take_now_locked(pool, r, slot);
+        else if (word_state(atom_load(&(*slot)->word)) == SLOT_CHECKING) {
+            keep_place(r);
+            status = check_locked(pool, r, slot);
+        } else
+            return RPOOL_OK;
+        if (status != RPOOL_OK) {
+            if (*slot != NULL)
+                put_back_locked(pool, *slot,
+                                atom_load(&(*slot)->word) & SLOT_ANSWER);
+            *slot = NULL;
+            return status;
+        }
+    }
+}
+
+static void count_locked(struct pool *pool, const struct request *r,
+                         rpool_status status, int64_t waited) POOL_LOCKED(pool)
+{
+    if (r->ticket > 1)
+        pool->stats.waited++;
+    pool->stats.wait_us += (uint64_t)(waited / 1000);
+    if (status == RPOOL_TIMEOUT)
+        pool->stats.timed_out++;
+    else if (status == RPOOL_BUSY && r->wait)
+        pool->stats.refused++;
+}
+
+static void report(struct pool *pool, const struct request *r,
+                   rpool_status status, int64_t waited, rpool_failure *why)
+{
+    rpool__explain(pool, why, status, r->wait ? waited / CLOCK_MS : -1);
+    if (status == RPOOL_TIMEOUT || (status == RPOOL_BUSY && r->wait))
+        rpool__emit(pool, &(rpool_event){.type = status == RPOOL_TIMEOUT
+                                                     ? RPOOL_EVENT_TIMED_OUT
+                                                     : RPOOL_EVENT_REFUSED,
+                                         .ms = waited / CLOCK_MS});
+}
+
+/* The shell became another pool's between two steps of the quick path, and the
+ * claim took an item of that one. */
+static void return_stray(struct pool *pool, struct slot *slot)
+{
+    lock_take(&pool->lock);
+    put_back_locked(pool, slot, atom_load(&slot->word) & SLOT_ANSWER);
+    rpool__unlock(pool);
+}
+
+/* slot: what the quick path claimed and must be looked at again, or NULL. */
+static rpool_status acquire_slowly(uint64_t handle, int timeout_ms,
+                                   struct slot *slot, rpool_item **item,
+                                   rpool_failure *why, const rpool_site *site)
+{
+    struct request r = {.handle = handle, .wait = timeout_ms != 0};
+    struct pool *pool = rpool__pool_of(handle);
+    rpool_status status;
+    if (!rpool__enter(pool, handle)) {
+        if (slot != NULL)
+            return_stray(pool, slot);
+        status = rpool__refusal(pool);
+        return rpool__fail(why, status, "%s", rpool_strerror(status));
+    }
+    r.began = clock_now();
+    r.deadline = r.wait ? clock_after(r.began, timeout_ms) : 0;
+    status = obtain_locked(pool, &r, &slot);
+    int64_t waited = clock_now() - r.began;
+    count_locked(pool, &r, status, waited);
+    if (status != RPOOL_OK) {
+        rpool__step_out(pool);
+        report(pool, &r, status, waited, why);
+        lock_take(&pool->lock);
+    }
+    pool->inside--;
+    rpool__unlock(pool);
+    if (status == RPOOL_OK)
+        *item = lend(pool, slot, clock_coarse(), site, waited);
+    return status;
+}
+
+rpool_status rpool_acquire_at(rpool *pool_handle, int timeout_ms,
+                              rpool_item **item, rpool_failure *why,
+                              const rpool_site *site)
+{
+    uint64_t handle = (uintptr_t)pool_handle;
+    if (item == NULL)
+        return rpool__fail(why, RPOOL_INVALID, "no place for the item");
+    *item = NULL;
+    struct pool *pool = rpool__pool_of(handle);
+    struct slot *slot = NULL;
+    if (pool != NULL && atom_load(&pool->gate) == gate_open(handle)) {
+        int64_t now = clock_coarse();
+        slot = rpool__claim(pool, now, timeout_ms == 0, 0);
+        if (slot != NULL && word_state(atom_load(&slot->word)) == SLOT_LENT &&
+            atom_load(&pool->gate) == gate_open(handle)) {
+            *item = lend(pool, slot, now, site, 0);
+            return RPOOL_OK;
+        }
+    }
+    return acquire_slowly(handle, timeout_ms, slot, item, why, site);
+}
+
+/* ---- release ---- */
+
+/* Takes the lease from its holder: of two who try, one.  NULL: not lent, and
+ * whoever can be told was told. */
+static struct slot *take_lease(void *lease, struct pool **pool)
+{
+    uint64_t handle = (uintptr_t)lease;
+    struct slot *slot = rpool__slot_of(handle, pool);
+    if (*pool != NULL && atom_load(&(*pool)->gate) & GATE_FORKED)
+        return NULL;
+    if (slot != NULL) {
+        uint64_t word = atom_load(&slot->word);
+        while (word_state(word) == SLOT_LENT &&
+               (word & SERIAL_MASK) == (handle & SERIAL_MASK))
+            if (atom_cas(&slot->word, &word, word_with(word, SLOT_RETURNING)))
+                return slot;
+    }
+    if (*pool != NULL)
+        rpool__misuse(*pool, "a lease that is not lent was given back");
+    return NULL;
+}
+
+static rpool_reason reason_to_leave(struct pool *pool, const struct slot *slot,
+                                    int verdict, int64_t now)
+{
+    if (verdict == RPOOL_DISCARD)
+        return RPOOL_REASON_RESET;
+    if (now >= (int64_t)atom_peek(&slot->expires))
+        return RPOOL_REASON_LIFETIME;
+    if (pool->max_uses >= 0 && slot->uses >= pool->max_uses)
+        return RPOOL_REASON_USES;
+    return RPOOL_REASON_NONE;
+}
+
+static int run_reset(struct pool *pool, struct slot *slot)
+{
+    if (pool->provider.reset == NULL)
+        return RPOOL_REUSE;
+    struct thread_memo *memo = thread_memo();
+    const void *outer = memo->inside;
+    memo->inside = pool;
+    int verdict = pool->provider.reset(pool->ctx, slot->resource);
+    memo->inside = outer;
+    return verdict;
+}
+
+/* Tells of the end of a lease; lent_since is 0 from here on. */
+static void end_lease(struct pool *pool, struct slot *slot,
+                      rpool_event_type type, int64_t now)
+{
+    int64_t ms = (now - (int64_t)atom_peek(&slot->lent_since)) / CLOCK_MS;
+    atom_put(&slot->lent_since, 0);
+    atom_put(&slot->idle_since, (uint64_t)now);
+    atom_put(&slot->proven, (uint64_t)now);
+    rpool__emit_slot(pool, slot, type, ms);
+    if (pool->leak != CLOCK_NEVER &&
+        atom_peek(&slot->reported) == (atom_load(&slot->word) & SERIAL_MASK))
+        rpool__emit_slot(pool, slot, RPOOL_EVENT_LEAK_RETURNED, ms);
+}
+
+static void give_back(rpool_item **item, rpool_reason reason)
+{
+    if (item == NULL || *item == NULL)
+        return;
+    struct pool *pool;
+    struct slot *slot = take_lease(*item, &pool);
+    *item = NULL;
+    if (slot == NULL)
+        return;
+    int verdict =
+        reason == RPOOL_REASON_NONE ? run_reset(pool, slot) : RPOOL_DISCARD;
+    int64_t now = clock_coarse();
+    if (reason == RPOOL_REASON_NONE)
+        reason = reason_to_leave(pool, slot, verdict, now);
+    end_lease(pool, slot, RPOOL_EVENT_RELEASED, now);
+    uint32_t index = slot->index;
+    if (reason == RPOOL_REASON_NONE &&
+        rpool__make_idle(pool, slot,
+                         verdict == RPOOL_CHECK ? SLOT_ANSWER : 0)) {
+        /* From here on it may be anybody's. */
+        uint64_t gate = atom_load(&pool->gate);
+        struct thread_memo *memo = thread_memo();
+        memo->key = gate | (uint64_t)pool->shell;
+        memo->value = index;
+        memo->time = now;
+        if ((gate & SHELL_MASK) != 0)
+            rpool__settle(pool);
+        int64_t idle_due = (int64_t)atom_load(&pool->idle_due);
+        if (idle_due != CLOCK_NEVER)
+            rpool__arm(pool, now + idle_due);
+        return;
+    }
+    lock_take(&pool->lock);
+    if (reason == RPOOL_REASON_NONE)
+        reason = rpool__flag_reason(atom_load(&slot->word));
+    rpool__dispose_locked(pool, slot, reason);
+    rpool__settle_locked(pool);
+    rpool__unlock(pool);
+}
+
+void rpool_release(rpool_item **item)
+{
+    give_back(item, RPOOL_REASON_NONE);
+}
+
+void rpool_discard(rpool_item **item)
+{
+    give_back(item, RPOOL_REASON_DISCARD);
+}
+
+void *rpool_detach(rpool_item **item)
+{
+    if (item == NULL || *item == NULL)
+        return NULL;
+    struct pool *pool;
+    struct slot *slot = take_lease(*item, &pool);
+    *item = NULL;
+    if (slot == NULL)
+        return NULL;
+    void *resource = slot->resource;
+    if (slot->fd >= 0)
+        watch_remove(&pool->watch, slot->fd);
+    end_lease(pool, slot, RPOOL_EVENT_DETACHED, clock_coarse());
+    lock_take(&pool->lock);
+    pool->stats.detached++;
+    rpool__empty_locked(pool, slot);
+    rpool__settle_locked(pool);
+    rpool__unlock(pool);
+    return resource;
+}
+
+/* ---- what a lease is ---- */
+
+static struct slot *lent_slot(const rpool_item *item)
+{
+    uint64_t handle = (uintptr_t)item;
+    struct pool *pool;
+    struct slot *slot = rpool__slot_of(handle, &pool);
+    if (slot == NULL || atom_load(&pool->gate) & GATE_FORKED)
+        return NULL;
+    uint64_t word = atom_load(&slot->word);
+    return word_state(word) == SLOT_LENT &&
+                   (word & SERIAL_MASK) == (handle & SERIAL_MASK)
+               ? slot
+               : NULL;
+}
+
+void *rpool_resource(const rpool_item *item)
+{
+    struct slot *slot = lent_slot(item);
+    return slot == NULL ? NULL : slot->resource;
+}
+
+uint64_t rpool_number(const rpool_item *item)
+{
+    struct slot *slot = lent_slot(item);
+    return slot == NULL ? 0 : atom_peek(&slot->number);
+}

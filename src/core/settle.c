@@ -1,0 +1,171 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * The one place where a pool comes to rest.  Whoever changes anything under
+ * the mutex, and whoever finds an obstacle in the gate after a swap outside of
+ * it, calls rpool__settle_locked; what holds afterwards, for all slots that
+ * nobody has in hand:
+ *
+ *   closed      => nothing is idle and nobody waits;
+ *   over size   => nothing is idle;
+ *   someone waits and not suspended => nothing is idle.
+ *
+ * Why no item is stranded: a releaser makes its slot IDLE and then reads the
+ * gate; a waiter sets GATE_LINE and then looks at the slots (and so with the
+ * other obstacles).  All four are sequentially consistent, so one of the two
+ * sees the other: the waiter takes the slot, or the releaser comes here.
+ */
+#include "internal.h"
+
+void rpool__dispose_locked(struct pool *pool, struct slot *slot,
+                           rpool_reason reason)
+{
+    uint64_t word = atom_load(&slot->word);
+    while (!atom_cas(&slot->word, &word,
+                     word_with(word, SLOT_DISPOSING) &
+                         ~(uint64_t)(SLOT_LEAVE | SLOT_ANSWER)))
+        ;
+    slot->reason = reason;
+    pool->leaving++;
+    pool->ageing -= slot->ageing;
+    slot->ageing = 0;
+    list_push_back(&pool->disposals, &slot->node);
+    rpool__set_idle_due_locked(pool);
+}
+
+/* Flags that came in meanwhile go with the resource. */
+void rpool__empty_locked(struct pool *pool, struct slot *slot)
+{
+    uint64_t word = atom_load(&slot->word);
+    while (!atom_cas(&slot->word, &word, word & SERIAL_MASK))
+        ;
+    slot->resource = NULL;
+    pool->ageing -= slot->ageing;
+    slot->ageing = 0;
+    pool->occupied--;
+    rpool__set_idle_due_locked(pool);
+    cond_wake_all(&pool->changed);
+}
+
+void rpool__mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
+{
+    uint64_t word = atom_load(&slot->word);
+    for (;;) {
+        enum slot_state state = word_state(word);
+        if (state == SLOT_EMPTY || state == SLOT_DISPOSING)
+            return;
+        /* IDLE: the swap makes it ours. */
+        uint64_t marked = word | flag;
+        if (state == SLOT_IDLE)
+            marked = word_with(marked, SLOT_DISPOSING);
+        if (atom_cas(&slot->word, &word, marked)) {
+            if (state == SLOT_IDLE)
+                rpool__dispose_locked(pool, slot, rpool__flag_reason(marked));
+            return;
+        }
+    }
+}
+
+/* Idle items leave, the highest slots first, while `more` of them must. */
+static void dispose_idle_locked(struct pool *pool, int more,
+                                rpool_reason reason) POOL_LOCKED(pool)
+{
+    for (uint64_t i = atom_load(&pool->nslots); i-- > 0 && more > 0;) {
+        struct slot *slot = pool_slot(pool, (uint32_t)i);
+        uint64_t word = atom_load(&slot->word);
+        while (word_state(word) == SLOT_IDLE) {
+            if (atom_cas(&slot->word, &word, word_with(word, SLOT_RETURNING))) {
+                rpool__dispose_locked(pool, slot, reason);
+                more--;
+                break;
+            }
+        }
+    }
+}
+
+static void serve_line_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    while (!list_empty(&pool->line)) {
+        struct slot *slot = rpool__claim(pool, clock_coarse(), 0, 0);
+        if (slot == NULL)
+            return;
+        struct waiter *head =
+            container_of(pool->line.next, struct waiter, node);
+        rpool__answer_locked(pool, head, RPOOL_OK, slot);
+    }
+}
+
+static void set_obstacle_locked(struct pool *pool, uint64_t bit, int on)
+    POOL_LOCKED(pool)
+{
+    if (((atom_load(&pool->gate) & bit) != 0) == (on != 0))
+        return;
+    if (on)
+        (void)atom_or(&pool->gate, bit);
+    else
+        (void)atom_and(&pool->gate, ~bit);
+}
+
+void rpool__settle_locked(struct pool *pool)
+{
+    uint64_t gate = atom_load(&pool->gate);
+    if (gate & GATE_CLOSED) {
+        dispose_idle_locked(pool, pool->occupied, RPOOL_REASON_SHUTDOWN);
+        while (!list_empty(&pool->line))
+            rpool__answer_locked(
+                pool, container_of(pool->line.next, struct waiter, node),
+                RPOOL_CLOSED, NULL);
+    } else {
+        set_obstacle_locked(pool, GATE_OVER, pool_live(pool) > pool->max_size);
+        if (pool_live(pool) > pool->max_size)
+            dispose_idle_locked(pool, pool_live(pool) - pool->max_size,
+                                RPOOL_REASON_RESIZE);
+        set_obstacle_locked(pool, GATE_OVER, pool_live(pool) > pool->max_size);
+        if ((gate & GATE_SUSPENDED) == 0)
+            serve_line_locked(pool);
+    }
+    rpool__wake_workers_locked(pool);
+}
+
+static int hire_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    if (!rpool__worker_missing_locked(pool))
+        return -1;
+    int index = 0;
+    while (pool->worker[index].running)
+        index++;
+    pool->worker[index].running = 1;
+    pool->workers++;
+    pool->threads++;
+    pool->idle_workers++; /* until it has come to look for work */
+    return index;
+}
+
+void rpool__step_out(struct pool *pool)
+{
+    int hired = hire_locked(pool);
+    lock_drop(&pool->lock);
+    if (hired >= 0)
+        (void)rpool__start_worker(pool, hired);
+}
+
+void rpool__unlock(struct pool *pool)
+{
+    if (pool->stopping)
+        rpool__run_disposals_locked(pool);
+    if (rpool__is_over_locked(pool))
+        rpool__end_locked(pool);
+    else
+        rpool__step_out(pool);
+}
+
+void rpool__settle(struct pool *pool)
+{
+    lock_take(&pool->lock);
+    if (pool_is_open(pool)) {
+        rpool__settle_locked(pool);
+        rpool__unlock(pool);
+    } else {
+        lock_drop(&pool->lock);
+    }
+}

@@ -1,0 +1,94 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * The line: waiters in order of arrival, each on its own stack with its own
+ * condition variable, all under the pool's mutex.
+ *
+ * A waiter leaves the line in one of two critical sections, its grant
+ * (answer) or its own giving up, and whichever comes first sets answered or
+ * takes it out: so it gets exactly one answer, and an item that was granted is
+ * never lost to a deadline that passed at the same moment.  It is signalled
+ * under the mutex, for its stack is gone as soon as it runs.
+ */
+#include "internal.h"
+
+static void line_changed_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    if (pool->waiting > 0)
+        (void)atom_or(&pool->gate, GATE_LINE);
+    else
+        (void)atom_and(&pool->gate, ~(uint64_t)GATE_LINE);
+}
+
+/* By ticket: a newcomer's is the highest, one that came before and returns
+ * from a failed check goes back before all that came after it. */
+static void stand_locked(struct pool *pool, struct waiter *w) POOL_LOCKED(pool)
+{
+    struct list *at = pool->line.prev;
+    while (at != &pool->line &&
+           container_of(at, struct waiter, node)->ticket > w->ticket)
+        at = at->prev;
+    list_insert_after(at, &w->node);
+    pool->waiting++;
+    line_changed_locked(pool);
+}
+
+static void leave_locked(struct pool *pool, struct waiter *w) POOL_LOCKED(pool)
+{
+    list_remove(&w->node);
+    pool->waiting--;
+    line_changed_locked(pool);
+}
+
+void rpool__answer_locked(struct pool *pool, struct waiter *w,
+                          rpool_status status, struct slot *slot)
+{
+    leave_locked(pool, w);
+    w->answered = 1;
+    w->status = status;
+    w->slot = slot;
+    cond_wake(&w->cond);
+}
+
+/* What a newcomer is told at once: nothing to wait for, or no room to wait. */
+static rpool_status refuse_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    if (pool->max_waiters >= 0 && pool->waiting >= pool->max_waiters) {
+        rpool__settle_locked(pool);
+        if (pool->waiting >= pool->max_waiters)
+            return RPOOL_BUSY;
+    }
+    if (pool->failures > 0 && pool->failure.permanent &&
+        clock_now() < pool->retry_at && pool_live(pool) == 0)
+        return RPOOL_CREATE;
+    return RPOOL_OK;
+}
+
+rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket,
+                                int64_t deadline, struct slot **slot)
+{
+    if (*ticket == 0) {
+        rpool_status refusal = refuse_locked(pool);
+        if (refusal != RPOOL_OK)
+            return refusal;
+        *ticket = ++pool->tickets;
+    }
+    struct waiter w = {.ticket = *ticket, .status = RPOOL_TIMEOUT};
+    if (cond_init(&w.cond) != 0)
+        return RPOOL_SYSTEM;
+    stand_locked(pool, &w);
+    rpool__settle_locked(pool);
+    while (!w.answered && clock_now() < deadline) {
+        if (rpool__worker_missing_locked(pool)) {
+            rpool__step_out(pool);
+            lock_take(&pool->lock);
+        } else {
+            cond_wait(&w.cond, &pool->lock, deadline);
+        }
+    }
+    if (!w.answered)
+        leave_locked(pool, &w);
+    cond_destroy(&w.cond);
+    *slot = w.slot;
+    return w.status;
+}

@@ -1,0 +1,333 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Workers call the provider: they destroy, check idle items, and create.  One
+ * is started at open and stays; more are started when there is something to do
+ * and none is idle, create_concurrency + 1 in all, so that one is always left
+ * that does not create.
+ *
+ * A creation occupies its slot before the mutex is dropped, so that there are
+ * never more than max_size; and the need is tested right before, so that a
+ * release that came first saves it.
+ */
+#include "internal.h"
+
+#include "base/random.h"
+
+#include <string.h>
+
+static struct atom last_number; /* of resources, in the process */
+
+static uint64_t next_number(void)
+{
+    uint64_t number = atom_load(&last_number);
+    while (!atom_cas(&last_number, &number, number + 1))
+        ;
+    return number + 1;
+}
+
+/* ---- what there is to do ---- */
+
+int rpool__need_locked(const struct pool *pool)
+{
+    uint64_t gate = atom_load(&pool->gate);
+    if (gate & GATE_CLOSED)
+        return 0;
+    int wanted = (gate & GATE_SUSPENDED ? 0 : pool->waiting) + pool->asked;
+    int fresh = pool_live(pool) - pool->creating - pool->ageing;
+    int missing = pool->min_size - fresh;
+    int need = (wanted > missing ? wanted : missing) - pool->creating;
+    int room = pool->max_size - pool->occupied;
+    return need < room ? need : room;
+}
+
+/* After a failure one prober at a time, until one succeeds. */
+static int may_create_locked(const struct pool *pool) POOL_LOCKED(pool)
+{
+    int at_once = pool->failures > 0 ? 1 : pool->create_concurrency;
+    return pool->creating < at_once && rpool__need_locked(pool) > 0;
+}
+
+static int jobs_locked(const struct pool *pool) POOL_LOCKED(pool)
+{
+    return !list_empty(&pool->disposals) + !list_empty(&pool->checks) +
+           may_create_locked(pool);
+}
+
+void rpool__wake_workers_locked(struct pool *pool)
+{
+    for (int jobs = jobs_locked(pool); jobs > 0; jobs--)
+        cond_wake(&pool->work);
+}
+
+int rpool__worker_missing_locked(const struct pool *pool)
+{
+    return pool->idle_workers == 0 && !pool->stopping &&
+           !pool->no_more_workers &&
+           pool->workers <= pool->create_concurrency && jobs_locked(pool) > 0;
+}
+
+/* ---- destroy ---- */
+
+static void destroy(struct pool *pool, struct slot *slot)
+{
+    rpool__emit_slot(pool, slot, RPOOL_EVENT_CLOSED, 0);
+    if (slot->fd >= 0)
+        watch_remove(&pool->watch, slot->fd);
+    pool->provider.destroy(pool->ctx, slot->resource);
+}
+
+void rpool__run_disposals_locked(struct pool *pool)
+{
+    while (!list_empty(&pool->disposals)) {
+        struct slot *slot =
+            container_of(list_pop_front(&pool->disposals), struct slot, node);
+        rpool__step_out(pool);
+        destroy(pool, slot);
+        lock_take(&pool->lock);
+        pool->leaving--;
+        pool->stats.closed++;
+        pool->stats.closed_by[slot->reason]++;
+        rpool__empty_locked(pool, slot);
+        rpool__settle_locked(pool); /* there is room again */
+    }
+}
+
+/* ---- check ---- */
+
+/* The owner's, holding nothing.  A bad one makes all that were idle then
+ * suspect: they are checked before they are lent, whatever their age. */
+int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline)
+{
+    int64_t now = clock_now();
+    int64_t idle = now - (int64_t)atom_peek(&slot->idle_since);
+    atom_put(&slot->checks, atom_peek(&slot->checks) + 1);
+    int verdict = pool->provider.check(pool->ctx, slot->resource,
+                                       idle / CLOCK_MS, deadline);
+    if (verdict == RPOOL_GOOD)
+        atom_put(&slot->proven, (uint64_t)clock_coarse());
+    else if (verdict != RPOOL_AGAIN)
+        atom_put(&pool->suspect, (uint64_t)clock_now());
+    return verdict;
+}
+
+static void check_idle_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    struct slot *slot =
+        container_of(list_pop_front(&pool->checks), struct slot, node);
+    rpool__step_out(pool);
+    int verdict = rpool__run_check(
+        pool, slot, clock_after(clock_now(), pool->create_timeout / CLOCK_MS));
+    lock_take(&pool->lock);
+    if (verdict != RPOOL_GOOD && verdict != RPOOL_AGAIN)
+        rpool__dispose_locked(pool, slot, RPOOL_REASON_CHECK);
+    else if (!rpool__make_idle(pool, slot,
+                               verdict == RPOOL_AGAIN ? SLOT_ANSWER : 0))
+        rpool__dispose_locked(pool, slot,
+                              rpool__flag_reason(atom_load(&slot->word)));
+    rpool__arm_locked(pool,
+                      clock_after(clock_now(), pool->keepalive / CLOCK_MS));
+    rpool__settle_locked(pool);
+}
+
+/* ---- create ---- */
+
+static struct slot *occupy_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    for (uint32_t i = 0;; i++) {
+        struct slot *slot = pool_slot(pool, i);
+        uint64_t word = atom_load(&slot->word);
+        if (word_state(word) == SLOT_EMPTY) {
+            atom_store(&slot->word, word_with(word, SLOT_CREATING));
+            pool->occupied++;
+            pool->creating++;
+            pool->asked = 0;
+            return slot;
+        }
+    }
+}
+
+static void furnish(struct pool *pool, struct slot *slot, void *resource)
+{
+    uint64_t now = (uint64_t)clock_now();
+    slot->resource = resource;
+    slot->uses = 0;
+    slot->fd = -1;
+    atom_put(&slot->number, next_number());
+    atom_put(&slot->idle_since, now);
+    atom_put(&slot->proven, now);
+    atom_put(&slot->lent_since, 0);
+    atom_put(&slot->expires, CLOCK_NEVER);
+    if (pool->lifetime != CLOCK_NEVER) {
+        int64_t jitter = (int64_t)random_below((uint64_t)pool->lifetime / 4);
+        atom_put(&slot->expires, now + (uint64_t)(pool->lifetime - jitter));
+    }
+}
+
+static void watch_slot(struct pool *pool, struct slot *slot)
+{
+    int fd = pool->provider.fd == NULL
+                 ? -1
+                 : pool->provider.fd(pool->ctx, slot->resource);
+    if (fd < 0)
+        return;
+    uint64_t token = atom_peek(&slot->number) << SLOT_BITS | slot->index;
+    if (watch_add(&pool->watch, fd, token) == 0)
+        slot->fd = fd;
+    else
+        rpool__emit(pool,
+                    &(rpool_event){.type = RPOOL_EVENT_DEGRADED,
+                                   .item = atom_peek(&slot->number),
+                                   .message = "cannot watch for a hang-up"});
+}
+
+static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
+    POOL_LOCKED(pool)
+{
+    pool->failures = 0;
+    pool->last_create_ns = took;
+    pool->stats.created++;
+    pool->stats.create_us += (uint64_t)(took / 1000);
+    if (pool->occupied - pool->leaving > pool->max_size)
+        rpool__dispose_locked(pool, slot, RPOOL_REASON_RESIZE);
+    else if (!rpool__make_idle(pool, slot, 0))
+        rpool__dispose_locked(pool, slot,
+                              rpool__flag_reason(atom_load(&slot->word)));
+    rpool__set_idle_due_locked(pool);
+    rpool__arm_slot_locked(pool, slot);
+}
+
+/* Full jitter: anywhere up to 100 ms, doubling, at most create_retry_max. */
+static void failed_locked(struct pool *pool, struct slot *slot,
+                          const rpool_failure *why) POOL_LOCKED(pool)
+{
+    rpool__empty_locked(pool, slot);
+    pool->stats.create_failed++;
+    pool->failure = *why;
+    int64_t most = 100 * CLOCK_MS;
+    for (int i = 0; i < pool->failures && most < pool->create_retry_max; i++)
+        most *= 2;
+    if (most > pool->create_retry_max || why->permanent)
+        most = pool->create_retry_max;
+    if (pool->failures < INT32_MAX)
+        pool->failures++;
+    pool->retry_at =
+        clock_now() +
+        (why->permanent ? most : (int64_t)random_below((uint64_t)most));
+    if (why->permanent && pool_live(pool) == 0)
+        while (!list_empty(&pool->line))
+            rpool__answer_locked(
+                pool, container_of(pool->line.next, struct waiter, node),
+                RPOOL_CREATE, NULL);
+}
+
+static int create(struct pool *pool, struct slot *slot, rpool_failure *why,
+                  int64_t *took)
+{
+    int64_t start = clock_now();
+    void *resource = NULL;
+    int rc = pool->provider.create(
+        pool->ctx, clock_after(start, pool->create_timeout / CLOCK_MS),
+        pool->stop_fd, &resource, why);
+    *took = clock_now() - start;
+    if (rc == 0 && resource == NULL) {
+        (void)rpool__fail(why, RPOOL_CREATE, "the provider made nothing");
+        rc = -1;
+    }
+    if (rc == 0) {
+        furnish(pool, slot, resource);
+        watch_slot(pool, slot);
+        rpool__emit_slot(pool, slot, RPOOL_EVENT_CREATED, *took / CLOCK_MS);
+    } else {
+        rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_CREATE_FAILED,
+                                         .ms = *took / CLOCK_MS,
+                                         .message = why->message,
+                                         .failure = why});
+    }
+    return rc;
+}
+
+static void create_one_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    struct slot *slot = occupy_locked(pool);
+    rpool__step_out(pool);
+    rpool_failure why = {0};
+    int64_t took;
+    int rc = create(pool, slot, &why, &took);
+    lock_take(&pool->lock);
+    pool->creating--;
+    if (rc == 0)
+        created_locked(pool, slot, took);
+    else
+        failed_locked(pool, slot, &why);
+    cond_wake_all(&pool->changed);
+    rpool__settle_locked(pool);
+}
+
+/* ---- the thread ---- */
+
+/* 0: nothing to do now. */
+static int work_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    if (!list_empty(&pool->disposals))
+        rpool__run_disposals_locked(pool);
+    else if (!list_empty(&pool->checks))
+        check_idle_locked(pool);
+    else if (may_create_locked(pool) && clock_now() >= pool->retry_at)
+        create_one_locked(pool);
+    else
+        return 0;
+    return 1;
+}
+
+void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
+{
+    struct pool_thread *self = arg;
+    struct pool *pool = self->pool;
+    thread_memo()->inside = pool;
+    lock_take(&pool->lock);
+    pool->idle_workers--;
+    for (;;) {
+        pool->busy_workers++;
+        int worked = work_locked(pool);
+        pool->busy_workers--;
+        if (worked) {
+            pool->no_more_workers = 0;
+            continue;
+        }
+        if (pool->stopping)
+            break;
+        int64_t until = may_create_locked(pool) ? pool->retry_at : CLOCK_NEVER;
+        pool->idle_workers++;
+        cond_wait(&pool->work, &pool->lock, until);
+        pool->idle_workers--;
+    }
+    self->exited = 1;
+    pool->threads--;
+    cond_wake_all(&pool->changed);
+    rpool__unlock(pool);
+    return NULL;
+}
+
+int rpool__start_worker(struct pool *pool, int index)
+{
+    struct pool_thread *w = &pool->worker[index];
+    w->pool = pool;
+    int rc = thread_start(&w->thread, pool->name, rpool__worker_run, w);
+    if (rc == 0)
+        return 0;
+    lock_take(&pool->lock);
+    w->running = 0;
+    pool->workers--;
+    pool->idle_workers--;
+    pool->threads--;
+    pool->no_more_workers = 1;
+    pool->inside++;
+    lock_drop(&pool->lock);
+    rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_DEGRADED,
+                                     .message = "cannot start another worker"});
+    lock_take(&pool->lock);
+    pool->inside--;
+    rpool__unlock(pool);
+    return rc;
+}
