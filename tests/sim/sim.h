@@ -83,7 +83,7 @@ struct sim_view {
 };
 
 /* The first live thread, of those that the pool started, whose name contains
- * `part`. */
+ * `part`, or that sleeps in a "watch" or on a "condition". */
 struct sim_view sim_thread(const char *part);
 
 /* ---- descriptors
@@ -142,6 +142,12 @@ void sim_search(const struct sim_search *search);
 
 /* Not 0 with that probability; never with SIM_FIFO. */
 int sim_chance(int permille);
+
+/* `step` is called before every scheduling point and every sleep, by the
+ * coroutine whose doings since its last one are to be seen; `quiet` when all
+ * are blocked, before time jumps.  Neither may call what has such a point. */
+void sim_observe(void (*step)(void), void (*quiet)(void));
+int sim_self(void); /* 0 is main */
 
 /* Every decision of a run has a number; one that is not the default is a
  * choice.  The list of them replays the run. */

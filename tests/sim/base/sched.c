@@ -15,7 +15,6 @@
 #include <string.h>
 
 enum { MAX_THREADS = 1024 };
-#define START_TIME (1000 * 1000 * CLOCK_MS)
 #define SPIN_LIMIT 50000000U /* points in a row without a switch */
 
 struct sim_counts sched_counts;
@@ -24,13 +23,11 @@ static struct sim_thread main_thread = {.name = "main", .state = SIM_READY};
 static struct sim_thread *threads[MAX_THREADS] = {&main_thread};
 static int thread_count = 1;
 static struct sim_thread *current = &main_thread;
-static int64_t now = START_TIME;
+static int64_t now = SCHED_START;
 static uint64_t last_order;
-static struct {
-    int skip, times;
-} broken[SIM_CALL_COUNT];
 static char failure[2048];
 static void (*on_failure)(const char *text);
+static void (*on_step)(void), (*on_quiet)(void);
 
 struct sim_thread *sched_self(void)
 {
@@ -171,6 +168,8 @@ static struct sim_thread *pick(int stay)
             t = first_in(SIM_SETTLING);
         if (t != NULL)
             return t;
+        if (on_quiet != NULL)
+            on_quiet();
         if (!time_jump())
             fail_deadlock();
     }
@@ -193,6 +192,8 @@ static void go(struct sim_thread *to, int ended)
 void sched_point(void)
 {
     sched_counts.points++;
+    if (on_step != NULL)
+        on_step();
     if (++current->spins > SPIN_LIMIT)
         sim_fail("%s spins", current->name);
     if (decide_is_fifo())
@@ -209,6 +210,8 @@ static int block(const void *channel, int64_t deadline, const char *why)
         sched_point();
         return 0;
     }
+    if (on_step != NULL)
+        on_step();
     self->state = SIM_BLOCKED;
     self->channel = channel;
     self->deadline = deadline;
@@ -275,6 +278,8 @@ static void run_thread(void)
 {
     struct sim_thread *self = current;
     (void)self->run(self->arg);
+    if (on_step != NULL)
+        on_step();
     if (self->locks != 0)
         sim_fail("%s ended with a lock held", self->name);
     self->state = self->detached ? SIM_FREE : SIM_ENDED;
@@ -335,22 +340,14 @@ void sched_detach(struct sim_thread *thread)
         thread->state = SIM_FREE;
 }
 
-int sched_broken(enum sim_call call)
+/* ---- for control.c ------------------------------------------------------- */
+
+struct sim_thread *sched_thread(int index)
 {
-    if (broken[call].skip > 0) {
-        broken[call].skip--;
-        return 0;
-    }
-    if (broken[call].times == 0)
-        return 0;
-    broken[call].times--;
-    return 1;
+    return index < thread_count ? threads[index] : NULL;
 }
 
-/* ---- the control of tests
- * ---------------------------------------------------------- */
-
-void sim_begin(uint64_t seed)
+void sched_reset(uint64_t seed)
 {
     if (current != &main_thread)
         abort();
@@ -362,65 +359,18 @@ void sim_begin(uint64_t seed)
     main_thread.wakes = main_thread.spins = 0;
     main_thread.memo = (struct thread_memo){0};
     failure[0] = '\0';
-    now = START_TIME;
+    now = SCHED_START;
     last_order = 0;
-    memset(broken, 0, sizeof broken);
     sched_counts = (struct sim_counts){0};
-    watch_forget();
-    sim_random(SIM_SEEDED);
+    on_step = on_quiet = NULL;
     decide_begin(seed);
     main_thread.priority = decide_priority();
 }
 
-void sim_end(void)
+void sim_observe(void (*step)(void), void (*quiet)(void))
 {
-    sim_settle();
-    for (int i = 1; i < thread_count; i++) {
-        struct sim_thread *t = threads[i];
-        if (t->state == SIM_ENDED && !t->of_pool)
-            t->state = SIM_FREE;
-        if (t->state == SIM_ENDED)
-            sim_fail("%s was never joined", t->name);
-        if (t->state != SIM_FREE)
-            sim_fail("%s has not ended, it waits: %s", t->name, t->why);
-    }
-    const char *left = watch_left();
-    if (left != NULL)
-        sim_fail("at the end %s", left);
-}
-
-struct spawned {
-    void (*run)(void *);
-    void *arg;
-};
-
-static void *run_spawned(void *arg)
-{
-    struct spawned spawned = *(struct spawned *)arg;
-    free(arg);
-    spawned.run(spawned.arg);
-    return NULL;
-}
-
-int sim_spawn(void (*run)(void *), void *arg)
-{
-    struct spawned *spawned = malloc(sizeof *spawned);
-    if (spawned == NULL)
-        abort();
-    *spawned = (struct spawned){run, arg};
-    struct sim_thread *t = sched_start("test", run_spawned, spawned);
-    t->of_pool = 0;
-    return t->id;
-}
-
-int sim_done(int id)
-{
-    return threads[id]->state == SIM_ENDED;
-}
-
-void sim_join(int id)
-{
-    sched_join(threads[id]);
+    on_step = step;
+    on_quiet = quiet;
 }
 
 void sim_yield(void)
@@ -434,59 +384,4 @@ void sim_settle(void)
     current->state = SIM_SETTLING;
     current->order = ++last_order;
     go(pick(0), 0);
-}
-
-void sim_sleep_until(int64_t deadline)
-{
-    (void)sched_block(current, deadline, "sleep");
-}
-
-void sim_sleep_ms(int64_t ms)
-{
-    sim_sleep_until(clock_after(now, ms));
-}
-
-void sim_advance_ms(int64_t ms)
-{
-    sim_sleep_ms(ms);
-    sim_settle();
-}
-
-int64_t sim_now_ms(void)
-{
-    return (now - START_TIME) / CLOCK_MS;
-}
-
-struct sim_counts sim_counts(void)
-{
-    return sched_counts;
-}
-
-int sim_locks_held(void)
-{
-    return current->locks;
-}
-
-struct sim_view sim_thread(const char *part)
-{
-    struct sim_view view = {.woke_ms = -1};
-    for (int i = 1; i < thread_count; i++) {
-        const struct sim_thread *t = threads[i];
-        if (!t->of_pool || t->state == SIM_FREE || t->state == SIM_ENDED ||
-            strstr(t->name, part) == NULL)
-            continue;
-        if (view.live++ > 0)
-            continue;
-        (void)snprintf(view.name, sizeof view.name, "%s", t->name);
-        view.wakes = t->wakes;
-        if (t->woke_at >= 0)
-            view.woke_ms = (t->woke_at - START_TIME) / CLOCK_MS;
-    }
-    return view;
-}
-
-void sim_break(enum sim_call call, int nth, int times)
-{
-    broken[call].skip = nth - 1;
-    broken[call].times = times;
 }

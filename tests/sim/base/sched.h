@@ -4,6 +4,7 @@
 #ifndef SIM_SCHED_H
 #define SIM_SCHED_H
 
+#include "base/clock.h"
 #include "base/fiber.h"
 #include "base/thread.h"
 #include "sim.h"
@@ -36,7 +37,12 @@ struct sim_thread {
 
 extern struct sim_counts sched_counts;
 
+/* Virtual time begins there. */
+#define SCHED_START (1000 * 1000 * CLOCK_MS)
+
 struct sim_thread *sched_self(void);
+struct sim_thread *sched_thread(int index); /* 0 is main; NULL: no more */
+void sched_reset(uint64_t seed);
 int64_t sched_now(void);
 
 /* Somebody else may run here. */
