@@ -26,10 +26,18 @@ static char *next_buffer(void)
 
 /* ---- the server ---- */
 
+/* What is set and not empty; else NULL. */
+static const char *from_environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* The default is the compose file's server. */
 static const char *base_dsn(void)
 {
-    const char *dsn = getenv("PQPOOL_TEST_DSN");
-    return dsn != NULL && dsn[0] != '\0'
+    const char *dsn = from_environment("PQPOOL_TEST_DSN");
+    return dsn != NULL
                ? dsn
                : "host=127.0.0.1 port=54329 user=pqpool "
                  "password=pqpool-test-secret dbname=pqpool sslmode=require";
@@ -64,6 +72,14 @@ const char *pg_dsn_with(const char *setting)
     return join(pg_dsn(), setting);
 }
 
+const char *pg_admin_dsn(void)
+{
+    const char *dsn = from_environment("PQPOOL_TEST_ADMIN_DSN");
+    if (dsn == NULL && from_environment("PQPOOL_TEST_DSN") != NULL)
+        skip();
+    return dsn != NULL ? dsn : pg_dsn_with("user=postgres");
+}
+
 int server_missing(void)
 {
     static int answer = -1;
@@ -84,8 +100,7 @@ int server_missing(void)
 
 void need_server_ctl(void)
 {
-    const char *ctl = getenv("PQPOOL_SERVER_CTL");
-    if (ctl == NULL || ctl[0] == '\0')
+    if (from_environment("PQPOOL_SERVER_CTL") == NULL)
         skip();
 }
 

@@ -35,6 +35,8 @@ int server_ctl(const char *command);
 const char *pg_dsn(void);
 /* The same and `keyword=value`, in one of a few static buffers. */
 const char *pg_dsn_with(const char *setting);
+/* As a superuser; ends the test as skipped if none is known. */
+const char *pg_admin_dsn(void);
 
 /* Opens a pool or fails the test. */
 #define open_pool(...)                                                         \
