@@ -64,34 +64,40 @@ static int is_bad_certificate(const char *text)
            strstr(text, "server certificate for");
 }
 
-/* What the server said is worth more than why another address was not even
- * reached: of a text with an SQLSTATE that error alone is kept, and of that
- * neither the code nor the place in the server's source. */
+/* The error that has this code: from the begin of its line, without the code
+ * and without the place in the server's source.  NULL for want of memory. */
+static char *server_error(const char *text, const char *code)
+{
+    const char *start = code, *rest = code + 7;
+    while (start > text && start[-1] != '\n')
+        start--;
+    const char *end = strstr(rest, "\nLOCATION:  ");
+    size_t size = strlen(start) + 1;
+    size_t length = end ? (size_t)(end - rest) : strlen(rest);
+    char *error = malloc(size);
+    if (error)
+        snprintf(error, size, "%.*s%.*s", (int)(code - start), start,
+                 (int)length, rest);
+    return error;
+}
+
+/* What a server said is worth more than why another address was not even
+ * reached: of a text with an SQLSTATE that error alone is kept. */
 static void explain(const struct connecting *c, const char *text)
 {
     rpool_failure *why = c->why;
-    why->permanent = is_bad_certificate(text);
-    why->code[0] = '\0';
+    *why = (rpool_failure){.permanent = is_bad_certificate(text)};
     const char *code = find_sqlstate(text);
-    char *copy = code ? strdup(text) : NULL;
+    char *error = NULL;
     if (code) {
         memcpy(why->code, code, 5);
-        why->code[5] = '\0';
-        if (pqp__sqlstate_class(why->code) & PQP__PERMANENT)
-            why->permanent = 1;
+        why->permanent |=
+            (pqp__sqlstate_class(why->code) & PQP__PERMANENT) != 0;
+        error = server_error(text, code);
     }
-    if (copy) {
-        char *at = copy + (code - text), *start = at;
-        while (start > copy && start[-1] != '\n')
-            start--;
-        memmove(at, at + 7, strlen(at + 7) + 1);
-        char *location = strstr(at, "\nLOCATION:  ");
-        if (location)
-            *location = '\0';
-        text = start;
-    }
-    pqp__clean_text(c->config, why->message, sizeof why->message, text);
-    free(copy);
+    pqp__clean_text(c->config, why->message, sizeof why->message,
+                    error ? error : text);
+    free(error);
 }
 
 /* A timeout is told only if there is nothing better to tell. */

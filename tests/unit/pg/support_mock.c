@@ -1,0 +1,359 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* The scripted server.  `lock` protects what the test asks for while the
+ * thread serves: the count of connections and the bytes that were heard. */
+#include "support_mock.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/lock.h"
+#include "base/thread.h"
+#include "base/watch.h"
+#include "pg/internal.h"
+
+struct mock {
+    struct thread thread;
+    int listener, port, stop, go_on[2];
+    char *scripts;
+    struct lock lock;
+    int accepted;
+    size_t heard_size;
+    char heard[16384];
+};
+
+/* ---- bytes ---- */
+
+/* Waits for the descriptor, at most ms (-1: for ever); 0 if stopped or late. */
+static int wait_for(const struct mock *m, int fd, int ms)
+{
+    struct pollfd fds[2] = {{.fd = fd, .events = POLLIN},
+                            {.fd = m->stop, .events = POLLIN}};
+    return poll(fds, 2, ms) > 0 && !fds[1].revents;
+}
+
+static int read_exactly(struct mock *m, int fd, char *to, size_t size)
+{
+    for (size_t got = 0; got < size;) {
+        if (!wait_for(m, fd, -1))
+            return 0;
+        ssize_t n = read(fd, to + got, size - got);
+        if (n <= 0)
+            return 0;
+        got += (size_t)n;
+    }
+    return 1;
+}
+
+/* Reads what follows a length word, and keeps it. */
+static int read_body(struct mock *m, int fd)
+{
+    uint32_t word;
+    char body[4096];
+    if (!read_exactly(m, fd, (char *)&word, sizeof word))
+        return 0;
+    size_t size = ntohl(word) - sizeof word;
+    if (size > sizeof body || !read_exactly(m, fd, body, size))
+        return 0;
+    lock_take(&m->lock);
+    if (size <= sizeof m->heard - m->heard_size) {
+        memcpy(m->heard + m->heard_size, body, size);
+        m->heard_size += size;
+    }
+    lock_drop(&m->lock);
+    return 1;
+}
+
+static int read_to_sync(struct mock *m, int fd)
+{
+    char type = 0;
+    while (type != 'Q' && type != 'S') {
+        if (!read_exactly(m, fd, &type, 1) || !read_body(m, fd))
+            return 0;
+    }
+    return 1;
+}
+
+static int send_all(int fd, const void *bytes, size_t size)
+{
+    return send(fd, bytes, size, MSG_NOSIGNAL) == (ssize_t)size;
+}
+
+static int send_message(int fd, char type, const void *body, size_t size)
+{
+    uint32_t word = htonl((uint32_t)(size + sizeof word));
+    return send_all(fd, &type, 1) && send_all(fd, &word, sizeof word) &&
+           send_all(fd, body, size);
+}
+/* The body is a literal, its last NUL included. */
+#define SEND(fd, type, body) send_message(fd, type, body, sizeof body)
+/* The same without the last NUL. */
+#define SEND_RAW(fd, type, body) send_message(fd, type, body, sizeof body - 1)
+
+#define FATAL(code) "SFATAL\0VFATAL\0C" code "\0Mthe server says no\0"
+
+/* ---- steps ---- */
+
+/* The head of a message of 2000 bytes, and then far too little of it. */
+static int drip(struct mock *m, int fd)
+{
+    struct pollfd stop = {.fd = m->stop, .events = POLLIN};
+    int more = send_all(fd, "R\0\0\7\xD0", 5);
+    while (more && poll(&stop, 1, 2) == 0)
+        more = send_all(fd, "", 1);
+    return 0;
+}
+
+static int let_in(int fd)
+{
+    return SEND_RAW(fd, 'R', "\0\0\0\0") &&
+           SEND(fd, 'S', "client_encoding\0UTF8") &&
+           SEND_RAW(fd, 'K', "\0\0\0\7\0\0\0\7") && SEND_RAW(fd, 'Z', "I");
+}
+
+static int refuse(int fd, char step)
+{
+    switch (step) {
+    case 'P':
+        return SEND(fd, 'E', FATAL("28P01"));
+    case 'D':
+        return SEND(fd, 'E', FATAL("3D000"));
+    case 'U':
+        return SEND(fd, 'E', FATAL("57P03"));
+    case 'T':
+        return SEND(fd, 'E', FATAL("57P01"));
+    case 'X':
+        return SEND(fd, 'E', "SFATAL\0Mno code at all\0");
+    default:
+        return SEND(fd, 'E', "SERROR\0VERROR\0C42601\0Mnot like this\0");
+    }
+}
+
+static int answer(int fd, char step)
+{
+    switch (step) {
+    case 'o':
+        return let_in(fd);
+    case 'z':
+        return SEND_RAW(fd, 'Z', "I");
+    case 't':
+        return SEND_RAW(fd, 'Z', "T");
+    case 'e':
+        return SEND_RAW(fd, 'I', "");
+    case 'c':
+        return SEND(fd, 'C', "ROLLBACK");
+    case 'x':
+        return SEND_RAW(fd, '1', "") && SEND_RAW(fd, '2', "") &&
+               SEND_RAW(fd, 'n', "");
+    case 'n':
+        return SEND(fd, 'N', "SNOTICE\0VNOTICE\0C00000\0Mtwo\nlines\0");
+    case 'a':
+        return SEND(fd, 'A', "\0\0\0\7channel\0");
+    case 'h':
+        return SEND_RAW(fd, 'H', "\0\0\0");
+    case 'i':
+        return SEND_RAW(fd, 'G', "\0\0\0");
+    case 'g':
+        return send_all(fd, "what is this?\n", 14);
+    default:
+        return refuse(fd, step);
+    }
+}
+
+/* 0: the connection is over. */
+static int play(struct mock *m, int fd, char step)
+{
+    char byte;
+    switch (step) {
+    case 's':
+        return read_body(m, fd);
+    case 'q':
+        return read_to_sync(m, fd);
+    case 'w':
+        while (read_exactly(m, fd, &byte, 1))
+            ;
+        return 0;
+    case 'p':
+        return read_exactly(m, m->go_on[0], &byte, 1);
+    case 'd':
+        return drip(m, fd);
+    default:
+        return answer(fd, step);
+    }
+}
+
+static void *serve(void *arg)
+{
+    struct mock *m = arg;
+    const char *script = m->scripts;
+    while (wait_for(m, m->listener, -1)) {
+        int fd = accept(m->listener, NULL, NULL);
+        if (fd < 0)
+            break;
+        lock_take(&m->lock);
+        m->accepted++;
+        lock_drop(&m->lock);
+        size_t length = strcspn(script, " ");
+        for (size_t i = 0; i < length && play(m, fd, script[i]); i++)
+            ;
+        close(fd);
+        if (script[length])
+            script += length + 1;
+    }
+    return NULL;
+}
+
+/* ---- life ---- */
+
+/* A loopback socket with a port of its own, bound but not listening. */
+static int bound_socket(int *port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(fd, (struct sockaddr *)&at, size) ||
+        getsockname(fd, (struct sockaddr *)&at, &size)) {
+        close(fd);
+        return -1;
+    }
+    *port = ntohs(at.sin_port);
+    return fd;
+}
+
+struct mock *mock_start(const char *scripts)
+{
+    struct mock *m = calloc(1, sizeof *m);
+    if (!m)
+        return NULL;
+    m->scripts = strdup(scripts);
+    m->stop = stop_open();
+    m->listener = bound_socket(&m->port);
+    if (m->stop < 0 || pipe(m->go_on) || listen(m->listener, 8) ||
+        lock_init(&m->lock) || thread_start(&m->thread, "mock", serve, m))
+        abort();
+    return m;
+}
+
+void mock_stop(struct mock *m)
+{
+    stop_raise(m->stop);
+    thread_join(&m->thread);
+    stop_close(m->stop);
+    close(m->listener);
+    close(m->go_on[0]);
+    close(m->go_on[1]);
+    lock_destroy(&m->lock);
+    free(m->scripts);
+    free(m);
+}
+
+int mock_port(const struct mock *m)
+{
+    return m->port;
+}
+
+void mock_go_on(struct mock *m)
+{
+    if (write(m->go_on[1], "", 1) != 1)
+        abort();
+}
+
+int mock_accepted(struct mock *m)
+{
+    lock_take(&m->lock);
+    int accepted = m->accepted;
+    lock_drop(&m->lock);
+    return accepted;
+}
+
+int mock_heard(struct mock *m, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    int found = 0;
+    lock_take(&m->lock);
+    for (size_t i = 0; !found && i + size <= m->heard_size; i++)
+        found = memcmp(m->heard + i, text, size) == 0;
+    lock_drop(&m->lock);
+    return found;
+}
+
+int mock_closed_port(void)
+{
+    int port = 0;
+    close(bound_socket(&port));
+    return port;
+}
+
+/* ---- a config ---- */
+
+enum { ROOM = 16 };
+
+void mock_config_set(struct config *config, const char *keyword,
+                     const char *value)
+{
+    if (config->parameter_count == ROOM)
+        abort();
+    config->parameters[config->parameter_count++] =
+        (struct parameter){strdup(keyword), strdup(value)};
+}
+
+struct config *mock_config(const char *hosts, const char *ports)
+{
+    struct config *config = calloc(1, sizeof *config);
+    if (!config)
+        abort();
+    config->parameters = calloc(ROOM, sizeof *config->parameters);
+    config->secrets = calloc(ROOM, sizeof *config->secrets);
+    config->name = strdup("mock");
+    config->options.connect_timeout_ms = 60000;
+    config->options.ping_timeout_ms = 60000;
+    mock_config_set(config, "host", hosts);
+    mock_config_set(config, "port", ports);
+    mock_config_set(config, "user", "somebody");
+    mock_config_set(config, "sslmode", "disable");
+    mock_config_set(config, "gssencmode", "disable");
+    return config;
+}
+
+void mock_config_free(struct config *config)
+{
+    for (int i = 0; i < config->parameter_count; i++) {
+        free(config->parameters[i].keyword);
+        free(config->parameters[i].value);
+    }
+    free(config->parameters);
+    free(config->secrets);
+    free(config->name);
+    free(config);
+}
+
+/* ---- stderr ---- */
+
+static int real_stderr = -1;
+static FILE *caught;
+
+void stderr_catch(void)
+{
+    fflush(stderr);
+    caught = tmpfile();
+    real_stderr = dup(STDERR_FILENO);
+    if (!caught || dup2(fileno(caught), STDERR_FILENO) < 0)
+        abort();
+}
+
+size_t stderr_caught(void)
+{
+    fflush(stderr);
+    dup2(real_stderr, STDERR_FILENO);
+    close(real_stderr);
+    fseek(caught, 0, SEEK_END);
+    size_t size = (size_t)ftell(caught);
+    fclose(caught);
+    return size;
+}

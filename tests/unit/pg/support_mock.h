@@ -1,0 +1,56 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * A server that plays a script: just enough of the protocol to show libpq
+ * what no real server does on request.  It listens on a loopback port of its
+ * own and serves one connection after the other from one thread.
+ *
+ * A script is one letter a step; at its end the connection is closed.
+ *   s  read the start-up packet           o  let the client in, ready
+ *   q  read up to a Query or a Sync       z  ready, idle
+ *   e  the answer to an empty query       t  ready, in a transaction
+ *   c  CommandComplete                    x  begin of an extended answer
+ *   r  an ERROR, 42601                    n  a NOTICE with a line end
+ *   P  FATAL 28P01   D  FATAL 3D000       a  a NOTIFY
+ *   U  FATAL 57P03   T  FATAL 57P01       h  CopyOutResponse
+ *   X  FATAL without SQLSTATE             i  CopyInResponse
+ *   g  garbage                            d  one byte every few ms, for ever
+ *   w  silence until the client leaves    p  silence until mock_go_on()
+ */
+#ifndef TESTS_SUPPORT_MOCK_H
+#define TESTS_SUPPORT_MOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct mock;
+
+/* One script for each connection, separated by a space; the last one serves
+ * all that follow.  NULL: it cannot be started. */
+struct mock *mock_start(const char *scripts);
+void mock_stop(struct mock *mock);
+int mock_port(const struct mock *mock);
+
+/* Ends the present or the next 'p'.  Thread: any. */
+void mock_go_on(struct mock *mock);
+
+/* How many connections were accepted so far. */
+int mock_accepted(struct mock *mock);
+/* Whether this text, its NUL included, was read from a client. */
+int mock_heard(struct mock *mock, const char *text);
+
+/* A port where nobody listens. */
+int mock_closed_port(void);
+
+/* A hand-made config for hosts and ports as libpq takes them. */
+struct config;
+struct config *mock_config(const char *hosts, const char *ports);
+void mock_config_set(struct config *config, const char *keyword,
+                     const char *value);
+void mock_config_free(struct config *config);
+
+/* What was written to stderr between the two calls. */
+void stderr_catch(void);
+size_t stderr_caught(void);
+
+#endif

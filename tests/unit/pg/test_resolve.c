@@ -1,0 +1,205 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* What would be connected to: settings as libpq merges them, and an entry for
+ * each address.  No name is resolved but localhost and one that cannot be. */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pg/connect.h"
+#include "support_mock.h"
+
+static struct config *config;
+static PQconninfoOption *settings;
+static struct targets targets;
+static rpool_failure why;
+
+static int resolve(const char *hosts, const char *addresses, const char *ports)
+{
+    config = mock_config(hosts, ports);
+    mock_config_set(config, "hostaddr", addresses);
+    settings = pqp__settings(config);
+    why = (rpool_failure){0};
+    return pqp__resolve(&targets, settings, config, &why);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    pqp__targets_free(&targets);
+    PQconninfoFree(settings);
+    mock_config_free(config);
+    return 0;
+}
+
+static void assert_list(int part, const char *expected)
+{
+    char *list = pqp__targets_list(&targets, part);
+    assert_non_null(list);
+    char copy[256];
+    snprintf(copy, sizeof copy, "%s", list);
+    free(list);
+    assert_string_equal(copy, expected);
+}
+
+static void one_port_serves_all_hosts(void **state)
+{
+    (void)state;
+    assert_int_equal(resolve("127.0.0.1,127.0.0.2", "", "77"), 0);
+    assert_list(TARGET_HOST, "127.0.0.1,127.0.0.2");
+    assert_list(TARGET_HOSTADDR, "127.0.0.1,127.0.0.2");
+    assert_list(TARGET_PORT, "77,77");
+}
+
+static void each_host_may_have_its_own_port(void **state)
+{
+    (void)state;
+    assert_int_equal(resolve("127.0.0.1,127.0.0.2,::1", "", "1,,3"), 0);
+    assert_list(TARGET_HOSTADDR, "127.0.0.1,127.0.0.2,::1");
+    assert_list(TARGET_PORT, "1,5432,3");
+}
+
+static void name_keeps_standing_beside_each_of_its_addresses(void **state)
+{
+    (void)state;
+    assert_int_equal(resolve("localhost", "", "77"), 0);
+    assert_true(targets.count > 0);
+    for (int i = 0; i < targets.count; i++) {
+        assert_string_equal(targets.at[i].part[TARGET_HOST], "localhost");
+        assert_true(*targets.at[i].part[TARGET_HOSTADDR] != '\0');
+    }
+}
+
+static void given_address_is_used_and_the_name_not_resolved(void **state)
+{
+    (void)state;
+    assert_int_equal(resolve("no-such-host.invalid", "127.0.0.9", "77"), 0);
+    assert_list(TARGET_HOST, "no-such-host.invalid");
+    assert_list(TARGET_HOSTADDR, "127.0.0.9");
+}
+
+static void unix_sockets_pass_as_they_are(void **state)
+{
+    (void)state;
+    assert_int_equal(resolve("/run/a,@b,127.0.0.1", "", "77"), 0);
+    assert_list(TARGET_HOST, "/run/a,@b,127.0.0.1");
+    assert_list(TARGET_HOSTADDR, ",,127.0.0.1");
+}
+
+static void host_that_cannot_be_resolved_is_left_out(void **state)
+{
+    (void)state;
+    assert_int_equal(resolve("no-such-host.invalid,127.0.0.1", "", "1,2"), 0);
+    assert_list(TARGET_HOST, "127.0.0.1");
+    assert_list(TARGET_PORT, "2");
+}
+
+static void nothing_resolved_is_a_transient_failure_with_a_reason(void **state)
+{
+    (void)state;
+    assert_int_equal(resolve("no-such-host.invalid", "", "1"), -1);
+    assert_non_null(strstr(why.message, "no-such-host.invalid"));
+    assert_int_equal(why.permanent, 0);
+}
+
+static void lists_that_do_not_fit_are_left_to_libpq(void **state)
+{
+    (void)state;
+    assert_int_equal(resolve("127.0.0.1,127.0.0.2,127.0.0.3", "", "1,2"), 0);
+    assert_int_equal(targets.count, 0);
+}
+
+static void no_host_at_all_is_left_to_libpq(void **state)
+{
+    (void)state;
+    assert_int_equal(resolve("", "", "77"), 0);
+    assert_int_equal(targets.count, 0);
+}
+
+static void dropped_entry_leaves_the_others_in_order(void **state)
+{
+    (void)state;
+    assert_int_equal(resolve("127.0.0.1,127.0.0.2,127.0.0.3", "", "7"), 0);
+    pqp__targets_drop(&targets, 1);
+    assert_list(TARGET_HOST, "127.0.0.1,127.0.0.3");
+    pqp__targets_drop(&targets, 1);
+    pqp__targets_drop(&targets, 0);
+    assert_int_equal(targets.count, 0);
+}
+
+static void environment_fills_what_the_string_leaves_open(void **state)
+{
+    (void)state;
+    setenv("PGHOST", "127.0.0.8", 1);
+    setenv("PGOPTIONS", "-c a.b=1", 1);
+    int status = resolve("", "", "77");
+    unsetenv("PGHOST");
+    unsetenv("PGOPTIONS");
+    assert_int_equal(status, 0);
+    assert_list(TARGET_HOSTADDR, "127.0.0.8");
+    assert_string_equal(pqp__setting(settings, "options"), "-c a.b=1");
+    assert_string_equal(pqp__setting(settings, "keepalives_idle"), "");
+    assert_string_equal(pqp__setting(settings, "no such keyword"), "");
+}
+
+static void service_file_fills_what_the_string_leaves_open(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/pqpool-service-XXXXXX";
+    static const char text[] = "[mine]\nhost=127.0.0.7\npassword=hush\n";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    ssize_t wrote = write(fd, text, sizeof text - 1);
+    close(fd);
+    setenv("PGSERVICEFILE", path, 1);
+    setenv("PGSERVICE", "mine", 1);
+    int status = resolve("", "", "77");
+    unsetenv("PGSERVICEFILE");
+    unsetenv("PGSERVICE");
+    unlink(path);
+    assert_int_equal(wrote, sizeof text - 1);
+    assert_int_equal(status, 0);
+    assert_list(TARGET_HOSTADDR, "127.0.0.7");
+    assert_string_equal(pqp__setting(settings, "password"), "-");
+}
+
+static void settings_hold_no_secret(void **state)
+{
+    (void)state;
+    setenv("PGPASSWORD", "from-the-environment", 1);
+    config = mock_config("127.0.0.1", "1");
+    mock_config_set(config, "password", "from-the-string");
+    config->secrets[config->secret_count++] =
+        config->parameters[config->parameter_count - 1].value;
+    settings = pqp__settings(config);
+    unsetenv("PGPASSWORD");
+    targets = (struct targets){0};
+    assert_non_null(settings);
+    for (const PQconninfoOption *s = settings; s->keyword; s++)
+        assert_null(s->val ? strstr(s->val, "from-the") : NULL);
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(one_port_serves_all_hosts),
+        TEST(each_host_may_have_its_own_port),
+        TEST(name_keeps_standing_beside_each_of_its_addresses),
+        TEST(given_address_is_used_and_the_name_not_resolved),
+        TEST(unix_sockets_pass_as_they_are),
+        TEST(host_that_cannot_be_resolved_is_left_out),
+        TEST(nothing_resolved_is_a_transient_failure_with_a_reason),
+        TEST(lists_that_do_not_fit_are_left_to_libpq),
+        TEST(no_host_at_all_is_left_to_libpq),
+        TEST(dropped_entry_leaves_the_others_in_order),
+        TEST(environment_fills_what_the_string_leaves_open),
+        TEST(service_file_fills_what_the_string_leaves_open),
+        TEST(settings_hold_no_secret),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

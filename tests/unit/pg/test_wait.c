@@ -1,0 +1,120 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* Waiting for a socket: what ends it, and when. */
+#include "support.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/watch.h"
+#include "pg/internal.h"
+
+static int pair[2];
+
+static int set_up(void **state)
+{
+    (void)state;
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    close(pair[0]);
+    close(pair[1]);
+    return 0;
+}
+
+static int64_t in_ms(int ms)
+{
+    return clock_after(clock_now(), ms);
+}
+
+static void readable_socket_ends_the_wait(void **state)
+{
+    (void)state;
+    assert_int_equal(write(pair[1], "x", 1), 1);
+    assert_int_equal(pqp__wait_socket(pair[0], 0, -1, CLOCK_NEVER), 1);
+}
+
+static void passed_deadline_still_looks_once(void **state)
+{
+    (void)state;
+    assert_int_equal(pqp__wait_socket(pair[0], 0, -1, 0), 0);
+    assert_int_equal(write(pair[1], "x", 1), 1);
+    assert_int_equal(pqp__wait_socket(pair[0], 0, -1, 0), 1);
+}
+
+static void silent_socket_waits_until_the_deadline_and_not_less(void **state)
+{
+    (void)state;
+    int64_t deadline = in_ms(20);
+    assert_int_equal(pqp__wait_socket(pair[0], 0, -1, deadline), 0);
+    assert_true(clock_now() >= deadline);
+}
+
+static void writable_socket_counts_only_when_asked_for(void **state)
+{
+    (void)state;
+    assert_int_equal(pqp__wait_socket(pair[0], 1, -1, 0), 1);
+    assert_int_equal(pqp__wait_socket(pair[0], 0, -1, 0), 0);
+}
+
+static void full_socket_is_not_writable_but_readable_ends_the_wait(void **state)
+{
+    (void)state;
+    char block[4096] = {0};
+    assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
+    while (write(pair[0], block, sizeof block) > 0)
+        ;
+    assert_int_equal(pqp__wait_socket(pair[0], 1, -1, 0), 0);
+    assert_int_equal(write(pair[1], "x", 1), 1);
+    assert_int_equal(pqp__wait_socket(pair[0], 1, -1, CLOCK_NEVER), 1);
+}
+
+static void stop_beats_a_readable_socket(void **state)
+{
+    (void)state;
+    int stop = stop_open();
+    assert_true(stop >= 0);
+    assert_int_equal(pqp__wait_socket(pair[0], 0, stop, 0), 0);
+    assert_int_equal(write(pair[1], "x", 1), 1);
+    stop_raise(stop);
+    assert_int_equal(pqp__wait_socket(pair[0], 0, stop, CLOCK_NEVER), -1);
+    stop_close(stop);
+}
+
+static void hang_up_ends_the_wait(void **state)
+{
+    (void)state;
+    shutdown(pair[1], SHUT_RDWR);
+    assert_int_equal(pqp__wait_socket(pair[0], 0, -1, CLOCK_NEVER), 1);
+}
+
+static void no_socket_is_an_error_and_no_endless_wait(void **state)
+{
+    (void)state;
+    assert_int_equal(pqp__wait_socket(-1, 0, -1, CLOCK_NEVER), -1);
+    int closed = dup(pair[0]);
+    close(closed);
+    assert_int_equal(pqp__wait_socket(closed, 0, -1, CLOCK_NEVER), -1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(readable_socket_ends_the_wait),
+        TEST(passed_deadline_still_looks_once),
+        TEST(silent_socket_waits_until_the_deadline_and_not_less),
+        TEST(writable_socket_counts_only_when_asked_for),
+        TEST(full_socket_is_not_writable_but_readable_ends_the_wait),
+        TEST(stop_beats_a_readable_socket),
+        TEST(hang_up_ends_the_wait),
+        TEST(no_socket_is_an_error_and_no_endless_wait),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
