@@ -115,6 +115,7 @@ static pqp_status refuse(const struct option *option, const char *prefix,
     struct text text;
     text_init(&text, buffer, sizeof(buffer));
     if (option->words) {
+        text_add(&text, "one of ");
         for (int i = option->min; i <= option->max; i++)
             text_add(&text, "%s%s", i == option->min ? "" : ", ",
                      option->words[i]);

@@ -1,0 +1,397 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* From struct and connection string to the config, and what is never told. */
+#define _GNU_SOURCE /* RTLD_NEXT */
+#include "pg/internal.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+#include "support.h"
+
+/* How many pieces of memory with the canary in them were wiped.  Stands before
+ * OpenSSL's own, which does the work. */
+static const char canary[] = "CANARY-x9";
+static int wiped_canaries;
+
+void OPENSSL_cleanse(void *at, size_t size)
+{
+    void (*real)(void *, size_t);
+    *(void **)&real = dlsym(RTLD_NEXT, "OPENSSL_cleanse");
+    const char *bytes = at;
+    for (size_t i = 0; i + sizeof(canary) - 1 <= size; i++) {
+        if (memcmp(bytes + i, canary, sizeof(canary) - 1) == 0) {
+            wiped_canaries++;
+            break;
+        }
+    }
+    real(at, size);
+}
+
+static struct config *make(const pqp_options *options)
+{
+    struct config *config;
+    pqp_error err;
+    if (pqp__config_make(&config, options, &err) != PQP_OK)
+        fail_msg("%s", err.message);
+    return config;
+}
+
+static struct config *make_of(const char *conninfo)
+{
+    return make(PQP_OPTIONS(.conninfo = conninfo));
+}
+
+/* The message it is refused with, until the next call. */
+static const char *refusal_of(const pqp_options *options)
+{
+    static pqp_error err;
+    struct config *config = (struct config *)(void *)&err;
+    assert_int_equal(pqp__config_make(&config, options, &err), PQP_INVALID);
+    assert_null(config);
+    assert_int_equal(err.status, PQP_INVALID);
+    assert_true(strlen(err.message) > 10);
+    assert_int_equal(pqp__config_make(&config, options, NULL), PQP_INVALID);
+    return err.message;
+}
+
+static const char *refusal(const char *conninfo)
+{
+    return refusal_of(PQP_OPTIONS(.conninfo = conninfo));
+}
+
+static const char *parameter(const struct config *config, const char *keyword)
+{
+    for (int i = 0; i < config->parameter_count; i++) {
+        if (strcmp(config->parameters[i].keyword, keyword) == 0)
+            return config->parameters[i].value;
+    }
+    return NULL;
+}
+
+static void without_a_string_all_is_left_to_the_environment(void **state)
+{
+    (void)state;
+    setenv("PGHOST", "elsewhere", 1);
+    setenv("PGPASSWORD", "s3cr3t", 1);
+    static const char *const strings[] = {NULL, "", "  ", "postgresql://"};
+    for (size_t i = 0; i < LENGTH(strings); i++) {
+        struct config *config = make_of(strings[i]);
+        assert_int_equal(config->parameter_count, 0);
+        assert_int_equal(config->secret_count, 0);
+        assert_string_equal(config->name, "pqpool");
+        assert_ptr_equal(config->options.name, config->name);
+        assert_null(config->options.conninfo);
+        assert_int_equal(config->options.size, sizeof(pqp_options));
+        assert_int_equal(config->options.max_size, 10);
+        pqp__config_free(config);
+    }
+    unsetenv("PGHOST");
+    unsetenv("PGPASSWORD");
+}
+
+static void every_given_parameter_is_kept_and_nothing_else(void **state)
+{
+    (void)state;
+    struct config *config =
+        make_of("host=a port=5433 pool_max_size=20 user='b c' password=d "
+                "sslpassword='e f' sslmode=require options='-c x=y'");
+    assert_int_equal(config->parameter_count, 7);
+    assert_string_equal(parameter(config, "host"), "a");
+    assert_string_equal(parameter(config, "port"), "5433");
+    assert_string_equal(parameter(config, "user"), "b c");
+    assert_string_equal(parameter(config, "password"), "d");
+    assert_string_equal(parameter(config, "sslpassword"), "e f");
+    assert_string_equal(parameter(config, "sslmode"), "require");
+    assert_string_equal(parameter(config, "options"), "-c x=y");
+    assert_int_equal(config->secret_count, 2);
+    assert_ptr_equal(config->secrets[0], parameter(config, "password"));
+    assert_ptr_equal(config->secrets[1], parameter(config, "sslpassword"));
+    assert_int_equal(config->options.max_size, 20);
+    pqp__config_free(config);
+}
+
+static void a_uri_says_the_same_as_a_keyword_string(void **state)
+{
+    (void)state;
+    struct config *config =
+        make_of("postgresql://u%40x:p%2F%3A@h1:5,h2/d?pool_min_size=2&"
+                "application_name=web&pool_reset=discard_all&"
+                "pool_idle_timeout_ms=never");
+    assert_string_equal(parameter(config, "user"), "u@x");
+    assert_string_equal(parameter(config, "password"), "p/:");
+    assert_string_equal(parameter(config, "host"), "h1,h2");
+    assert_string_equal(parameter(config, "port"), "5,");
+    assert_string_equal(parameter(config, "dbname"), "d");
+    assert_string_equal(parameter(config, "application_name"), "web");
+    assert_int_equal(config->options.min_size, 2);
+    assert_int_equal(config->options.reset, PQP_RESET_DISCARD_ALL);
+    assert_int_equal(config->options.idle_timeout_ms, PQP_NEVER);
+    pqp__config_free(config);
+}
+
+static void the_last_of_two_equal_keywords_counts(void **state)
+{
+    (void)state;
+    struct config *config =
+        make_of("pool_max_size=5 pool_name=a pool_max_size=6 pool_name=b");
+    assert_int_equal(config->options.max_size, 6);
+    assert_string_equal(config->name, "b");
+    pqp__config_free(config);
+}
+
+static void a_field_that_is_not_zero_beats_the_string(void **state)
+{
+    (void)state;
+    struct config *config = make(
+        PQP_OPTIONS(.conninfo = "pool_name=a pool_max_size=20 pool_min_size=3",
+                    .name = "b", .max_size = 30));
+    assert_string_equal(config->name, "b");
+    assert_int_equal(config->options.max_size, 30);
+    assert_int_equal(config->options.min_size, 3);
+    pqp__config_free(config);
+}
+
+/* N18 */
+static void a_name_is_text_and_made_one_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *made;
+    } cases[] = {
+        {"web", "web"},    {"%s%n", "%s%n"}, {"a\nb\x1B[m", "a b [m"},
+        {"gr\xFC", "gr?"}, {"", "pqpool"},   {"\n", ""},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct config *config = make(PQP_OPTIONS(.name = cases[i].name));
+        assert_string_equal(config->name, cases[i].made);
+        pqp__config_free(config);
+    }
+}
+
+static void
+connect_timeout_of_the_string_counts_if_ours_is_not_set(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *conninfo;
+        int ms, expected;
+    } cases[] = {
+        {"connect_timeout=3", 0, 3000},
+        {"connect_timeout=' 3 '", 0, 3000},
+        {"connect_timeout=3", 700, 700},
+        {"connect_timeout=3 pool_connect_timeout_ms=800", 0, 800},
+        {"connect_timeout=0", 0, PQP_NEVER},
+        {"connect_timeout=-1", 0, PQP_NEVER},
+        {"connect_timeout=99999999 pool_create_timeout_ms=never", 0, INT_MAX},
+        {"", 0, 5000},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct config *config =
+            make(PQP_OPTIONS(.conninfo = cases[i].conninfo,
+                             .connect_timeout_ms = cases[i].ms));
+        assert_int_equal(config->options.connect_timeout_ms, cases[i].expected);
+        pqp__config_free(config);
+    }
+    assert_string_equal(refusal("connect_timeout=3s"),
+                        "connect_timeout must be a number of seconds");
+    refusal("connect_timeout=");
+}
+
+/* N01 N05 */
+static void options_that_are_none_are_refused(void **state)
+{
+    (void)state;
+    struct config *config;
+    assert_int_equal(pqp__config_make(&config, NULL, NULL), PQP_INVALID);
+    assert_null(config);
+    refusal_of(&(const pqp_options){.size = 0});
+    pqp__config_free(NULL);
+}
+
+/* N02 */
+static void sizes_that_cannot_be_are_refused(void **state)
+{
+    (void)state;
+    refusal_of(PQP_OPTIONS(.max_size = 2, .min_size = 4));
+    refusal_of(PQP_OPTIONS(.max_size = -1));
+    refusal_of(PQP_OPTIONS(.min_size = -1));
+    refusal_of(PQP_OPTIONS(.max_size = INT_MAX));
+    refusal("pool_max_size=0");
+    refusal("pool_max_size=2 pool_min_size=4");
+    refusal("pool_min_size=11");
+}
+
+/* N04 */
+static void the_key_that_is_wrong_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *conninfo, *message;
+    } cases[] = {
+        {"pool_maxsize=77777",
+         "connection string: there is no keyword \"pool_maxsize\""},
+        {"pool_conninfo=77777",
+         "connection string: there is no keyword \"pool_conninfo\""},
+        {"pool_on_event=77777",
+         "connection string: there is no keyword \"pool_on_event\""},
+        {"pool_max_size=77777",
+         "pool_max_size must be a number from 1 to 10000"},
+        {"postgresql://?pool_idle_timeout_ms=0",
+         "pool_idle_timeout_ms must be a number from 1 to 2147483647, or never "
+         "(-1); 0 would mean the default"},
+        {"pool_reset=77777",
+         "pool_reset must be one of rollback, discard_all, close"},
+        {"hots=77777", "connection string: there is no keyword \"hots\""},
+        {"replication=database", "replication is nothing a pool can do"},
+        {"port=77777", "port must be a number from 1 to 65535 (a / in a URI's "
+                       "password is written %2F)"},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++)
+        assert_string_equal(refusal(cases[i].conninfo), cases[i].message);
+}
+
+static void hosts_and_ports_are_checked_as_libpq_will(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "port=1",      "port=65535", "port=' 5432 , 5433'",
+        "port=,5432,", "port=''",    "host=a,b,/tmp/x@y,@abstract",
+        "host=''",     "host=,",     "postgresql://[::1]:5432/",
+        "user=a@b",    "dbname=a@b", "postgresql://%40x/",
+    };
+    static const char *const bad[] = {
+        "port=0",
+        "port=65536",
+        "port=-1",
+        "port=5432x",
+        "port=5432;",
+        "port=x",
+        "port=1,x",
+        "port='1 2'",
+        "host=a@b",
+        "host=a,b@c",
+        "port=99999999999999999999",
+    };
+    for (size_t i = 0; i < LENGTH(good); i++)
+        pqp__config_free(make_of(good[i]));
+    for (size_t i = 0; i < LENGTH(bad); i++)
+        refusal(bad[i]);
+}
+
+/* N06 */
+static void no_part_of_a_password_is_ever_told(void **state)
+{
+    (void)state;
+    static const char *const strings[] = {
+        "host=h password=CANARY CANARY-x9",
+        "host=h password=a CANARY=x9",
+        "host=h password='CANARY-x9",
+        "host=h password='CANARY-x9\\'",
+        "host=h password=CANARY-x9 user",
+        "host=h password=CANARY-x9\nuser",
+        "host=h password 'CANARY-x9'",
+        "host=h passwort=CANARY-x9",
+        "CANARY-x9",
+        "u:CANARY-x9@h/d",
+        "postgres:/u:CANARY-x9@h/d?a=b",
+        "postgresql://u:CANARY-x9@[::1/d",
+        "postgresql://u:CANARY-x9@[::1]h/d",
+        "postgresql://u:CANARY-x9@[]/d",
+        "postgresql://u:CANARY/x9@h/d",
+        "postgresql://u:CAN/RY?CANARY=x9@h/d",
+        "postgresql://u:a@CANARY-x9@h/d",
+        "postgresql://u:CANARY-x9%@h/d",
+        "postgresql://u:CANARY-x9%zz@h/d",
+        "postgresql://u:CANARY-x9%00@h/d",
+        "postgresql://h/d?password=CANARY-x9%4",
+        "postgresql://h/d?password=CANARY&CANARY-x9",
+        "postgresql://h/d?password=a&CANARY=x9",
+        "postgresql://h/d?password=CANARY=x9",
+        "postgresql://u:CANARY-x9@h/d?pool_max_size=",
+        "password=CANARY-x9 pool_max_size=CANARY-x9",
+        "password=CANARY-x9 replication=1",
+        "password=CANARY-x9 connect_timeout=CANARY-x9",
+        "password=CANARY-x9 port=CANARY-x9",
+    };
+    for (size_t i = 0; i < LENGTH(strings); i++)
+        assert_hides(refusal(strings[i]), canary);
+}
+
+/* N06 */
+static void a_string_of_a_mebibyte_is_refused(void **state)
+{
+    (void)state;
+    size_t size = 1 << 20;
+    char *string = malloc(size + 1);
+    assert_non_null(string);
+    memset(string, 'x', size);
+    memcpy(string, "password=CANARY-x9", 18);
+    string[size] = '\0';
+    assert_string_equal(refusal(string),
+                        "connection string is longer than 65535 bytes");
+    string[65535] = '\0';
+    pqp__config_free(make_of(string));
+    free(string);
+}
+
+static void every_copy_of_a_password_is_wiped(void **state)
+{
+    (void)state;
+    wiped_canaries = 0;
+    struct config *config = make_of("pool_max_size=5 password=CANARY-x9");
+    /* The scanner's, the rest for libpq, and libpq's value. */
+    assert_int_equal(wiped_canaries, 3);
+    pqp__config_free(config);
+    assert_int_equal(wiped_canaries, 4);
+}
+
+static void a_refused_password_is_wiped_too(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *conninfo;
+        int copies;
+    } cases[] = {
+        {"replication=1 password=CANARY-x9", 4},
+        {"unknown=1 password=CANARY-x9", 2},
+        {"password=CANARY-x9 y=1", 3},               /* the explanation's too */
+        {"postgresql://u:CANARY-x9%zz@h?user=x", 2}, /* libpq's message too */
+        {"password='CANARY-x9", 1},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct config *config;
+        wiped_canaries = 0;
+        assert_int_equal(
+            pqp__config_make(&config,
+                             PQP_OPTIONS(.conninfo = cases[i].conninfo), NULL),
+            PQP_INVALID);
+        if (wiped_canaries != cases[i].copies)
+            fail_msg("%s: %d", cases[i].conninfo, wiped_canaries);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_string_all_is_left_to_the_environment),
+        cmocka_unit_test(every_given_parameter_is_kept_and_nothing_else),
+        cmocka_unit_test(a_uri_says_the_same_as_a_keyword_string),
+        cmocka_unit_test(the_last_of_two_equal_keywords_counts),
+        cmocka_unit_test(a_field_that_is_not_zero_beats_the_string),
+        cmocka_unit_test(a_name_is_text_and_made_one_line),
+        cmocka_unit_test(
+            connect_timeout_of_the_string_counts_if_ours_is_not_set),
+        cmocka_unit_test(options_that_are_none_are_refused),
+        cmocka_unit_test(sizes_that_cannot_be_are_refused),
+        cmocka_unit_test(the_key_that_is_wrong_is_named),
+        cmocka_unit_test(hosts_and_ports_are_checked_as_libpq_will),
+        cmocka_unit_test(no_part_of_a_password_is_ever_told),
+        cmocka_unit_test(a_string_of_a_mebibyte_is_refused),
+        cmocka_unit_test(every_copy_of_a_password_is_wiped),
+        cmocka_unit_test(a_refused_password_is_wiped_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,463 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* The option table, setting by name, structs of all sizes, and the merge. */
+#include "pg/options.h"
+
+#include <limits.h>
+#include <locale.h>
+#include <stdio.h>
+
+#include "support.h"
+
+/* ---- the table ---- */
+
+static void the_table_has_a_row_for_every_field_of_the_struct(void **state)
+{
+    (void)state;
+    size_t end = offsetof(pqp_options, conninfo);
+    for (const struct option *o = pqp__options; o->name; o++) {
+        assert_int_equal(o->offset, end);
+        end += o->kind == OPTION_TEXT ? sizeof(char *) : sizeof(int);
+    }
+    assert_int_equal(end, offsetof(pqp_options, on_event));
+    assert_int_equal(offsetof(pqp_options, arg) + sizeof(void *),
+                     sizeof(pqp_options));
+}
+
+static void every_row_is_right_in_itself(void **state)
+{
+    (void)state;
+    for (const struct option *o = pqp__options; o->name; o++) {
+        assert_ptr_equal(pqp__option_find(o->name), o);
+        assert_true(strlen(o->about) > 20);
+        if (o->kind == OPTION_TEXT)
+            continue;
+        assert_true(o->min <= o->max);
+        assert_true((o->preset >= o->min && o->preset <= o->max) ||
+                    (o->preset == PQP_NEVER && o->never));
+        /* 0 is the default, or the default is 0. */
+        assert_true(o->min > 0 || o->preset == 0);
+        size_t length = strlen(o->name);
+        int is_time = length > 3 && strcmp(o->name + length - 3, "_ms") == 0;
+        assert_int_equal(is_time, o->unit != NULL);
+    }
+    assert_null(pqp__option_find(""));
+    assert_null(pqp__option_find("max_siz"));
+    assert_null(pqp__option_find("max_sizes"));
+}
+
+static void the_defaults_are_the_documented_ones(void **state)
+{
+    (void)state;
+    pqp_options options = {.size = 0}, given = {.size = 0};
+    assert_int_equal(pqp__options_merge(&options, &given, NULL), PQP_OK);
+    assert_int_equal(options.max_size, 10);
+    assert_int_equal(options.min_size, 0);
+    assert_int_equal(options.max_waiters, PQP_NEVER);
+    assert_int_equal(options.connect_timeout_ms, 5000);
+    assert_int_equal(options.connect_concurrency, 2);
+    assert_int_equal(options.create_timeout_ms, 30000);
+    assert_int_equal(options.connect_retry_max_ms, 1000);
+    assert_int_equal(options.idle_timeout_ms, 10 * 60 * 1000);
+    assert_int_equal(options.max_lifetime_ms, 30 * 60 * 1000);
+    assert_int_equal(options.max_uses, PQP_NEVER);
+    assert_int_equal(options.ping_after_ms, 500);
+    assert_int_equal(options.ping_timeout_ms, 1000);
+    assert_int_equal(options.keepalive_ms, PQP_NEVER);
+    assert_int_equal(options.leak_after_ms, PQP_NEVER);
+    assert_int_equal(options.ping_always, 0);
+    assert_int_equal(options.reset, PQP_RESET_ROLLBACK);
+}
+
+/* ---- by name ---- */
+
+static void assert_set(const char *name, const char *value, int number)
+{
+    pqp_options options;
+    pqp_error err;
+    pqp_options_init(&options);
+    if (pqp_options_set(&options, name, value, &err) != PQP_OK)
+        fail_msg("%s = \"%s\": %s", name, value, err.message);
+    assert_int_equal(pqp__option_get(pqp__option_find(name), &options), number);
+    assert_string_equal(err.message, "");
+}
+
+/* The message names the key; nothing was changed. */
+static void assert_refused(const char *name, const char *value)
+{
+    pqp_options options, before;
+    pqp_error err;
+    pqp_options_init(&options);
+    before = options;
+    if (pqp_options_set(&options, name, value, &err) != PQP_INVALID)
+        fail_msg("%s = \"%s\" was not refused", name, value);
+    assert_int_equal(err.status, PQP_INVALID);
+    assert_non_null(strstr(err.message, name));
+    assert_memory_equal(&options, &before, sizeof(options));
+    assert_int_equal(pqp_options_set(&options, name, value, NULL), PQP_INVALID);
+}
+
+/* L05 L06 */
+static void each_number_is_taken_within_its_range_and_no_further(void **state)
+{
+    (void)state;
+    for (const struct option *o = pqp__options; o->name; o++) {
+        char value[40];
+        if (o->kind != OPTION_NUMBER && o->kind != OPTION_FLAG)
+            continue;
+        const int good[] = {o->min, o->max};
+        const int64_t bad[] = {(int64_t)o->min - 1,
+                               (int64_t)o->max + 1,
+                               UINT32_MAX,
+                               (int64_t)UINT32_MAX + 2,
+                               INT64_MAX,
+                               INT_MIN,
+                               INT64_MIN};
+        for (size_t i = 0; i < LENGTH(good); i++) {
+            snprintf(value, sizeof(value), "%d", good[i]);
+            assert_set(o->name, value, good[i]);
+        }
+        for (size_t i = 0; i < LENGTH(bad); i++) {
+            snprintf(value, sizeof(value), "%lld", (long long)bad[i]);
+            if (bad[i] != PQP_NEVER || !o->never)
+                assert_refused(o->name, value);
+        }
+        assert_refused(o->name, "18446744073709551617"); /* 2^64 + 1 */
+    }
+}
+
+static void
+zero_by_name_is_refused_where_it_would_mean_the_default(void **state)
+{
+    (void)state;
+    pqp_options options;
+    pqp_error err;
+    pqp_options_init(&options);
+    assert_int_equal(pqp_options_set(&options, "max_size", "0", &err),
+                     PQP_INVALID);
+    assert_string_equal(err.message,
+                        "max_size must be a number from 1 to 10000; 0 would "
+                        "mean the default");
+    assert_refused("leak_after_ms", "0");
+    assert_refused("max_waiters", "000");
+    assert_set("min_size", "0", 0);
+    assert_set("ping_always", "0", 0);
+}
+
+static void never_is_taken_where_it_makes_sense(void **state)
+{
+    (void)state;
+    assert_set("idle_timeout_ms", "never", PQP_NEVER);
+    assert_set("idle_timeout_ms", "-1", PQP_NEVER);
+    assert_set("max_waiters", "never", PQP_NEVER);
+    assert_refused("max_size", "never");
+    assert_refused("max_size", "-1");
+    assert_refused("min_size", "never");
+    assert_refused("ping_timeout_ms", "never");
+    assert_refused("connect_retry_max_ms", "-1");
+    assert_refused("ping_always", "-1");
+}
+
+/* L06 */
+static void what_is_no_plain_number_is_refused_in_every_locale(void **state)
+{
+    (void)state;
+    static const char *const values[] = {
+        "",     " ",        " 5",       "5 ",  "+5",    "-0",
+        "-2",   "--1",      "-1s",      "1s",  "5ms",   "0x10",
+        "1e3",  "1e999",    "1.5",      "1,5", "1.",    "1,000",
+        "NaN",  "inf",      "x",        "5\n", "NEVER", "never ",
+        "-1.0", "\xC2\xB2", "\xD9\xA5", "%d",  "5%",    "one"};
+    static const char *const locales[] = {"C", "C.UTF-8", "de_DE.UTF-8", ""};
+    for (size_t i = 0; i < LENGTH(locales); i++) {
+        (void)setlocale(LC_ALL, locales[i]); /* if it is there */
+        for (size_t j = 0; j < LENGTH(values); j++)
+            assert_refused("keepalive_ms", values[j]);
+        assert_set("keepalive_ms", "15", 15);
+        assert_set("keepalive_ms", "0015", 15);
+    }
+    (void)setlocale(LC_ALL, "C");
+}
+
+static void a_word_is_one_of_its_words(void **state)
+{
+    (void)state;
+    assert_set("reset", "rollback", PQP_RESET_ROLLBACK);
+    assert_set("reset", "discard_all", PQP_RESET_DISCARD_ALL);
+    assert_set("reset", "close", PQP_RESET_CLOSE);
+    static const char *const values[] = {"",     "1",      "-1",   "Close",
+                                         "clos", "close ", "never"};
+    for (size_t i = 0; i < LENGTH(values); i++)
+        assert_refused("reset", values[i]);
+    pqp_options options;
+    pqp_error err;
+    pqp_options_init(&options);
+    pqp_options_set(&options, "reset", "x", &err);
+    assert_string_equal(err.message,
+                        "reset must be one of rollback, discard_all, close");
+}
+
+static void a_text_is_borrowed(void **state)
+{
+    (void)state;
+    const char conninfo[] = "host=a", name[] = "web";
+    pqp_options options;
+    pqp_options_init(&options);
+    assert_int_equal(pqp_options_set(&options, "conninfo", conninfo, NULL), 0);
+    assert_int_equal(pqp_options_set(&options, "name", name, NULL), 0);
+    assert_ptr_equal(options.conninfo, conninfo);
+    assert_ptr_equal(options.name, name);
+}
+
+/* N04 */
+static void an_unknown_name_is_told_and_the_value_is_not(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "",     "maxsize",  "MAX_SIZE", "max_size ", "pool_max_size",
+        "size", "on_event", "arg"};
+    pqp_options options;
+    pqp_options_init(&options);
+    for (size_t i = 0; i < LENGTH(names); i++) {
+        pqp_error err;
+        assert_int_equal(pqp_options_set(&options, names[i], "s3cr3t", &err),
+                         PQP_INVALID);
+        assert_hides(err.message, "s3cr3t");
+        assert_non_null(strstr(err.message, names[i]));
+    }
+}
+
+/* N04 */
+static void a_refused_value_is_not_told(void **state)
+{
+    (void)state;
+    for (const struct option *o = pqp__options; o->name; o++) {
+        if (o->kind == OPTION_TEXT)
+            continue;
+        pqp_options options;
+        pqp_error err;
+        pqp_options_init(&options);
+        assert_int_equal(pqp_options_set(&options, o->name, "s3cr3t", &err),
+                         PQP_INVALID);
+        assert_hides(err.message, "s3cr3t");
+    }
+}
+
+/* N01 */
+static void null_is_refused(void **state)
+{
+    (void)state;
+    pqp_options options;
+    pqp_options_init(&options);
+    assert_int_equal(pqp_options_set(NULL, "name", "a", NULL), PQP_INVALID);
+    assert_int_equal(pqp_options_set(&options, NULL, "a", NULL), PQP_INVALID);
+    assert_int_equal(pqp_options_set(&options, "name", NULL, NULL),
+                     PQP_INVALID);
+    assert_null(options.name);
+    pqp_options_init(NULL);
+}
+
+/* ---- structs ---- */
+
+/* N05 */
+static void a_smaller_struct_of_an_older_caller_is_taken(void **state)
+{
+    (void)state;
+    for (size_t size = offsetof(pqp_options, max_size);
+         size <= sizeof(pqp_options); size += 8) {
+        pqp_options options, from;
+        memset(&from, 0, sizeof(from));
+        memset((char *)&from + size, 0x7F, sizeof(from) - size);
+        from.size = size;
+        from.name = "web";
+        assert_int_equal(pqp__options_read(&options, &from, NULL), PQP_OK);
+        assert_int_equal(options.size, sizeof(options));
+        assert_string_equal(options.name, "web");
+        pqp_options expected = {.size = sizeof(options), .name = from.name};
+        assert_memory_equal(&options, &expected, sizeof(options));
+    }
+}
+
+/* N05 */
+static void a_field_beyond_an_older_callers_struct_is_not_written(void **state)
+{
+    (void)state;
+    pqp_options options = {.size = offsetof(pqp_options, reset) - 4};
+    assert_int_equal(pqp_options_set(&options, "reset", "close", NULL),
+                     PQP_INVALID);
+    assert_int_equal(options.reset, 0);
+    assert_int_equal(pqp_options_set(&options, "leak_after_ms", "5", NULL),
+                     PQP_OK);
+}
+
+/* N05 */
+static void a_bigger_struct_is_taken_while_its_new_fields_are_zero(void **state)
+{
+    (void)state;
+    struct {
+        pqp_options options;
+        int more[2];
+    } from = {.options = {.size = sizeof(from), .max_size = 7}};
+    pqp_options options;
+    assert_int_equal(pqp__options_read(&options, &from.options, NULL), PQP_OK);
+    assert_int_equal(options.max_size, 7);
+    from.more[1] = 1;
+    pqp_error err;
+    assert_int_equal(pqp__options_read(&options, &from.options, &err),
+                     PQP_INVALID);
+    assert_non_null(strstr(err.message, "size"));
+}
+
+/* N05 */
+static void a_size_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0,
+                                   1,
+                                   8,
+                                   16,
+                                   100,
+                                   sizeof(pqp_options) - 1,
+                                   sizeof(pqp_options) + 1,
+                                   1 << 20,
+                                   SIZE_MAX,
+                                   SIZE_MAX - 7};
+    for (size_t i = 0; i < LENGTH(sizes); i++) {
+        pqp_options options, from = {.size = sizes[i]};
+        assert_int_equal(pqp__options_read(&options, &from, NULL), PQP_INVALID);
+    }
+}
+
+/* N02 L05 */
+static void a_field_out_of_range_is_refused_and_named(void **state)
+{
+    (void)state;
+    for (const struct option *o = pqp__options; o->name; o++) {
+        if (o->kind != OPTION_NUMBER && o->kind != OPTION_WORD)
+            continue;
+        const int bad[] = {-2, INT_MIN, o->never ? -3 : -1,
+                           o->max < INT_MAX ? o->max + 1 : -4,
+                           o->max < INT_MAX ? INT_MAX : -5};
+        for (size_t i = 0; i < LENGTH(bad); i++) {
+            pqp_options options, from = {.size = sizeof(from)};
+            pqp_error err;
+            memcpy((char *)&from + o->offset, &bad[i], sizeof(int));
+            assert_int_equal(pqp__options_read(&options, &from, &err),
+                             PQP_INVALID);
+            assert_non_null(strstr(err.message, o->name));
+        }
+    }
+}
+
+static void a_flag_is_any_number_but_zero(void **state)
+{
+    (void)state;
+    pqp_options options, from = {.size = sizeof(from), .ping_always = -7};
+    assert_int_equal(pqp__options_read(&options, &from, NULL), PQP_OK);
+    assert_int_equal(options.ping_always, 1);
+}
+
+/* ---- the merge ---- */
+
+static void call_back(void *arg, const pqp_event *event)
+{
+    (void)arg;
+    (void)event;
+}
+
+static void the_struct_beats_the_string_and_defaults_fill_the_rest(void **state)
+{
+    (void)state;
+    pqp_options text = {.max_size = 20, .min_size = 3, .max_uses = PQP_NEVER};
+    pqp_options given = {
+        .max_size = 30, .max_uses = 5, .on_event = call_back, .arg = &text};
+    assert_int_equal(pqp__options_merge(&text, &given, NULL), PQP_OK);
+    assert_int_equal(text.max_size, 30);
+    assert_int_equal(text.min_size, 3);
+    assert_int_equal(text.max_uses, 5);
+    assert_int_equal(text.ping_timeout_ms, 1000);
+    assert_true(text.on_event == call_back);
+    assert_ptr_equal(text.arg, &text);
+}
+
+/* N02 */
+static void min_above_max_is_refused_wherever_they_come_from(void **state)
+{
+    (void)state;
+    static const struct {
+        int text_max, text_min, max, min;
+        pqp_status status;
+    } cases[] = {
+        {0, 0, 0, 0, PQP_OK},      {0, 0, 4, 4, PQP_OK},
+        {0, 0, 0, 10, PQP_OK},     {0, 0, 4, 2, PQP_OK},
+        {0, 0, 2, 4, PQP_INVALID}, {0, 0, 0, 11, PQP_INVALID},
+        {2, 4, 0, 0, PQP_INVALID}, {4, 0, 0, 5, PQP_INVALID},
+        {0, 5, 4, 0, PQP_INVALID}, {2, 4, 8, 0, PQP_OK},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        pqp_options text = {.max_size = cases[i].text_max,
+                            .min_size = cases[i].text_min};
+        pqp_options given = {.max_size = cases[i].max,
+                             .min_size = cases[i].min};
+        pqp_error err = {.status = PQP_OK};
+        assert_int_equal(pqp__options_merge(&text, &given, &err),
+                         cases[i].status);
+        if (cases[i].status)
+            assert_string_equal(err.message, "min_size is above max_size");
+    }
+}
+
+/* N03 */
+static void a_time_that_would_never_be_reached_is_cut_down(void **state)
+{
+    (void)state;
+    pqp_options text = {.size = 0};
+    pqp_options given = {.idle_timeout_ms = 5000,
+                         .max_lifetime_ms = 4000,
+                         .connect_timeout_ms = 900,
+                         .create_timeout_ms = 800};
+    assert_int_equal(pqp__options_merge(&text, &given, NULL), PQP_OK);
+    assert_int_equal(text.idle_timeout_ms, 4000);
+    assert_int_equal(text.connect_timeout_ms, 800);
+
+    text = (pqp_options){.size = 0};
+    given = (pqp_options){.idle_timeout_ms = 5000,
+                          .max_lifetime_ms = PQP_NEVER,
+                          .connect_timeout_ms = PQP_NEVER};
+    assert_int_equal(pqp__options_merge(&text, &given, NULL), PQP_OK);
+    assert_int_equal(text.idle_timeout_ms, 5000);
+    assert_int_equal(text.connect_timeout_ms, PQP_NEVER);
+    assert_non_null(strstr(pqp__option_find("idle_timeout_ms")->about,
+                           "Cut down to `max_lifetime_ms`"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_table_has_a_row_for_every_field_of_the_struct),
+        cmocka_unit_test(every_row_is_right_in_itself),
+        cmocka_unit_test(the_defaults_are_the_documented_ones),
+        cmocka_unit_test(each_number_is_taken_within_its_range_and_no_further),
+        cmocka_unit_test(
+            zero_by_name_is_refused_where_it_would_mean_the_default),
+        cmocka_unit_test(never_is_taken_where_it_makes_sense),
+        cmocka_unit_test(what_is_no_plain_number_is_refused_in_every_locale),
+        cmocka_unit_test(a_word_is_one_of_its_words),
+        cmocka_unit_test(a_text_is_borrowed),
+        cmocka_unit_test(an_unknown_name_is_told_and_the_value_is_not),
+        cmocka_unit_test(a_refused_value_is_not_told),
+        cmocka_unit_test(null_is_refused),
+        cmocka_unit_test(a_smaller_struct_of_an_older_caller_is_taken),
+        cmocka_unit_test(a_field_beyond_an_older_callers_struct_is_not_written),
+        cmocka_unit_test(
+            a_bigger_struct_is_taken_while_its_new_fields_are_zero),
+        cmocka_unit_test(a_size_that_is_none_is_refused),
+        cmocka_unit_test(a_field_out_of_range_is_refused_and_named),
+        cmocka_unit_test(a_flag_is_any_number_but_zero),
+        cmocka_unit_test(
+            the_struct_beats_the_string_and_defaults_fill_the_rest),
+        cmocka_unit_test(min_above_max_is_refused_wherever_they_come_from),
+        cmocka_unit_test(a_time_that_would_never_be_reached_is_cut_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
