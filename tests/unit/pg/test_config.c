@@ -359,7 +359,7 @@ static void a_refused_password_is_wiped_too(void **state)
         {"unknown=1 password=CANARY-x9", 2},
         {"password=CANARY-x9 y=1", 3},               /* the explanation's too */
         {"postgresql://u:CANARY-x9%zz@h?user=x", 2}, /* libpq's message too */
-        {"password='CANARY-x9", 1},
+        {"password='CANARY-x9", 2},
     };
     for (size_t i = 0; i < LENGTH(cases); i++) {
         struct config *config;
