@@ -353,7 +353,7 @@ static void a_refused_password_is_wiped_too(void **state)
     (void)state;
     static const struct {
         const char *conninfo;
-        int copies;
+        int copies; /* at least: an old block may hold one of libpq's */
     } cases[] = {
         {"replication=1 password=CANARY-x9", 4},
         {"unknown=1 password=CANARY-x9", 2},
@@ -368,7 +368,7 @@ static void a_refused_password_is_wiped_too(void **state)
             pqp__config_make(&config,
                              PQP_OPTIONS(.conninfo = cases[i].conninfo), NULL),
             PQP_INVALID);
-        if (wiped_canaries != cases[i].copies)
+        if (wiped_canaries < cases[i].copies)
             fail_msg("%s: %d", cases[i].conninfo, wiped_canaries);
     }
 }
