@@ -113,7 +113,7 @@ static int let_in(int fd)
 {
     return SEND_RAW(fd, 'R', "\0\0\0\0") &&
            SEND(fd, 'S', "client_encoding\0UTF8") &&
-           SEND_RAW(fd, 'K', "\0\0\0\7\0\0\0\7") && SEND_RAW(fd, 'Z', "I");
+           SEND_RAW(fd, 'K', "\0\0\0\7\0\0\0\7");
 }
 
 static int refuse(int fd, char step)
@@ -137,8 +137,10 @@ static int refuse(int fd, char step)
 static int answer(int fd, char step)
 {
     switch (step) {
-    case 'o':
+    case 'k':
         return let_in(fd);
+    case 'o':
+        return let_in(fd) && SEND_RAW(fd, 'Z', "I");
     case 'z':
         return SEND_RAW(fd, 'Z', "I");
     case 't':

@@ -1,0 +1,334 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* Connecting to servers that answer, refuse, are silent or talk nonsense.  All
+ * timeouts are a minute but those that a test means to see end. */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/watch.h"
+#include "pg/internal.h"
+#include "support_mock.h"
+
+/* Enough for a mock to answer on a busy machine, milliseconds. */
+enum { FOR_AN_ANSWER = 200 };
+
+static struct mock *mocks[2];
+static struct config *config;
+static rpool_failure why;
+static int64_t began, deadline;
+static int stop_fd;
+static char last_notice[512];
+
+static void keep_notice(void *arg, const pqp_event *event)
+{
+    (void)arg;
+    if (event->type == PQP_EVENT_NOTICE)
+        snprintf(last_notice, sizeof last_notice, "%s %s", event->sqlstate,
+                 event->message);
+}
+
+/* Servers for the scripts, all of them hosts of the config. */
+static void serve(const char *first, const char *second)
+{
+    char ports[32];
+    mocks[0] = mock_start(first);
+    mocks[1] = second ? mock_start(second) : NULL;
+    snprintf(ports, sizeof ports, second ? "%d,%d" : "%d", mock_port(mocks[0]),
+             second ? mock_port(mocks[1]) : 0);
+    config = mock_config(second ? "127.0.0.1,127.0.0.1" : "127.0.0.1", ports);
+    config->options.on_event = keep_notice;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    mocks[0] = mocks[1] = NULL;
+    deadline = clock_after(clock_now(), 60000);
+    stop_fd = -1;
+    last_notice[0] = '\0';
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    mock_config_free(config);
+    for (int i = 0; i < 2; i++) {
+        if (mocks[i])
+            mock_stop(mocks[i]);
+    }
+    return 0;
+}
+
+static struct session *connect_now(void)
+{
+    void *resource = NULL;
+    began = clock_now();
+    int status =
+        pqp__session_create(config, deadline, stop_fd, &resource, &why);
+    assert_int_equal(status != 0, resource == NULL);
+    return resource;
+}
+
+static void assert_connected_to(int port)
+{
+    struct session *session = connect_now();
+    assert_non_null(session);
+    int connected = (int)strtol(PQport(session->pg), NULL, 10);
+    ConnStatusType status = PQstatus(session->pg);
+    pqp__session_destroy(config, session);
+    assert_int_equal(status, CONNECTION_OK);
+    assert_int_equal(connected, port);
+}
+
+/* `code` may be "", and `word` is part of the message. */
+static void assert_refused(const char *code, int permanent, const char *word)
+{
+    assert_null(connect_now());
+    assert_string_equal(why.code, code);
+    assert_int_equal(why.permanent, permanent);
+    assert_non_null(strstr(why.message, word));
+    assert_null(strpbrk(why.message, "\n\t"));
+}
+
+static void assert_took_ms(int least, int most)
+{
+    int64_t took = clock_now() - began;
+    assert_true(took >= least * CLOCK_MS);
+    assert_true(took <= most * CLOCK_MS);
+}
+
+/* ---- a server that answers ---- */
+
+static void session_is_as_libpq_makes_it_but_for_the_defaults(void **state)
+{
+    (void)state;
+    serve("sow", NULL);
+    struct session *session = connect_now();
+    assert_non_null(session);
+    PGconn *pg = session->pg;
+    int pid = session->pid, nonblocking = PQisnonblocking(pg);
+    int encoding = session->encoding == PQclientEncoding(pg);
+    PGVerbosity verbosity = PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
+    int watched = pqp__session_fd(config, session) == PQsocket(pg);
+    pqp__session_destroy(config, session);
+    assert_int_equal(pid, 7);
+    assert_false(nonblocking);
+    assert_true(encoding);
+    assert_int_equal(verbosity, PQERRORS_DEFAULT);
+    assert_true(watched);
+    assert_true(mock_heard(mocks[0], "pqpool"));
+}
+
+static void users_own_application_name_stays(void **state)
+{
+    (void)state;
+    serve("sow", NULL);
+    mock_config_set(config, "application_name", "mine");
+    assert_connected_to(mock_port(mocks[0]));
+    assert_true(mock_heard(mocks[0], "mine"));
+    assert_false(mock_heard(mocks[0], "pqpool"));
+}
+
+static void environments_application_name_beats_ours(void **state)
+{
+    (void)state;
+    serve("sow", NULL);
+    setenv("PGAPPNAME", "theirs", 1);
+    struct session *session = connect_now();
+    unsetenv("PGAPPNAME");
+    assert_non_null(session);
+    pqp__session_destroy(config, session);
+    assert_true(mock_heard(mocks[0], "theirs"));
+    assert_false(mock_heard(mocks[0], "pqpool"));
+}
+
+/* T01 T07 */
+static void notice_while_connecting_is_an_event_of_one_line(void **state)
+{
+    (void)state;
+    serve("sknzw", NULL);
+    stderr_catch();
+    struct session *session = connect_now();
+    size_t caught = stderr_caught();
+    assert_non_null(session);
+    pqp__session_destroy(config, session);
+    assert_string_equal(last_notice, "00000 two lines");
+    assert_int_equal(caught, 0);
+}
+
+/* ---- a server that refuses ---- */
+
+/* O14 B20 */
+static void refusal_has_its_sqlstate_and_is_permanent(void **state)
+{
+    (void)state;
+    serve("sP sD", NULL);
+    assert_refused("28P01", 1, "the server says no");
+    assert_null(strstr(why.message, "28P01"));
+    assert_refused("3D000", 1, "the server says no");
+}
+
+/* P02 */
+static void starting_server_is_a_transient_failure(void **state)
+{
+    (void)state;
+    serve("sU so", NULL);
+    assert_refused("57P03", 0, "the server says no");
+    assert_connected_to(mock_port(mocks[0]));
+}
+
+/* T09 */
+static void error_without_sqlstate_has_a_message_and_no_code(void **state)
+{
+    (void)state;
+    serve("sX", NULL);
+    assert_refused("", 0, "no code at all");
+}
+
+/* Q11 */
+static void garbage_is_a_transient_failure(void **state)
+{
+    (void)state;
+    serve("sg", NULL);
+    assert_refused("", 0, "127.0.0.1");
+}
+
+/* Q01 */
+static void refused_connection_fails_at_once(void **state)
+{
+    (void)state;
+    serve("sow", NULL);
+    int port = mock_closed_port();
+    char text[16];
+    snprintf(text, sizeof text, "%d", port);
+    mock_config_set(config, "port", text);
+    assert_refused("", 0, text);
+    assert_took_ms(0, 5000);
+}
+
+static void wrong_parameter_is_told_by_libpq_itself(void **state)
+{
+    (void)state;
+    serve("sow", NULL);
+    mock_config_set(config, "target_session_attrs", "nonsense");
+    assert_refused("", 0, "target_session_attrs");
+    assert_int_equal(mock_accepted(mocks[0]), 0);
+}
+
+/* ---- a server that is silent ---- */
+
+/* Q13 */
+static void silent_server_costs_its_timeout_in_ms(void **state)
+{
+    (void)state;
+    serve("w", NULL);
+    config->options.connect_timeout_ms = 30;
+    assert_refused("", 0, "no answer within 30 ms");
+    assert_took_ms(30, 5000);
+}
+
+/* Q12 */
+static void dripping_server_costs_no_more_than_its_timeout(void **state)
+{
+    (void)state;
+    serve("sd", NULL);
+    config->options.connect_timeout_ms = 60;
+    assert_refused("", 0, "no answer within 60 ms");
+    assert_took_ms(60, 5000);
+}
+
+/* B24 */
+static void second_address_serves_when_the_first_is_silent(void **state)
+{
+    (void)state;
+    serve("w", "sow");
+    config->options.connect_timeout_ms = FOR_AN_ANSWER;
+    assert_connected_to(mock_port(mocks[1]));
+    assert_took_ms(FOR_AN_ANSWER, 5000);
+    assert_int_equal(mock_accepted(mocks[0]), 1);
+}
+
+static void second_address_serves_when_the_first_refuses(void **state)
+{
+    (void)state;
+    serve("sU", "sow");
+    assert_connected_to(mock_port(mocks[1]));
+}
+
+static void silent_second_address_leaves_the_first_to_be_tried(void **state)
+{
+    (void)state;
+    serve("sU so", "w");
+    config->options.connect_timeout_ms = FOR_AN_ANSWER;
+    assert_connected_to(mock_port(mocks[0]));
+    assert_int_equal(mock_accepted(mocks[1]), 1);
+}
+
+/* P16 B10 */
+static void deadline_holds_over_all_addresses(void **state)
+{
+    (void)state;
+    serve("w", "w");
+    deadline = clock_after(clock_now(), 40);
+    assert_refused("", 0, "no answer within");
+    assert_took_ms(0, 5000);
+    assert_true(clock_now() >= deadline);
+    assert_int_equal(mock_accepted(mocks[1]), 0);
+}
+
+static void
+error_of_a_server_is_told_rather_than_the_silence_of_another(void **state)
+{
+    (void)state;
+    serve("sU", "w");
+    deadline = clock_after(clock_now(), FOR_AN_ANSWER);
+    assert_refused("57P03", 0, "the server says no");
+}
+
+/* ---- stop ---- */
+
+/* B17 */
+static void stop_ends_a_connect_at_once(void **state)
+{
+    (void)state;
+    serve("w", NULL);
+    stop_fd = stop_open();
+    stop_raise(stop_fd);
+    struct session *session = connect_now();
+    stop_close(stop_fd);
+    assert_null(session);
+    assert_int_equal(why.permanent, 0);
+    assert_string_equal(why.message, "connecting was interrupted");
+    assert_took_ms(0, 5000);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(session_is_as_libpq_makes_it_but_for_the_defaults),
+        TEST(users_own_application_name_stays),
+        TEST(environments_application_name_beats_ours),
+        TEST(notice_while_connecting_is_an_event_of_one_line),
+        TEST(refusal_has_its_sqlstate_and_is_permanent),
+        TEST(starting_server_is_a_transient_failure),
+        TEST(error_without_sqlstate_has_a_message_and_no_code),
+        TEST(garbage_is_a_transient_failure),
+        TEST(refused_connection_fails_at_once),
+        TEST(wrong_parameter_is_told_by_libpq_itself),
+        TEST(silent_server_costs_its_timeout_in_ms),
+        TEST(dripping_server_costs_no_more_than_its_timeout),
+        TEST(second_address_serves_when_the_first_is_silent),
+        TEST(second_address_serves_when_the_first_refuses),
+        TEST(silent_second_address_leaves_the_first_to_be_tried),
+        TEST(deadline_holds_over_all_addresses),
+        TEST(error_of_a_server_is_told_rather_than_the_silence_of_another),
+        TEST(stop_ends_a_connect_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
