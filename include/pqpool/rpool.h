@@ -96,7 +96,8 @@ typedef struct rpool_provider {
      * RPOOL_REUSE. */
     int (*reset)(void *ctx, void *resource);
     /* A socket that is watched for a hang-up of the other end, or -1.
-     * NULL: none.  It must stay open until destroy. */
+     * NULL: none.  Asked again before destroy: a resource that has closed
+     * its socket by then answers -1. */
     int (*fd)(void *ctx, void *resource);
     /* Nothing of the pool runs any more; ctx may go.  NULL: nothing to do. */
     void (*done)(void *ctx);

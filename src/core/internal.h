@@ -288,6 +288,10 @@ int rpool__start_worker(struct pool *pool, int index);
 void *rpool__worker_run(void *arg);
 /* Destroys everything in the queue; drops the mutex meanwhile. */
 void rpool__run_disposals_locked(struct pool *pool) POOL_LOCKED(pool);
+/* Before the resource ends or leaves.  One whose descriptor was closed already
+ * is asked for it again and says another: the number may be in a new
+ * connection's hands, and a closed descriptor is watched by nobody. */
+void rpool__unwatch(struct pool *pool, struct slot *slot);
 /* The provider's verdict; deadline 0 does not wait.  Thread: the owner. */
 int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline);
 

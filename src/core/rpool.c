@@ -330,8 +330,7 @@ void *rpool_detach(rpool_item **item)
     if (slot == NULL)
         return NULL;
     void *resource = slot->resource;
-    if (slot->fd >= 0)
-        watch_remove(&pool->watch, slot->fd);
+    rpool__unwatch(pool, slot);
     end_lease(pool, slot, RPOOL_EVENT_DETACHED, clock_coarse());
     lock_take(&pool->lock);
     pool->stats.detached++;

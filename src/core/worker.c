@@ -69,11 +69,17 @@ int rpool__worker_missing_locked(const struct pool *pool)
 
 /* ---- destroy ---- */
 
+void rpool__unwatch(struct pool *pool, struct slot *slot)
+{
+    if (slot->fd >= 0 &&
+        pool->provider.fd(pool->ctx, slot->resource) == slot->fd)
+        watch_remove(&pool->watch, slot->fd);
+}
+
 static void destroy(struct pool *pool, struct slot *slot)
 {
     rpool__emit_slot(pool, slot, RPOOL_EVENT_CLOSED, 0);
-    if (slot->fd >= 0)
-        watch_remove(&pool->watch, slot->fd);
+    rpool__unwatch(pool, slot);
     pool->provider.destroy(pool->ctx, slot->resource);
 }
 
