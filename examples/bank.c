@@ -325,7 +325,7 @@ static void run_bank(struct bank *bank, int64_t day_ms, const sigset_t *stop)
     printf("%d tellers over %d connections\n", TELLERS, CONNECTIONS);
     work_all_day(bank, day_ms, stop);
     book_close(&bank->book);
-    book_print(&bank->book);
+    book_print(&bank->book, bank->server.control != NULL);
     if (!bank->trouble[0] &&
         audit(bank->server.office, bank->tellers, &wrong, &err) != PQP_OK)
         complain(bank, "cannot audit: %s", err.message);

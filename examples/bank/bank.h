@@ -73,7 +73,7 @@ int64_t book_committed_since(struct book *book);
 void book_print_progress(struct book *book, int64_t elapsed_ms, int waiting);
 /* Once all tellers have gone. */
 void book_close(struct book *book);
-void book_print(const struct book *book);
+void book_print(const struct book *book, int may_restart);
 
 /* ---- server.c: the demo's own schema, its backends, its server ---- */
 

@@ -136,7 +136,7 @@ static void print_errors(const struct book *book)
         printf("%-17s none\n", label);
 }
 
-void book_print(const struct book *book)
+void book_print(const struct book *book, int may_restart)
 {
     static const char *const when[FAULTS] = {"before any fault",
                                              "after backends were terminated",
@@ -156,7 +156,9 @@ void book_print(const struct book *book)
            wait_percentile(book, 99), wait_percentile(book, 100));
     printf("%-17s %d in the pool, %d on the server\n", "peak connections",
            book->peak_in_pool, book->peak_on_server);
-    printf("%-17s %d backends terminated, %s\n\n", "faults", book->terminated,
-           book->fault == SERVER_RESTARTED ? "server restarted"
-                                           : "server not restarted: not ours");
+    printf("%-17s %d backends terminated, server %s\n\n", "faults",
+           book->terminated,
+           book->fault == SERVER_RESTARTED ? "restarted"
+           : may_restart                   ? "not restarted"
+                                           : "not restarted: not ours");
 }

@@ -95,7 +95,10 @@ static pqp_status create_schema(struct server *server, pqp_error *err)
 pqp_status server_open(struct server *server, const char *dsn,
                        const char *control, pqp_error *err)
 {
-    *server = (struct server){.dsn = dsn ? dsn : "", .control = control};
+    *server = (struct server){
+        .dsn = dsn ? dsn : "",
+        .control = control && *control ? control : NULL,
+    };
     snprintf(server->name, sizeof server->name, "pqpool_demo_%ld",
              (long)getpid());
     pqp_options options;
