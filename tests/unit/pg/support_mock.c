@@ -5,6 +5,7 @@
 #include "support_mock.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,11 +85,14 @@ static int send_all(int fd, const void *bytes, size_t size)
     return send(fd, bytes, size, MSG_NOSIGNAL) == (ssize_t)size;
 }
 
+/* In one piece, so that a client that has read once has all of it. */
 static int send_message(int fd, char type, const void *body, size_t size)
 {
+    char bytes[256] = {type};
     uint32_t word = htonl((uint32_t)(size + sizeof word));
-    return send_all(fd, &type, 1) && send_all(fd, &word, sizeof word) &&
-           send_all(fd, body, size);
+    memcpy(bytes + 1, &word, sizeof word);
+    memcpy(bytes + 5, body, size);
+    return send_all(fd, bytes, size + 5);
 }
 /* The body is a literal, its last NUL included. */
 #define SEND(fd, type, body) send_message(fd, type, body, sizeof body)
@@ -197,6 +201,7 @@ static void *serve(void *arg)
         int fd = accept(m->listener, NULL, NULL);
         if (fd < 0)
             break;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         lock_take(&m->lock);
         m->accepted++;
         lock_drop(&m->lock);

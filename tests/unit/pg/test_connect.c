@@ -146,7 +146,7 @@ static void environments_application_name_beats_ours(void **state)
     assert_false(mock_heard(mocks[0], "pqpool"));
 }
 
-/* T01 T07 */
+/* T01 */
 static void notice_while_connecting_is_an_event_of_one_line(void **state)
 {
     (void)state;
@@ -162,7 +162,7 @@ static void notice_while_connecting_is_an_event_of_one_line(void **state)
 
 /* ---- a server that refuses ---- */
 
-/* O14 B20 */
+/* O14 */
 static void refusal_has_its_sqlstate_and_is_permanent(void **state)
 {
     (void)state;
@@ -268,7 +268,7 @@ static void silent_second_address_leaves_the_first_to_be_tried(void **state)
     assert_int_equal(mock_accepted(mocks[1]), 1);
 }
 
-/* P16 B10 */
+/* P16 */
 static void deadline_holds_over_all_addresses(void **state)
 {
     (void)state;
@@ -291,7 +291,6 @@ error_of_a_server_is_told_rather_than_the_silence_of_another(void **state)
 
 /* ---- stop ---- */
 
-/* B17 */
 static void stop_ends_a_connect_at_once(void **state)
 {
     (void)state;
