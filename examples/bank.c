@@ -42,7 +42,7 @@ static void complain(struct bank *bank, const char *format, ...)
     if (bank->trouble[0])
         return;
     va_start(arguments, format);
-    vsnprintf(bank->trouble, sizeof bank->trouble, format, arguments);
+    (void)vsnprintf(bank->trouble, sizeof bank->trouble, format, arguments);
     va_end(arguments);
 }
 
@@ -223,12 +223,12 @@ static void end_restart(struct bank *bank, int wait)
 {
     int restarted = server_restarted(&bank->server, wait);
 
-    if (restarted == 0)
-        return;
     if (restarted < 0)
         complain(bank, "the server did not restart");
-    book_fault(&bank->book, SERVER_RESTARTED);
-    puts("       server restarted");
+    if (restarted > 0) {
+        book_fault(&bank->book, SERVER_RESTARTED);
+        puts("       server restarted");
+    }
 }
 
 /* Half-way backends are terminated, an eighth later the server is restarted.
@@ -343,10 +343,10 @@ int main(int argc, char **argv)
     pqp_error err;
 
     if (seconds < 1) {
-        fputs("usage: bank [SECONDS]\n", stderr);
+        fprintf(stderr, "usage: bank [SECONDS]\n");
         return 2;
     }
-    setvbuf(stdout, NULL, _IOLBF, 0);
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     block_signals(&stop);
     if (server_open(&bank.server, getenv("PQPOOL_DSN"),
                     getenv("PQPOOL_SERVER_CTL"), &err) == PQP_OK)

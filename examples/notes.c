@@ -297,7 +297,7 @@ static int serve(struct service *service, uint16_t port, const sigset_t *stop)
     }
     printf("notes: listening on 127.0.0.1:%u\n",
            MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
-    fflush(stdout);
+    (void)fflush(stdout);
     sigwait(stop, &signal_number);
     drain(service, daemon);
     return EXIT_SUCCESS;
@@ -312,7 +312,7 @@ int main(int argc, char **argv)
     pqp_error err;
 
     if (port < 0 || port > UINT16_MAX) {
-        fputs("usage: notes [PORT]\n", stderr);
+        fprintf(stderr, "usage: notes [PORT]\n");
         return 2;
     }
     /* All threads leave the signals to this one, which waits for them; a
@@ -333,6 +333,6 @@ int main(int argc, char **argv)
     }
     int code = serve(&service, (uint16_t)port, &stop);
     if (pqp_pool_close(&service.pool, 1000) != PQP_OK)
-        fputs("notes: some connections were still lent\n", stderr);
+        fprintf(stderr, "notes: some connections were still lent\n");
     return code;
 }

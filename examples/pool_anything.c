@@ -230,7 +230,7 @@ int main(void)
     rpool *pool = NULL;
     rpool_failure why = {0};
 
-    setvbuf(stdout, NULL, _IOLBF, 0);
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     sem_init(&hung_up, 0, 0);
     rpool_status status = rpool_open(
         &pool, &worker_provider, NULL,

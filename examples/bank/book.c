@@ -148,7 +148,7 @@ void book_print(const struct book *book, int may_restart)
            book->transfers[IN_DOUBT]);
     printf("%-17s %" PRId64 "\n", "retries", book->retries);
     print_errors(book);
-    for (int i = 0; i <= (int)book->fault; i++)
+    for (int i = 0; i < FAULTS && i <= (int)book->fault; i++)
         printf("%-17s %" PRId64 " ms %s\n", i ? "" : "without service",
                book->longest_gap_ms[i], when[i]);
     printf("%-17s p50 %d ms, p90 %d ms, p99 %d ms, max %d ms\n", "acquire",

@@ -75,7 +75,7 @@ static pqp_status create_schema(struct server *server, pqp_error *err)
         if (!file)
             return fail(err, PQP_SYSTEM, "cannot read " SQL_DIR);
         used += fread(sql + used, 1, sizeof sql - used, file);
-        fclose(file);
+        (void)fclose(file);
     }
     int rest = snprintf(sql + used, sizeof sql - used,
                         "INSERT INTO accounts SELECT n, %d"
@@ -126,17 +126,18 @@ pqp_status server_close(struct server *server, pqp_error *err)
 /* ---- the backends ---- */
 
 /* Asks for one number about the tellers' backends, of which $1 is the name. */
-static pqp_status ask(struct server *server, const char *sql, int *answer,
-                      pqp_error *err)
+static pqp_status ask(struct server *server, int timeout_ms, const char *sql,
+                      int *answer, pqp_error *err)
 {
     const char *const values[] = {server->name};
     PQP_AUTO_RESULT res = NULL;
 
     *answer = 0;
-    pqp_status status = pqp_pool_run(server->office, 500,
-                                     PQP_QUERY(.sql = sql, .timeout_ms = 500,
-                                               .nparams = 1, .values = values),
-                                     &res, err);
+    pqp_status status =
+        pqp_pool_run(server->office, timeout_ms,
+                     PQP_QUERY(.sql = sql, .timeout_ms = timeout_ms,
+                               .nparams = 1, .values = values),
+                     &res, err);
     if (status == PQP_OK)
         *answer = (int)strtol(PQgetvalue(res, 0, 0), NULL, 10);
     return status;
@@ -146,17 +147,17 @@ int server_count_backends(struct server *server)
 {
     int count;
 
-    (void)!ask(server,
-               "SELECT count(*) FROM pg_stat_activity"
-               " WHERE application_name = $1",
-               &count, NULL);
+    (void)ask(server, 500,
+              "SELECT count(*) FROM pg_stat_activity"
+              " WHERE application_name = $1",
+              &count, NULL);
     return count;
 }
 
 pqp_status server_terminate_backends(struct server *server, int *count,
                                      pqp_error *err)
 {
-    return ask(server,
+    return ask(server, DEADLINE_MS,
                "SELECT count(pg_terminate_backend(pid)) FROM"
                " (SELECT pid FROM pg_stat_activity WHERE application_name = $1"
                " LIMIT 4) AS victim",
