@@ -28,11 +28,8 @@ void rpool__arm_locked(struct pool *pool, int64_t when)
         watch_wake(&pool->watch);
 }
 
-/* A pool that is over by now has a next_wake of 0. */
-void rpool__arm(struct pool *pool, int64_t when)
+void rpool__arm_slowly(struct pool *pool, int64_t when)
 {
-    if (when >= (int64_t)atom_load(&pool->next_wake))
-        return;
     lock_take(&pool->lock);
     rpool__arm_locked(pool, when);
     lock_drop(&pool->lock);

@@ -11,20 +11,14 @@
 
 #include <stdlib.h>
 
-static struct atom shells[SHELL_MASK + 1]; /* struct pool *, from 1 */
+struct atom rpool__shells[SHELL_MASK + 1]; /* struct pool *, from 1 */
 static struct atom taken[SHELL_MASK + 1];  /* 1: some open pool's */
 static struct atom last_serial;
 static struct atom fork_guarded;
 
-static struct pool *shell_at(uint64_t index)
-{
-    return (struct pool *)(uintptr_t)atom_load(&shells[index]);
-}
-
 static struct pool *shell_make(int index)
 {
-    struct pool *pool =
-        aligned_alloc(128, (sizeof *pool + 127) / 128 * 128);
+    struct pool *pool = aligned_alloc(128, (sizeof *pool + 127) / 128 * 128);
     if (pool == NULL)
         return NULL;
     *pool = (struct pool){.shell = index};
@@ -48,19 +42,19 @@ struct pool *rpool__shell_take(void)
 {
     for (int i = 1; i <= SHELL_MASK; i++) {
         uint64_t is_free = 0;
-        struct pool *pool = shell_at((uint64_t)i);
+        struct pool *pool = rpool__pool_of((uint64_t)i);
         /* A parent's shell stays the parent's: its lock may be held. */
         if (pool != NULL && (atom_load(&pool->gate) & GATE_FORKED) != 0)
             continue;
         if (!atom_cas(&taken[i], &is_free, 1))
             continue;
-        pool = shell_at((uint64_t)i);
+        pool = rpool__pool_of((uint64_t)i);
         if (pool == NULL) {
             pool = shell_make(i);
             if (pool == NULL)
                 atom_store(&taken[i], 0);
             else
-                atom_store(&shells[i], (uint64_t)(uintptr_t)pool);
+                atom_store(&rpool__shells[i], (uint64_t)(uintptr_t)pool);
         }
         return pool;
     }
@@ -70,20 +64,6 @@ struct pool *rpool__shell_take(void)
 void rpool__shell_free(struct pool *pool)
 {
     atom_store(&taken[pool->shell], 0);
-}
-
-struct pool *rpool__pool_of(uint64_t handle)
-{
-    return shell_at(handle & SHELL_MASK);
-}
-
-struct slot *rpool__slot_of(uint64_t handle, struct pool **pool)
-{
-    *pool = rpool__pool_of(handle);
-    uint32_t index = (uint32_t)(handle >> SHELL_BITS) & SLOT_MASK;
-    if (*pool == NULL || index >= atom_load(&(*pool)->nslots))
-        return NULL;
-    return pool_slot(*pool, index);
 }
 
 uint64_t rpool__next_serial(void)
@@ -120,7 +100,7 @@ rpool_status rpool__refusal(const struct pool *pool)
 static void in_child(void)
 {
     for (int i = 1; i <= SHELL_MASK; i++) {
-        struct pool *pool = shell_at((uint64_t)i);
+        struct pool *pool = rpool__pool_of((uint64_t)i);
         if (pool != NULL && atom_load(&taken[i]) != 0)
             (void)atom_or(&pool->gate, GATE_FORKED);
     }

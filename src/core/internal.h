@@ -106,7 +106,7 @@ struct slot {
     struct atom file, func, line; /* of the last acquire */
     struct atom number;           /* of the resource, unique in the process */
     struct atom reported;         /* serial of the lease reported as a leak */
-    int uses;                     /* the owner's: leases of this resource */
+    struct atom uses;             /* leases of this resource */
     int fd;                       /* the owner's: watched, or -1 */
     uint32_t index;               /* constant */
     /* Under the mutex. */
@@ -211,14 +211,31 @@ static inline int pool_live(const struct pool *pool)
     return pool->occupied - pool->leaving;
 }
 
+extern struct atom rpool__shells[SHELL_MASK + 1] /* handle.c */
+    __attribute__((visibility("hidden")));
+
+/* NULL: no such shell. */
+static inline struct pool *rpool__pool_of(uint64_t handle)
+{
+    return (struct pool *)(uintptr_t)atom_load(
+        &rpool__shells[handle & SHELL_MASK]);
+}
+
+/* NULL: there never was such a slot. */
+static inline struct slot *rpool__slot_of(uint64_t handle, struct pool **pool)
+{
+    uint32_t index = (uint32_t)(handle >> SHELL_BITS) & SLOT_MASK;
+    *pool = rpool__pool_of(handle);
+    if (*pool == NULL || index >= atom_load(&(*pool)->nslots))
+        return NULL;
+    return pool_slot(*pool, index);
+}
+
 #define POOL_LOCKED(pool) LOCK_HELD((pool)->lock)
 
 /* handle.c */
 struct pool *rpool__shell_take(void); /* a free one, or NULL */
 void rpool__shell_free(struct pool *pool);
-struct pool *rpool__pool_of(uint64_t handle); /* NULL: no such shell */
-/* NULL: there never was such a slot. */
-struct slot *rpool__slot_of(uint64_t handle, struct pool **pool);
 int rpool__fork_guard(void);
 uint64_t rpool__next_serial(void);
 /* Not 0: the mutex of the pool (of rpool__pool_of(handle)) is taken, it is the
@@ -237,7 +254,6 @@ struct slot *rpool__claim(struct pool *pool, int64_t now, int eager_only,
 int rpool__make_idle(struct pool *pool, struct slot *slot, uint64_t flags);
 /* CHECKING to LENT; 0 as above. */
 int rpool__make_lent(struct slot *slot);
-uint64_t rpool__item_handle(const struct pool *pool, const struct slot *slot);
 rpool_reason rpool__flag_reason(uint64_t word);
 int rpool__grow(struct pool *pool, uint32_t nslots); /* not 0: no memory */
 
@@ -297,7 +313,13 @@ int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline);
 
 /* cleaner.c */
 void *rpool__cleaner_run(void *arg);
-void rpool__arm(struct pool *pool, int64_t when); /* Lock: not held */
+void rpool__arm_slowly(struct pool *pool, int64_t when);
+/* Lock: not held.  A pool that is over by now has a next_wake of 0. */
+static inline void rpool__arm(struct pool *pool, int64_t when)
+{
+    if (when < (int64_t)atom_load(&pool->next_wake))
+        rpool__arm_slowly(pool, when);
+}
 void rpool__arm_locked(struct pool *pool, int64_t when) POOL_LOCKED(pool);
 /* For what is due of one slot. */
 void rpool__arm_slot_locked(struct pool *pool, struct slot *slot)

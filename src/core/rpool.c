@@ -7,7 +7,7 @@
  * release, the look after it).  If anything stands in the way, the mutex is
  * taken and rpool__settle_locked finds out what.
  */
-#include "internal.h"
+#include "slot.h"
 
 #include <string.h>
 
@@ -30,12 +30,13 @@ static rpool_item *lend(struct pool *pool, struct slot *slot, int64_t now,
     atom_put(&slot->func, (uintptr_t)(site == NULL ? NULL : site->func));
     atom_put(&slot->line, (uint64_t)(site == NULL ? 0 : site->line));
     atom_put(&slot->leases, atom_peek(&slot->leases) + 1);
-    slot->uses++;
+    atom_put(&slot->uses, atom_peek(&slot->uses) + 1);
     atom_put(&slot->lent_since, (uint64_t)now);
     if (pool->leak != CLOCK_NEVER)
         rpool__arm(pool, now + pool->leak);
-    rpool__emit_slot(pool, slot, RPOOL_EVENT_ACQUIRED, waited / CLOCK_MS);
-    return (rpool_item *)(uintptr_t)rpool__item_handle(pool, slot);
+    if (pool->on_event != NULL)
+        rpool__emit_slot(pool, slot, RPOOL_EVENT_ACQUIRED, waited / CLOCK_MS);
+    return (rpool_item *)(uintptr_t)slot_handle(pool, slot);
 }
 
 /* A claimed item that may not be kept after all. */
@@ -200,7 +201,9 @@ rpool_status rpool_acquire_at(rpool *pool_handle, int timeout_ms,
     struct slot *slot = NULL;
     if (pool != NULL && atom_load(&pool->gate) == gate_open(handle)) {
         int64_t now = clock_coarse();
-        slot = rpool__claim(pool, now, timeout_ms == 0, 0);
+        slot = slot_claim_own(pool, handle, now, timeout_ms == 0);
+        if (slot == NULL)
+            slot = rpool__claim(pool, now, timeout_ms == 0, 0);
         if (slot != NULL && word_state(atom_load(&slot->word)) == SLOT_LENT &&
             atom_load(&pool->gate) == gate_open(handle)) {
             *item = lend(pool, slot, now, site, 0);
@@ -222,8 +225,7 @@ static struct slot *take_lease(void *lease, struct pool **pool)
         return NULL;
     if (slot != NULL) {
         uint64_t word = atom_load(&slot->word);
-        while (word_state(word) == SLOT_LENT &&
-               (word & SERIAL_MASK) == (handle & SERIAL_MASK))
+        while (slot_is_lease(word, handle))
             if (atom_cas(&slot->word, &word, word_with(word, SLOT_RETURNING)))
                 return slot;
     }
@@ -239,7 +241,8 @@ static rpool_reason reason_to_leave(struct pool *pool, const struct slot *slot,
         return RPOOL_REASON_RESET;
     if (now >= (int64_t)atom_peek(&slot->expires))
         return RPOOL_REASON_LIFETIME;
-    if (pool->max_uses >= 0 && slot->uses >= pool->max_uses)
+    if (pool->max_uses >= 0 &&
+        (int64_t)atom_peek(&slot->uses) >= pool->max_uses)
         return RPOOL_REASON_USES;
     return RPOOL_REASON_NONE;
 }
@@ -256,24 +259,72 @@ static int run_reset(struct pool *pool, struct slot *slot)
     return verdict;
 }
 
-/* Tells of the end of a lease; lent_since is 0 from here on. */
+/* lent_since is 0 from here on, and idle times count. */
+static void stamp_end(struct slot *slot, int64_t now)
+{
+    atom_put(&slot->lent_since, 0);
+    atom_put(&slot->idle_since, (uint64_t)now);
+    atom_put(&slot->proven, (uint64_t)now);
+}
+
 static void end_lease(struct pool *pool, struct slot *slot,
                       rpool_event_type type, int64_t now)
 {
     int64_t ms = (now - (int64_t)atom_peek(&slot->lent_since)) / CLOCK_MS;
-    atom_put(&slot->lent_since, 0);
-    atom_put(&slot->idle_since, (uint64_t)now);
-    atom_put(&slot->proven, (uint64_t)now);
+    stamp_end(slot, now);
     rpool__emit_slot(pool, slot, type, ms);
     if (pool->leak != CLOCK_NEVER &&
         atom_peek(&slot->reported) == (atom_load(&slot->word) & SERIAL_MASK))
         rpool__emit_slot(pool, slot, RPOOL_EVENT_LEAK_RETURNED, ms);
 }
 
+/* The slot is IDLE by now, and may be anybody's: the second look at the gate,
+ * and a look at when the cleaner wakes. */
+static void after_idle(struct pool *pool, uint32_t index, int64_t now)
+{
+    uint64_t gate = atom_load(&pool->gate);
+    *thread_memo() = (struct thread_memo){
+        .key = gate | (uint64_t)pool->shell,
+        .value = index,
+        .time = now,
+        .inside = thread_memo()->inside,
+    };
+    if ((gate & SHELL_MASK) != 0)
+        rpool__settle(pool);
+    int64_t idle_due = (int64_t)atom_load(&pool->idle_due);
+    if (idle_due != CLOCK_NEVER)
+        rpool__arm(pool, now + idle_due);
+}
+
+/*
+ * With nothing to run and nobody to tell, one swap gives back, LENT to IDLE.
+ * The times are stored before it: of two who give the same lease back both may
+ * store them, but only one swaps.  0: it takes the long way.
+ */
+static int give_back_at_once(void *lease)
+{
+    uint64_t handle = (uintptr_t)lease;
+    struct pool *pool;
+    struct slot *slot = rpool__slot_of(handle, &pool);
+    if (slot == NULL || pool->provider.reset != NULL ||
+        pool->on_event != NULL || atom_load(&pool->gate) & GATE_FORKED)
+        return 0;
+    uint64_t word = atom_load(&slot->word);
+    int64_t now = clock_coarse();
+    if (!slot_is_lease(word, handle) || word & SLOT_LEAVE ||
+        reason_to_leave(pool, slot, RPOOL_REUSE, now) != RPOOL_REASON_NONE)
+        return 0;
+    uint32_t index = slot->index;
+    stamp_end(slot, now);
+    if (!atom_cas(&slot->word, &word, word_with(word, SLOT_IDLE)))
+        return 0;
+    slot_set_hint(pool, slot);
+    after_idle(pool, index, now);
+    return 1;
+}
+
 static void give_back(rpool_item **item, rpool_reason reason)
 {
-    if (item == NULL || *item == NULL)
-        return;
     struct pool *pool;
     struct slot *slot = take_lease(*item, &pool);
     *item = NULL;
@@ -285,21 +336,10 @@ static void give_back(rpool_item **item, rpool_reason reason)
     if (reason == RPOOL_REASON_NONE)
         reason = reason_to_leave(pool, slot, verdict, now);
     end_lease(pool, slot, RPOOL_EVENT_RELEASED, now);
-    uint32_t index = slot->index;
     if (reason == RPOOL_REASON_NONE &&
         rpool__make_idle(pool, slot,
                          verdict == RPOOL_CHECK ? SLOT_ANSWER : 0)) {
-        /* From here on it may be anybody's. */
-        uint64_t gate = atom_load(&pool->gate);
-        struct thread_memo *memo = thread_memo();
-        memo->key = gate | (uint64_t)pool->shell;
-        memo->value = index;
-        memo->time = now;
-        if ((gate & SHELL_MASK) != 0)
-            rpool__settle(pool);
-        int64_t idle_due = (int64_t)atom_load(&pool->idle_due);
-        if (idle_due != CLOCK_NEVER)
-            rpool__arm(pool, now + idle_due);
+        after_idle(pool, slot->index, now);
         return;
     }
     lock_take(&pool->lock);
@@ -312,12 +352,18 @@ static void give_back(rpool_item **item, rpool_reason reason)
 
 void rpool_release(rpool_item **item)
 {
-    give_back(item, RPOOL_REASON_NONE);
+    if (item == NULL || *item == NULL)
+        return;
+    if (give_back_at_once(*item))
+        *item = NULL;
+    else
+        give_back(item, RPOOL_REASON_NONE);
 }
 
 void rpool_discard(rpool_item **item)
 {
-    give_back(item, RPOOL_REASON_DISCARD);
+    if (item != NULL && *item != NULL)
+        give_back(item, RPOOL_REASON_DISCARD);
 }
 
 void *rpool_detach(rpool_item **item)
@@ -350,10 +396,7 @@ static struct slot *lent_slot(const rpool_item *item)
     if (slot == NULL || atom_load(&pool->gate) & GATE_FORKED)
         return NULL;
     uint64_t word = atom_load(&slot->word);
-    return word_state(word) == SLOT_LENT &&
-                   (word & SERIAL_MASK) == (handle & SERIAL_MASK)
-               ? slot
-               : NULL;
+    return slot_is_lease(word, handle) ? slot : NULL;
 }
 
 void *rpool_resource(const rpool_item *item)

@@ -157,9 +157,9 @@ static void furnish(struct pool *pool, struct slot *slot, void *resource)
 {
     uint64_t now = (uint64_t)clock_now();
     slot->resource = resource;
-    slot->uses = 0;
     slot->fd = -1;
     atom_put(&slot->number, next_number());
+    atom_put(&slot->uses, 0);
     atom_put(&slot->idle_since, now);
     atom_put(&slot->proven, now);
     atom_put(&slot->lent_since, 0);

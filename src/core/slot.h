@@ -1,0 +1,112 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * The transitions of one slot that the quick paths make, inline, and the hint
+ * that finds idle slots.
+ *
+ * maybe_idle is a hint that errs on one side only: an idle slot's bit is set,
+ * but for a moment that the argument at slot_clear_hint closes.  So a claim and
+ * a release of the same slot write nothing that is shared with other slots.
+ */
+#ifndef CORE_SLOT_H
+#define CORE_SLOT_H
+
+#include "internal.h"
+
+static inline struct atom *slot_hint(const struct pool *pool,
+                                     const struct slot *slot)
+{
+    return &pool->chunks[slot->index / CHUNK_SLOTS]->maybe_idle;
+}
+
+static inline uint64_t slot_bit(const struct slot *slot)
+{
+    return (uint64_t)1 << (slot->index % CHUNK_SLOTS);
+}
+
+static inline void slot_set_hint(const struct pool *pool,
+                                 const struct slot *slot)
+{
+    struct atom *hint = slot_hint(pool, slot);
+    if ((atom_load(hint) & slot_bit(slot)) == 0)
+        (void)atom_or(hint, slot_bit(slot));
+}
+
+/*
+ * Clears, then looks at the word again; slot_set_hint comes after the word
+ * became IDLE.  In the one order of all four, either this look sees IDLE and
+ * sets the bit again, or slot_set_hint's look comes after the clearing and
+ * sets it.
+ */
+static inline void slot_clear_hint(const struct pool *pool,
+                                   const struct slot *slot)
+{
+    (void)atom_and(slot_hint(pool, slot), ~slot_bit(slot));
+    if (word_state(atom_load(&slot->word)) == SLOT_IDLE)
+        slot_set_hint(pool, slot);
+}
+
+/* Must it prove itself before it is lent?  Read before the claim: what changes
+ * until then can only have proven it since. */
+static inline int slot_check_due(const struct pool *pool,
+                                 const struct slot *slot, int64_t now)
+{
+    if (pool->provider.check == NULL)
+        return 0;
+    int64_t proven = (int64_t)atom_peek(&slot->proven);
+    return pool->check_always || now - proven >= pool->check_after ||
+           proven < (int64_t)atom_peek(&pool->suspect);
+}
+
+/* IDLE to LENT, or to CHECKING if it must be checked first; 0: neither.
+ * eager_only: not if that would take a ping. */
+static inline int slot_claim(const struct pool *pool, struct slot *slot,
+                             int64_t now, int eager_only)
+{
+    uint64_t word = atom_load(&slot->word);
+    while (word_state(word) == SLOT_IDLE && (word & SLOT_LEAVE) == 0 &&
+           now < (int64_t)atom_peek(&slot->expires)) {
+        uint64_t claimed = word_with(word, SLOT_LENT) + SERIAL_ONE;
+        if (word & SLOT_ANSWER)
+            claimed = word_with(word, SLOT_CHECKING);
+        else if (slot_check_due(pool, slot, now)) {
+            if (eager_only)
+                return 0;
+            claimed = word_with(word, SLOT_CHECKING);
+        }
+        if (atom_cas(&slot->word, &word, claimed))
+            return 1;
+    }
+    return 0;
+}
+
+/* The slot that this thread itself gave back a moment ago: warm in its cache,
+ * and nobody else's way leads there.  Longer ago, the lowest one is better, so
+ * that the surplus grows old. */
+static inline struct slot *slot_claim_own(const struct pool *pool,
+                                          uint64_t handle, int64_t now,
+                                          int eager_only)
+{
+    const struct thread_memo *memo = thread_memo();
+    if (memo->key != handle || memo->value >= atom_load(&pool->nslots) ||
+        now - memo->time > 2 * CLOCK_COARSE_TICK)
+        return NULL;
+    struct slot *slot = pool_slot(pool, (uint32_t)memo->value);
+    return slot_claim(pool, slot, now, eager_only) ? slot : NULL;
+}
+
+static inline uint64_t slot_handle(const struct pool *pool,
+                                   const struct slot *slot)
+{
+    return (atom_load(&slot->word) & SERIAL_MASK) |
+           (uint64_t)slot->index << SHELL_BITS | (uint64_t)pool->shell;
+}
+
+/* Is that word the lease that the handle names? */
+static inline int slot_is_lease(uint64_t word, uint64_t handle)
+{
+    return word_state(word) == SLOT_LENT &&
+           (word & SERIAL_MASK) == (handle & SERIAL_MASK);
+}
+
+#endif
