@@ -30,7 +30,8 @@ const struct option pqp__options[] = {
               "these options as `pool_` keywords. What it does not say, the "
               "environment and the service file do, as in `PQconnectdb`."},
     {FIELD(name), .kind = OPTION_TEXT,
-     .about = "The pool's name in events, messages and thread names."},
+     .about = "The pool's name in events, messages and thread names; "
+              "`pqpool` if none is given."},
     {NUMBER(max_size, .min = 1, .max = 10000, .preset = 10),
      .about = "Connections at most, whatever happens."},
     {NUMBER(min_size, .min = 0, .max = 10000, .preset = 0),

@@ -1,0 +1,86 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* Writes docs/options.md from the option table; a test compares the two. */
+#include <stdio.h>
+
+#include "pg/options.h"
+
+static void print_default(const struct option *option)
+{
+    int n = option->preset;
+    if (option->words)
+        printf("%s", option->words[n]);
+    else if (n == PQP_NEVER)
+        printf("never");
+    else if (!option->unit)
+        printf("%d", n);
+    else if (n % 60000 == 0)
+        printf("%d (%d min)", n, n / 60000);
+    else if (n % 1000 == 0)
+        printf("%d (%d s)", n, n / 1000);
+    else
+        printf("%d", n);
+}
+
+static void print_values(const struct option *option)
+{
+    if (option->words) {
+        for (int i = option->min; i <= option->max; i++)
+            printf("%s%s", i == option->min ? "" : ", ", option->words[i]);
+        return;
+    }
+    printf("%d to %d%s", option->min, option->max,
+           option->never ? ", never" : "");
+}
+
+static void print_row(const struct option *option)
+{
+    printf("| `%s` | ", option->name);
+    if (option->kind == OPTION_TEXT) {
+        printf("| text ");
+    } else {
+        print_default(option);
+        printf(" | ");
+        print_values(option);
+        printf(" ");
+    }
+    printf("| %s |\n", option->about);
+}
+
+int main(void)
+{
+    puts(
+        "<!-- SPDX-FileCopyrightText: 2026 the pqpool authors -->\n"
+        "<!-- SPDX-License-Identifier: PostgreSQL -->\n"
+        "# Options\n\n"
+        "This page is written by `docs/options.c` from the table in\n"
+        "`src/pg/options.c`.\n\n"
+        "Each option can be set in three ways:\n\n"
+        "- as a field: `PQP_OPTIONS(.conninfo = dsn, .max_size = 20)`;\n"
+        "- by name: `pqp_options_set(&options, \"max_size\", \"20\", &err)`;\n"
+        "- in the connection string, with `pool_` before its name:\n"
+        "  `postgresql://host/db?pool_max_size=20` or\n"
+        "  `host=host pool_max_size=20`. `conninfo` itself cannot stand "
+        "there.\n"
+        "\n"
+        "A field that is not 0 beats the connection string, which beats the\n"
+        "default. A field of 0 means the default; as text, 0 is refused where\n"
+        "it would mean that. No limit is `PQP_NEVER` (-1), as text `never` or\n"
+        "`-1`. Numbers are plain decimal digits; names that end in `_ms` are\n"
+        "milliseconds. The constants for `reset` are `PQP_RESET_ROLLBACK` and\n"
+        "so on.\n\n"
+        "| option | default | values | meaning |\n"
+        "| --- | --- | --- | --- |");
+    for (const struct option *option = pqp__options; option->name; option++)
+        print_row(option);
+    puts(
+        "\n"
+        "Only as fields: `on_event`, called for every event, and `arg`, which\n"
+        "it is given.\n\n"
+        "What else stands in the connection string is libpq's, with these\n"
+        "exceptions: `replication` is refused, a `port` that is no port and a\n"
+        "`host` with an `@` are refused at open, and the string may be 65535\n"
+        "bytes long. An error names the keyword, or the byte where it stands,\n"
+        "and never a value.");
+    return 0;
+}
