@@ -1,0 +1,75 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* Any bytes as a connection string: libpq's judgement and ours agree, and what
+ * is secret is not shown. */
+#include "pg/options.h"
+
+#include <string.h>
+
+#include "fuzz.h"
+
+static int count(void *arg, const char *keyword, const char *value,
+                 pqp_error *err)
+{
+    (void)value;
+    (void)err;
+    CHECK(strncmp(keyword, "pool_", 5) == 0);
+    ++*(int *)arg;
+    return 0;
+}
+
+/* What libpq takes, the scanner takes; without our keywords, unchanged. */
+static void split(const char *conninfo)
+{
+    int ours = 0;
+    pqp_error err = {.message = ""};
+    char *rest = pqp__conninfo_split(conninfo, count, &ours, &err);
+    PQconninfoOption *list = PQconninfoParse(conninfo, NULL);
+    CHECK(rest || err.status == PQP_INVALID);
+    CHECK(rest || !list);
+    CHECK(!list || !ours);
+    CHECK(!rest || ours || strcmp(rest, conninfo) == 0);
+    CHECK(!rest || strlen(rest) <= strlen(conninfo));
+    PQconninfoFree(list);
+    pqp__wipe_free(rest);
+}
+
+/* A secret of letters and digits cannot arise from cleaning. */
+static void hide(const struct config *config, const char *conninfo)
+{
+    static char shown[4096];
+    pqp__clean_text(config, shown, sizeof(shown), conninfo);
+    for (int i = 0; i < config->secret_count; i++) {
+        const char *secret = config->secrets[i];
+        size_t length = strspn(secret, "abcdefghijklmnopqrstuvwxyz0123456789");
+        CHECK(length == 0 || secret[length] || !strstr(shown, secret));
+    }
+}
+
+static void make(const char *conninfo)
+{
+    struct config *config;
+    pqp_error err;
+    pqp_status status =
+        pqp__config_make(&config, PQP_OPTIONS(.conninfo = conninfo), &err);
+    CHECK(status == err.status);
+    CHECK((status == PQP_OK) == (config != NULL));
+    CHECK((status == PQP_OK) == (err.message[0] == '\0'));
+    if (config)
+        hide(config, conninfo);
+    pqp__config_free(config);
+    CHECK(pqp__conninfo_explain(conninfo, &err) == PQP_INVALID);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *conninfo = malloc(size + 1);
+    CHECK(conninfo);
+    if (size > 0)
+        memcpy(conninfo, data, size);
+    conninfo[size] = '\0';
+    split(conninfo);
+    make(conninfo);
+    free(conninfo);
+    return 0;
+}

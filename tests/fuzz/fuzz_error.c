@@ -1,0 +1,60 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* "secret=text": a cleaned text is one line of UTF-8 that fits and does not
+ * show the secret. */
+#include "pg/internal.h"
+
+#include <string.h>
+
+#include "fuzz.h"
+
+/* Written otherwise than what it judges: by code points. */
+static void check_line(const char *line)
+{
+    for (const unsigned char *p = (const unsigned char *)line; *p;) {
+        unsigned length = *p < 0x80 ? 1 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : 4;
+        static const unsigned least[] = {0, 0x20, 0xA0, 0x800, 0x10000};
+        unsigned point = *p & (length == 1 ? 0x7FU : 0x7FU >> length);
+        for (unsigned i = 1; i < length; i++) {
+            CHECK((p[i] & 0xC0) == 0x80);
+            point = point << 6 | (p[i] & 0x3FU);
+        }
+        CHECK(point >= least[length] && point != 0x7F && point <= 0x10FFFF);
+        CHECK(point < 0xD800 || point > 0xDFFF);
+        p += length;
+    }
+}
+
+static void clean(char *secret, const char *text, size_t size)
+{
+    struct config config = {.secrets = &secret, .secret_count = 1};
+    char *to = malloc(size); /* so that a checker sees its end */
+    CHECK(to);
+    pqp__clean_text(&config, to, size, text);
+    CHECK(strlen(to) < size);
+    check_line(to);
+    size_t length = strspn(secret, "abcdefghijklmnopqrstuvwxyz0123456789");
+    CHECK(length == 0 || secret[length] || !strstr(to, secret));
+    free(to);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *secret = malloc(size + 1);
+    CHECK(secret);
+    if (size > 0)
+        memcpy(secret, data, size);
+    secret[size] = '\0';
+    char *text = strchr(secret, '=');
+    if (text) {
+        *text++ = '\0';
+        clean(secret, text, 3 * size + 1);
+        clean(secret, text, 1 + size / 3);
+        pqp_error err;
+        CHECK(pqp__fail(&err, PQP_SERVER, "%s", text) == PQP_SERVER);
+        check_line(err.message);
+        (void)pqp__sqlstate_class(text);
+    }
+    free(secret);
+    return 0;
+}
