@@ -184,19 +184,28 @@ int backend_of(const pqp_conn *conn)
 
 /* ---- beside the pool ---- */
 
+/* A restart of the server costs the connection; one try more is for that. */
+static PGresult *exec_beside(const char *sql)
+{
+    static PGconn *pg;
+    PGresult *res = PQexec(pg, sql);
+    if (PQstatus(pg) != CONNECTION_OK) {
+        PQclear(res);
+        PQfinish(pg);
+        pg = PQconnectdb(named_dsn("beside"));
+        res = PQexec(pg, sql);
+    }
+    return res;
+}
+
 const char *beside(const char *sql)
 {
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    static PGconn *pg;
     pthread_mutex_lock(&mutex);
-    if (pg == NULL || PQstatus(pg) != CONNECTION_OK) {
-        PQfinish(pg);
-        pg = PQconnectdb(named_dsn("beside"));
-    }
-    PGresult *res = PQexec(pg, sql);
+    PGresult *res = exec_beside(sql);
     ExecStatusType status = PQresultStatus(res);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
-        print_error("%s: %s\n", sql, PQerrorMessage(pg));
+        print_error("%s: %s\n", sql, PQresultErrorMessage(res));
     const char *value = first_value(res);
     PQclear(res);
     pthread_mutex_unlock(&mutex);

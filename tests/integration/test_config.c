@@ -1,0 +1,170 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Options and connection strings, with a server at the other end.
+ */
+#include "support_pg.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static pqp_pool *open_dsn(const char *dsn)
+{
+    return open_pool_with(PQP_OPTIONS(.conninfo = dsn, .max_size = 1));
+}
+
+static void keywords_in_the_string_are_options(void **state)
+{
+    (void)state;
+    pqp_pool *pool =
+        open_pool_with(PQP_OPTIONS(.conninfo = pg_dsn_with("pool_max_size=1")));
+    pqp_conn *conn = borrow(pool), *other = NULL;
+    assert_int_equal(pqp_try_acquire(pool, &other), PQP_BUSY);
+    assert_int_equal(stats_of(pool).total, 1);
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+static void a_field_beats_the_string(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool_with(
+        PQP_OPTIONS(.conninfo = pg_dsn_with("pool_max_size=1"), .max_size = 2));
+    pqp_conn *a = borrow(pool), *b = borrow(pool);
+    assert_int_equal(stats_of(pool).lent, 2);
+    pqp_release(&a);
+    pqp_release(&b);
+    close_pool(&pool);
+}
+
+/* N02: none at all is wanted, none at all is kept. */
+static void min_size_zero_keeps_nothing(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 3, .idle_timeout_ms = 50);
+    assert_int_equal(pqp_pool_wait(pool, SOON_MS, NULL), PQP_OK);
+    assert_int_equal(count_backends(), 0);
+    close_pool(&pool);
+}
+
+/* N02 N04 */
+static void wrong_options_are_refused_and_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *setting, *named;
+    } bad[] = {
+        {"pool_max_size=0", "max_size"},
+        {"pool_max_size=many", "max_size"},
+        {"pool_min_size=-5", "min_size"},
+        {"pool_no_such=CANARY", "pool_no_such"},
+        {"no_such=CANARY", "unknown keyword"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        pqp_pool *pool = (pqp_pool *)(uintptr_t)1;
+        pqp_error err;
+        assert_int_equal(
+            pqp_pool_open(&pool,
+                          PQP_OPTIONS(.conninfo = pg_dsn_with(bad[i].setting)),
+                          &err),
+            PQP_INVALID);
+        assert_null(pool);
+        if (strstr(err.message, bad[i].named) == NULL)
+            fail_msg("%s: %s", bad[i].setting, err.message);
+        assert_null(strstr(err.message, "CANARY"));
+    }
+}
+
+/* N11 */
+static void a_strange_application_name_is_passed_on(void **state)
+{
+    (void)state;
+    char setting[256] = "application_name=";
+    for (size_t n = strlen(setting); n < 220; n++)
+        setting[n] = 'n';
+    pqp_pool *pool = open_dsn(pg_dsn_with(setting));
+    PQP_AUTO_CONN conn = borrow(pool);
+    assert_int_equal(strlen(ask(conn, "SHOW application_name")), 63);
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+static void without_a_name_the_application_is_pqpool(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_dsn(pg_dsn_with("application_name="));
+    PQP_AUTO_CONN conn = borrow(pool);
+    assert_string_equal(ask(conn, "SHOW application_name"), "pqpool");
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+/* N18 */
+static void a_name_with_percent_signs_is_only_a_name(void **state)
+{
+    (void)state;
+    struct recorder r = RECORDER_INIT;
+    pqp_pool *pool = open_pool(.max_size = 1, .name = "%s%n%d",
+                               .on_event = record, .arg = &r);
+    pqp_conn *conn = borrow(pool), *other = NULL;
+    pqp_error err;
+    assert_int_equal(pqp_acquire(pool, 20, &other, &err), PQP_TIMEOUT);
+    assert_string_equal(event_of(&r, PQP_EVENT_TIMED_OUT, 0).pool, "%s%n%d");
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+/* N09 */
+static void the_environment_fills_what_the_string_leaves_open(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("PGOPTIONS", "-c statement_timeout=43210", 1), 0);
+    pqp_pool *pool = open_dsn(pg_dsn());
+    PQP_AUTO_CONN conn = borrow(pool);
+    (void)unsetenv("PGOPTIONS");
+    assert_string_equal(ask(conn, "SHOW statement_timeout"), "43210ms");
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+/* B24 N19: the second entry of a list is as good as the first. */
+static void a_host_that_refuses_is_followed_by_the_next(void **state)
+{
+    (void)state;
+    PGconn *pg = PQconnectdb(pg_dsn());
+    char setting[64];
+    (void)snprintf(setting, sizeof setting, "host=%s,%s", "127.0.0.1",
+                   PQhost(pg));
+    char ports[64];
+    (void)snprintf(ports, sizeof ports, "port=1,%s", PQport(pg));
+    int is_tcp = PQhost(pg)[0] != '/';
+    PQfinish(pg);
+    if (!is_tcp)
+        skip();
+    char both[160];
+    (void)snprintf(both, sizeof both, "%s %s", setting, ports);
+    if (strstr(pg_dsn(), "://") != NULL)
+        skip();
+    pqp_pool *pool = open_dsn(pg_dsn_with(both));
+    PQP_AUTO_CONN conn = borrow(pool);
+    assert_string_equal(ask(conn, "SELECT 1"), "1");
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keywords_in_the_string_are_options),
+        cmocka_unit_test(a_field_beats_the_string),
+        cmocka_unit_test(min_size_zero_keeps_nothing),
+        cmocka_unit_test(wrong_options_are_refused_and_named),
+        cmocka_unit_test(a_strange_application_name_is_passed_on),
+        cmocka_unit_test(without_a_name_the_application_is_pqpool),
+        cmocka_unit_test(a_name_with_percent_signs_is_only_a_name),
+        cmocka_unit_test(the_environment_fills_what_the_string_leaves_open),
+        cmocka_unit_test(a_host_that_refuses_is_followed_by_the_next),
+    };
+    return run_with_server(tests);
+}
