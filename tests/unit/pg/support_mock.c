@@ -186,6 +186,8 @@ static int play(struct mock *m, int fd, char step)
         return 0;
     case 'p':
         return read_exactly(m, m->go_on[0], &byte, 1);
+    case 'l':
+        return !wait_for(m, m->stop, 250);
     case 'd':
         return drip(m, fd);
     default:

@@ -16,7 +16,8 @@
  *   X  FATAL without SQLSTATE             i  CopyInResponse
  *   g  garbage                            d  one byte every few ms, for ever
  *   w  silence until the client leaves    p  silence until mock_go_on()
- *   k  as o, but not yet ready
+ *   k  as o, but not yet ready            l  a quarter of a second, for
+ * lateness
  */
 #ifndef TESTS_SUPPORT_MOCK_H
 #define TESTS_SUPPORT_MOCK_H

@@ -252,6 +252,16 @@ static void second_address_serves_when_the_first_is_silent(void **state)
     assert_int_equal(mock_accepted(mocks[0]), 1);
 }
 
+/* Together they take longer than one address may. */
+static void clock_of_an_address_begins_when_it_is_tried(void **state)
+{
+    (void)state;
+    serve("slU", "slow");
+    config->options.connect_timeout_ms = 2 * FOR_AN_ANSWER;
+    assert_connected_to(mock_port(mocks[1]));
+    assert_int_equal(mock_accepted(mocks[1]), 1);
+}
+
 static void second_address_serves_when_the_first_refuses(void **state)
 {
     (void)state;
@@ -323,6 +333,7 @@ int main(void)
         TEST(silent_server_costs_its_timeout_in_ms),
         TEST(dripping_server_costs_no_more_than_its_timeout),
         TEST(second_address_serves_when_the_first_is_silent),
+        TEST(clock_of_an_address_begins_when_it_is_tried),
         TEST(second_address_serves_when_the_first_refuses),
         TEST(silent_second_address_leaves_the_first_to_be_tried),
         TEST(deadline_holds_over_all_addresses),

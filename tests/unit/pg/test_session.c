@@ -307,6 +307,16 @@ static void refusal_in_the_middle_of_both_fails_the_check(void **state)
     assert_int_equal(check(60000), RPOOL_BAD);
 }
 
+static void syncs_without_the_answers_before_them_fail_the_check(void **state)
+{
+    (void)state;
+    begin("qctqzqzw", PQP_RESET_DISCARD_ALL);
+    borrower_runs("BEGIN");
+    assert_int_equal(reset(), RPOOL_CHECK);
+    assert_int_equal(check(60000), RPOOL_BAD);
+}
+
+/* D12 */
 static void server_lost_between_both_answers_fails_the_check(void **state)
 {
     (void)state;
@@ -465,8 +475,22 @@ static void detached_connection_lives_on_without_the_pool(void **state)
 
 /* ---- destroy ---- */
 
-/* 16 MB to a server that reads nothing: saying goodbye would never end. */
+/* Nobody reads there: saying goodbye would never end. */
 static void destroying_a_session_with_a_full_socket_does_not_block(void **state)
+{
+    (void)state;
+    begin("p", PQP_RESET_ROLLBACK);
+    static const char block[65536];
+    while (send(PQsocket(session->pg), block, sizeof block, MSG_DONTWAIT) > 0)
+        ;
+    assert_int_equal(PQtransactionStatus(session->pg), PQTRANS_IDLE);
+    int64_t began = clock_now();
+    pqp__session_destroy(config, session);
+    session = NULL;
+    assert_true(clock_now() - began < 1000 * CLOCK_MS);
+}
+
+static void destroying_an_unfinished_copy_does_not_block(void **state)
 {
     (void)state;
     begin("qip", PQP_RESET_ROLLBACK);
@@ -507,6 +531,7 @@ int main(void)
         TEST(refused_reset_fails_the_check),
         TEST(rollback_and_discard_go_out_together),
         TEST(refusal_in_the_middle_of_both_fails_the_check),
+        TEST(syncs_without_the_answers_before_them_fail_the_check),
         TEST(server_lost_between_both_answers_fails_the_check),
         TEST(reset_by_closing_asks_nothing),
         TEST(unread_result_discards),
@@ -520,6 +545,7 @@ int main(void)
         TEST(results_outlive_the_session),
         TEST(detached_connection_lives_on_without_the_pool),
         TEST(destroying_a_session_with_a_full_socket_does_not_block),
+        TEST(destroying_an_unfinished_copy_does_not_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
