@@ -191,6 +191,7 @@ static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
     POOL_LOCKED(pool)
 {
     pool->failures = 0;
+    pool->retry_at = 0;
     pool->last_create_ns = took;
     pool->stats.created++;
     pool->stats.create_us += (uint64_t)(took / 1000);
