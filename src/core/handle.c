@@ -21,7 +21,7 @@ static struct pool *shell_make(int index)
     struct pool *pool = aligned_alloc(128, (sizeof *pool + 127) / 128 * 128);
     if (pool == NULL)
         return NULL;
-    *pool = (struct pool){.shell = index};
+    *pool = (struct pool){.shell = index, .gate = {GATE_CLOSED}};
     if (lock_init(&pool->lock) != 0)
         goto no_lock;
     if (cond_init(&pool->work) != 0)
@@ -80,7 +80,8 @@ int rpool__enter(struct pool *pool, uint64_t handle)
     if (pool == NULL || atom_load(&pool->gate) & GATE_FORKED)
         return 0;
     lock_take(&pool->lock);
-    if ((atom_load(&pool->gate) & ~(uint64_t)SHELL_MASK) != gate_open(handle)) {
+    if (!pool_is_open(pool) ||
+        (atom_load(&pool->gate) & ~(uint64_t)SHELL_MASK) != gate_open(handle)) {
         lock_drop(&pool->lock);
         return 0;
     }

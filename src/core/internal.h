@@ -36,7 +36,8 @@
  *
  * So a lease is good if handle and word agree above bit 26, and the quick path
  * is open if handle and gate agree above bit 12 and no obstacle is set.
- * Shells count from 1: no handle is NULL.
+ * Shells count from 1: no handle is NULL.  A shell without a pool has serial 0
+ * and is closed, so that no handle opens it.
  */
 enum {
     SHELL_BITS = 12,

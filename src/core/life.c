@@ -405,7 +405,7 @@ int rpool__is_over_locked(const struct pool *pool)
 /* The serial goes first: nobody can enter any more. */
 void rpool__end_locked(struct pool *pool)
 {
-    atom_store(&pool->gate, 0);
+    atom_store(&pool->gate, GATE_CLOSED);
     atom_store(&pool->next_wake, 0); /* and nobody arms the cleaner */
     lock_drop(&pool->lock);
     rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_FREED});
