@@ -12,14 +12,12 @@ static void print_default(const struct option *option)
         printf("%s", option->words[n]);
     else if (n == PQP_NEVER)
         printf("never");
-    else if (!option->unit)
-        printf("%d", n);
-    else if (n % 60000 == 0)
-        printf("%d (%d min)", n, n / 60000);
-    else if (n % 1000 == 0)
-        printf("%d (%d s)", n, n / 1000);
     else
         printf("%d", n);
+    if (option->unit && n >= 60000)
+        printf(" (%d min)", n / 60000);
+    else if (option->unit && n >= 1000)
+        printf(" (%d s)", n / 1000);
 }
 
 static void print_values(const struct option *option)

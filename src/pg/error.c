@@ -138,21 +138,29 @@ static size_t secret_length(const struct config *config, const char *p)
 /* Bytes of the UTF-8 character at `p`; 0: it is none. */
 static size_t character_length(const unsigned char *p)
 {
-    size_t length = p[0] < 0x80   ? 1
-                    : p[0] < 0xC2 ? 0
-                    : p[0] < 0xE0 ? 2
-                    : p[0] < 0xF0 ? 3
-                    : p[0] < 0xF5 ? 4
-                                  : 0;
-    for (size_t i = 1; i < length; i++) {
+    /* Unicode's table of well-formed sequences, without ASCII. */
+    static const struct form_of_utf8 {
+        unsigned char first, last, length, second_low, second_high;
+    } forms[] = {
+        {0xC2, 0xDF, 2, 0x80, 0xBF}, {0xE0, 0xE0, 3, 0xA0, 0xBF},
+        {0xE1, 0xEC, 3, 0x80, 0xBF}, {0xED, 0xED, 3, 0x80, 0x9F},
+        {0xEE, 0xEF, 3, 0x80, 0xBF}, {0xF0, 0xF0, 4, 0x90, 0xBF},
+        {0xF1, 0xF3, 4, 0x80, 0xBF}, {0xF4, 0xF4, 4, 0x80, 0x8F},
+        {0xFF, 0xFF, 0, 0xFF, 0x00}, /* the end: nothing fits */
+    };
+    if (p[0] < 0x80)
+        return 1;
+    const struct form_of_utf8 *form = forms;
+    while (p[0] > form->last)
+        form++;
+    if (p[0] < form->first || p[1] < form->second_low ||
+        p[1] > form->second_high)
+        return 0;
+    for (size_t i = 2; i < form->length; i++) {
         if ((p[i] & 0xC0) != 0x80)
             return 0;
     }
-    int overlong =
-        (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xF0 && p[1] < 0x90);
-    int surrogate = p[0] == 0xED && p[1] > 0x9F;
-    int too_big = p[0] == 0xF4 && p[1] > 0x8F;
-    return overlong || surrogate || too_big ? 0 : length;
+    return form->length;
 }
 
 static int is_control(const unsigned char *p)
@@ -178,6 +186,20 @@ static void line_add(struct line *line, const char *from, size_t length)
     line->used += length;
 }
 
+/* Adds the character at `p`, or what stands for it; returns its length. */
+static size_t line_add_character(struct line *line, const char *p)
+{
+    const unsigned char *u = (const unsigned char *)p;
+    size_t length = character_length(u);
+    if (!length)
+        line_add(line, "?", 1);
+    else if (!is_control(u))
+        line_add(line, p, length);
+    else if (line->used && line->at[line->used - 1] != ' ')
+        line_add(line, " ", 1);
+    return length ? length : 1;
+}
+
 void pqp__clean_text(const struct config *config, char *to, size_t size,
                      const char *from)
 {
@@ -190,19 +212,7 @@ void pqp__clean_text(const struct config *config, char *to, size_t size,
             line_add(&line, "***", 3);
         if (p + secret > hidden)
             hidden = p + secret;
-        if (p < hidden) {
-            p++;
-            continue;
-        }
-        const unsigned char *u = (const unsigned char *)p;
-        size_t length = character_length(u);
-        if (!length)
-            line_add(&line, "?", 1);
-        else if (!is_control(u))
-            line_add(&line, p, length);
-        else if (line.used && to[line.used - 1] != ' ')
-            line_add(&line, " ", 1);
-        p += length ? length : 1;
+        p += p < hidden ? 1 : line_add_character(&line, p);
     }
     while (line.used && to[line.used - 1] == ' ')
         line.used--;
@@ -219,7 +229,7 @@ pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
     char text[2 * sizeof(err->message)] = "";
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     pqp__error_clear(err);
     err->status = status;
@@ -246,7 +256,7 @@ static void fail_with_text(pqp_error *err, const struct config *config,
     err->status = status;
     pqp__clean_text(config, err->message, sizeof(err->message), text);
     if (!err->message[0])
-        snprintf(err->message, sizeof(err->message), "%s", if_empty);
+        (void)snprintf(err->message, sizeof(err->message), "%s", if_empty);
 }
 
 /* The server ends the session after it, whatever its SQLSTATE. */

@@ -44,7 +44,7 @@ const struct option pqp__options[] = {
      .about = "For one address of a connect; the next one is tried then. A "
               "`connect_timeout` of the connection string (seconds) counts if "
               "this is not set. Cut down to `create_timeout_ms`."},
-    {NUMBER(connect_concurrency, .min = 1, .max = 1000, .preset = 2),
+    {NUMBER(connect_concurrency, .min = 1, .max = 64, .preset = 2),
      .about = "Connects at once, each on a thread of the pool."},
     {TIME(create_timeout_ms, .preset = 30000, .never = 1),
      .about = "For one connection, all its addresses together."},

@@ -52,13 +52,13 @@ int main(int argc, char **argv)
     FILE *file = argc > 1 ? fopen(argv[1], "r") : NULL;
     long mutants = argc > 2 ? strtol(argv[2], NULL, 10) : 1000;
     if (!file) {
-        fprintf(stderr, "usage: %s FILE [MUTANTS]\n", argv[0]);
+        (void)fprintf(stderr, "usage: %s FILE [MUTANTS]\n", argv[0]);
         return 2;
     }
     while (line_count < MAX_LINES && fgets(lines[line_count], MAX_LENGTH, file))
         lines[line_count][strcspn(lines[line_count], "\n")] = '\0',
                                                      line_count++;
-    fclose(file);
+    (void)fclose(file);
     CHECK(line_count > 0);
     for (size_t i = 0; i < line_count; i++) {
         run(lines[i], strlen(lines[i]));
