@@ -225,7 +225,7 @@ pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
 {
     if (!err)
         return status;
-    /* An argument may be err->message, and cleaning halves a text at most. */
+    /* An argument may be err->message; cleaning only makes a text shorter. */
     char text[2 * sizeof(err->message)] = "";
     va_list args;
     va_start(args, format);
