@@ -5,9 +5,7 @@
  * a deadline in milliseconds for each address, can be interrupted, and says
  * with which SQLSTATE it failed.  The parameters are always the user's own,
  * complete; only the addresses are spelled out, and what the user left open
- * gets the defaults below.  The string's connect_timeout has no effect here:
- * the option connect_timeout_ms takes its place.  Called by the worker that
- * creates; no lock.
+ * gets the defaults below.  Called by the worker that creates; no lock.
  */
 #include "pg/connect.h"
 
@@ -90,7 +88,7 @@ static void explain(const struct connecting *c, const char *text)
     const char *code = find_sqlstate(text);
     char *error = NULL;
     if (code) {
-        memcpy(why->code, code, 5);
+        snprintf(why->code, sizeof why->code, "%.5s", code);
         why->permanent |=
             (pqp__sqlstate_class(why->code) & PQP__PERMANENT) != 0;
         error = server_error(text, code);
@@ -120,6 +118,7 @@ static void explain_timeout(const struct connecting *c, const PGconn *pg,
 
 static PGconn *fail(const struct connecting *c, const char *message)
 {
+    *c->why = (rpool_failure){0};
     snprintf(c->why->message, sizeof c->why->message, "%s", message);
     return NULL;
 }
@@ -159,6 +158,17 @@ static PGconn *begin(struct connecting *c)
     return pg;
 }
 
+/* As pqp__wait_socket, but late is late even if something is there: a peer
+ * may always have one more byte to say. */
+static int wait_to_poll(const struct connecting *c, const PGconn *pg,
+                        PostgresPollingStatusType polling, int64_t limit)
+{
+    if (clock_now() >= limit)
+        return 0;
+    return pqp__wait_socket(PQsocket(pg), polling == PGRES_POLLING_WRITING,
+                            c->stop_fd, limit);
+}
+
 /* Polls until the end, or until the address being tried has used its time up:
  * its index is then in *slow. */
 static enum outcome drive(const struct connecting *c, PGconn *pg, int *slow)
@@ -169,18 +179,13 @@ static enum outcome drive(const struct connecting *c, PGconn *pg, int *slow)
     while (polling != PGRES_POLLING_OK) {
         if (polling == PGRES_POLLING_FAILED || PQstatus(pg) == CONNECTION_BAD)
             return FAILED;
-        int64_t now = clock_now();
         int trying = pqp__targets_find(&c->targets, pg);
         if (trying != *slow)
-            until = clock_after(now, c->config->options.connect_timeout_ms);
+            until =
+                clock_after(clock_now(), c->config->options.connect_timeout_ms);
         *slow = trying;
         int64_t limit = until < c->deadline ? until : c->deadline;
-        /* A peer that always has one more byte to say is out of time too. */
-        int ready = now >= limit
-                        ? 0
-                        : pqp__wait_socket(PQsocket(pg),
-                                           polling == PGRES_POLLING_WRITING,
-                                           c->stop_fd, limit);
+        int ready = wait_to_poll(c, pg, polling, limit);
         if (ready < 0)
             return STOPPED;
         if (ready == 0)

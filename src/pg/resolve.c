@@ -30,7 +30,7 @@ static int is_secret(const struct config *config, const char *value)
 int pqp__keywords_make(struct keywords *keywords, const struct config *config,
                        int more, int without_secrets)
 {
-    size_t room = (size_t)(config->parameter_count + more + 1);
+    size_t room = (size_t)config->parameter_count + (size_t)more + 1;
     *keywords = (struct keywords){
         .keywords = calloc(room, sizeof *keywords->keywords),
         .values = calloc(room, sizeof *keywords->values),

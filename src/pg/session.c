@@ -94,6 +94,7 @@ int pqp__session_create(void *ctx, int64_t deadline, int stop_fd,
     struct config *config = ctx;
     struct session *session = calloc(1, sizeof *session);
     if (!session) {
+        *why = (rpool_failure){0};
         snprintf(why->message, sizeof why->message, "out of memory");
         return -1;
     }
@@ -128,14 +129,14 @@ static int is_writable(int fd)
     return poll(&p, 1, 0) == 1 && p.revents == POLLOUT;
 }
 
-/* At rest, in or out of a transaction: nothing unsent, nothing unread. */
+/* At rest, in or out of a transaction: nothing unsent, nothing unread.  The
+ * transaction status is UNKNOWN if the connection is not OK. */
 static int at_rest(const PGconn *pg)
 {
     PGTransactionStatusType status = PQtransactionStatus(pg);
-    return PQstatus(pg) == CONNECTION_OK &&
-           PQpipelineStatus(pg) == PQ_PIPELINE_OFF &&
-           (status == PQTRANS_IDLE || status == PQTRANS_INTRANS ||
-            status == PQTRANS_INERROR);
+    return (status == PQTRANS_IDLE || status == PQTRANS_INTRANS ||
+            status == PQTRANS_INERROR) &&
+           PQpipelineStatus(pg) == PQ_PIPELINE_OFF;
 }
 
 /* PQfinish() says goodbye to the server, and waits if that cannot be sent.
@@ -212,19 +213,14 @@ static int take_answers(struct session *session)
     return session->broken || PQstatus(pg) != CONNECTION_OK ? -1 : 0;
 }
 
-static void drop_notifies(PGconn *pg)
-{
-    for (PGnotify *n; (n = PQnotifies(pg));)
-        PQfreemem(n);
-}
-
-/* Whether libpq's side is as it was at connect, now that all is read. */
+/* What is left of an idle session once all is read.  Looking for notifies may
+ * find the server's last words. */
 static int is_clean(struct session *session)
 {
-    drop_notifies(session->pg);
-    return !session->broken && at_rest(session->pg) &&
-           PQtransactionStatus(session->pg) == PQTRANS_IDLE &&
-           PQclientEncoding(session->pg) == session->encoding;
+    PGconn *pg = session->pg;
+    for (PGnotify *n; (n = PQnotifies(pg));)
+        PQfreemem(n);
+    return PQclientEncoding(pg) == session->encoding && !session->broken;
 }
 
 /* ---- check ---- */
@@ -234,22 +230,17 @@ static int finish_check(struct session *session)
     PGconn *pg = session->pg;
     if (PQpipelineStatus(pg) != PQ_PIPELINE_OFF && !PQexitPipelineMode(pg))
         return RPOOL_BAD;
-    return is_clean(session) ? RPOOL_GOOD : RPOOL_BAD;
+    return is_clean(session) && PQtransactionStatus(pg) == PQTRANS_IDLE
+               ? RPOOL_GOOD
+               : RPOOL_BAD;
 }
 
 /* Reads before it looks at the clock: an answer that is here is in time,
  * however long nobody came for it.  A TLS record of the server (8 kB) fits
  * libpq's read, so that nothing stays behind in OpenSSL while we sleep. */
-int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
-                       int64_t deadline)
+static int read_answers(struct session *session, int64_t deadline)
 {
-    (void)ctx, (void)idle_ms;
-    struct session *session = resource;
     PGconn *pg = session->pg;
-    if (!pg || session->broken)
-        return RPOOL_BAD;
-    if (session->answers == 0 && (!is_clean(session) || ask(session, "", NULL)))
-        return RPOOL_BAD;
     for (;;) {
         if (!PQconsumeInput(pg) || take_answers(session))
             return RPOOL_BAD;
@@ -260,10 +251,24 @@ int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
             return RPOOL_BAD;
         if (now >= deadline)
             return RPOOL_AGAIN;
-        if (pqp__wait_socket(PQsocket(pg), 0, -1,
-                             until < deadline ? until : deadline) < 0)
+        if (until > deadline)
+            until = deadline;
+        if (pqp__wait_socket(PQsocket(pg), 0, -1, until) < 0)
             return RPOOL_BAD;
     }
+}
+
+int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
+                       int64_t deadline)
+{
+    (void)ctx;
+    (void)idle_ms;
+    struct session *session = resource;
+    if (!session->pg || session->broken)
+        return RPOOL_BAD;
+    if (session->answers == 0 && ask(session, "", NULL))
+        return RPOOL_BAD;
+    return read_answers(session, deadline);
 }
 
 /* ---- reset ---- */
@@ -288,16 +293,18 @@ int pqp__session_reset(void *ctx, void *resource)
     const struct config *config = ctx;
     struct session *session = resource;
     PGconn *pg = session->pg;
-    if (config->options.reset == PQP_RESET_CLOSE || session->broken || !pg ||
-        !at_rest(pg) || restore(session))
+    pqp_reset how = config->options.reset;
+    if (how == PQP_RESET_CLOSE || session->broken || !pg || !at_rest(pg) ||
+        restore(session))
         return RPOOL_DISCARD;
-    const char *rollback =
-        PQtransactionStatus(pg) == PQTRANS_IDLE ? NULL : "ROLLBACK";
-    const char *discard =
-        config->options.reset == PQP_RESET_DISCARD_ALL ? "DISCARD ALL" : NULL;
-    if (!rollback && !discard)
+    int in_transaction = PQtransactionStatus(pg) != PQTRANS_IDLE;
+    int failed;
+    if (how == PQP_RESET_DISCARD_ALL)
+        failed = in_transaction ? ask(session, "ROLLBACK", "DISCARD ALL")
+                                : ask(session, "DISCARD ALL", NULL);
+    else if (in_transaction)
+        failed = ask(session, "ROLLBACK", NULL);
+    else
         return is_clean(session) ? RPOOL_REUSE : RPOOL_DISCARD;
-    int failed = rollback ? ask(session, rollback, discard)
-                          : ask(session, discard, NULL);
     return failed ? RPOOL_DISCARD : RPOOL_CHECK;
 }

@@ -95,9 +95,10 @@ static int send_message(int fd, char type, const void *body, size_t size)
     return send_all(fd, bytes, size + 5);
 }
 /* The body is a literal, its last NUL included. */
-#define SEND(fd, type, body) send_message(fd, type, body, sizeof body)
+#define SEND(fd, type, body) send_message((fd), (type), (body), sizeof(body))
 /* The same without the last NUL. */
-#define SEND_RAW(fd, type, body) send_message(fd, type, body, sizeof body - 1)
+#define SEND_RAW(fd, type, body)                                               \
+    send_message((fd), (type), (body), sizeof(body) - 1)
 
 #define FATAL(code) "SFATAL\0VFATAL\0C" code "\0Mthe server says no\0"
 
@@ -349,7 +350,7 @@ static FILE *caught;
 
 void stderr_catch(void)
 {
-    fflush(stderr);
+    (void)fflush(stderr);
     caught = tmpfile();
     real_stderr = dup(STDERR_FILENO);
     if (!caught || dup2(fileno(caught), STDERR_FILENO) < 0)
@@ -358,11 +359,11 @@ void stderr_catch(void)
 
 size_t stderr_caught(void)
 {
-    fflush(stderr);
+    (void)fflush(stderr);
     dup2(real_stderr, STDERR_FILENO);
     close(real_stderr);
-    fseek(caught, 0, SEEK_END);
+    (void)fseek(caught, 0, SEEK_END);
     size_t size = (size_t)ftell(caught);
-    fclose(caught);
+    (void)fclose(caught);
     return size;
 }

@@ -386,7 +386,7 @@ static void what_the_borrower_set_in_libpq_is_restored(void **state)
     assert_false(PQisnonblocking(pg));
     borrower_runs("SELECT");
     long traced = ftell(trace);
-    fclose(trace);
+    (void)fclose(trace);
     assert_int_equal(traced, 0);
     assert_int_equal(notices, 1);
 }
