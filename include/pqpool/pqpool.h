@@ -208,8 +208,8 @@ PQP_EXPORT pqp_status pqp_pool_resume(pqp_pool *pool);
  * No acquire succeeds from now on, waiters fail with CLOSED, idle connections
  * are closed, lent ones awaited until the timeout.  Sets *pool NULL.  TIMEOUT:
  * some were still lent, or a connect could not be interrupted; they stay safe
- * to release, and go then.  BUSY: called from an event; closing has begun.
- * NULL is success.  Thread: any.
+ * to release, and go then.  BUSY: called from an event; closing has begun,
+ * *pool is kept, and another call, from elsewhere, ends it.  NULL is success.  Thread: any.
  */
 PQP_EXPORT pqp_status pqp_pool_close(pqp_pool **pool, int timeout_ms);
 

@@ -228,8 +228,8 @@ PQP_EXPORT rpool_status rpool_resume(rpool *pool);
  * are destroyed, lent ones awaited until the timeout (-1: for ever).  Sets
  * *pool NULL.  TIMEOUT: some were still lent or a creation could not be
  * stopped; they stay safe to release and end by themselves.  Called from an
- * event or the provider it only begins to close, and says BUSY.  NULL is
- * success.  Thread: any.
+ * event or the provider it only begins to close, keeps *pool, and says BUSY:
+ * another call, from elsewhere, ends it.  NULL is success.  Thread: any.
  */
 PQP_EXPORT rpool_status rpool_close(rpool **pool, int timeout_ms);
 

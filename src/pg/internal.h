@@ -90,11 +90,11 @@ struct session {
     int pid;           /* PQbackendPID at connect */
     int encoding;      /* PQclientEncoding at connect */
     atomic_int in_use; /* a call of ours runs on it: finds two threads */
+    int touched;       /* the borrower ran something, or has the PGconn */
     int broken;        /* unfit for reuse: reset answers DISCARD */
     int answers;       /* Syncs sent by reset or ping, not yet answered */
     int64_t ping_deadline; /* of the outstanding answers, rpool_now() */
     int was_hot_standby, was_read_only; /* as reported at connect */
-    int in_commit;     /* COMMIT was sent and not answered: IN_DOUBT */
     unsigned seen;     /* classes of the errors since pqp_begin */
     pqp_error first;   /* the first of these errors */
 };

@@ -160,8 +160,9 @@ pqp_status pqp_pool_close(pqp_pool **pool, int timeout_ms)
     if (pool == NULL)
         return PQP_OK;
     rpool *core = core_of(*pool);
-    *pool = NULL;
-    return status_of(rpool_close(&core, timeout_ms));
+    pqp_status status = status_of(rpool_close(&core, timeout_ms));
+    *pool = (pqp_pool *)core;
+    return status;
 }
 
 /* ---- borrowing ---- */
@@ -223,8 +224,11 @@ PGconn *pqp_detach(pqp_conn **conn)
 
 PGconn *pqp_pg(const pqp_conn *conn)
 {
-    const struct session *session = rpool_resource(item_of(conn));
-    return session != NULL ? session->pg : NULL;
+    struct session *session = rpool_resource(item_of(conn));
+    if (session == NULL)
+        return NULL;
+    session->touched = 1;
+    return session->pg;
 }
 
 /* ---- looking inside ---- */

@@ -294,8 +294,10 @@ int pqp__session_reset(void *ctx, void *resource)
     struct session *session = resource;
     PGconn *pg = session->pg;
     pqp_reset how = config->options.reset;
+    int touched = session->touched;
+    session->touched = 0;
     if (how == PQP_RESET_CLOSE || session->broken || !pg || !at_rest(pg) ||
-        restore(session))
+        (touched && restore(session)))
         return RPOOL_DISCARD;
     int in_transaction = PQtransactionStatus(pg) != PQTRANS_IDLE;
     int failed;
@@ -305,6 +307,6 @@ int pqp__session_reset(void *ctx, void *resource)
     else if (in_transaction)
         failed = ask(session, "ROLLBACK", NULL);
     else
-        return is_clean(session) ? RPOOL_REUSE : RPOOL_DISCARD;
+        return !touched || is_clean(session) ? RPOOL_REUSE : RPOOL_DISCARD;
     return failed ? RPOOL_DISCARD : RPOOL_CHECK;
 }

@@ -60,6 +60,7 @@ struct session *pqp__enter(const pqp_conn *conn, pqp_error *err)
             err->flags |= PQP_ERR_DISCARD;
         return NULL;
     }
+    session->touched = 1;
     return session;
 }
 
