@@ -287,7 +287,8 @@ static int restore(struct session *session)
 /* A rollback sent into an open COPY or an unfinished query would read all of
  * its rows first, so that only a session at rest is asked for anything.  An
  * encoding that was changed costs the session, unless what is sent restores
- * it: is_clean() tells after the answer. */
+ * it: is_clean() tells after the answer.  Who neither ran anything nor had the
+ * PGconn has left nothing in libpq's object. */
 int pqp__session_reset(void *ctx, void *resource)
 {
     const struct config *config = ctx;

@@ -43,6 +43,7 @@ static void begin(const char *script, pqp_reset reset)
     assert_int_equal(
         pqp__session_create(config, in_ms(60000), -1, &resource, &why), 0);
     session = resource;
+    session->touched = 1; /* the tests have its PGconn, as after pqp_pg() */
 }
 
 static int tear_down(void **state)
@@ -392,6 +393,26 @@ static void what_the_borrower_set_in_libpq_is_restored(void **state)
     assert_int_equal(notices, 1);
 }
 
+/* D32 */
+static void session_that_was_not_touched_is_not_restored(void **state)
+{
+    (void)state;
+    begin("w", PQP_RESET_ROLLBACK);
+    PQsetErrorVerbosity(session->pg, PQERRORS_TERSE);
+    session->touched = 0;
+    assert_int_equal(reset(), RPOOL_REUSE);
+    assert_int_equal(PQsetErrorVerbosity(session->pg, PQERRORS_DEFAULT),
+                     PQERRORS_TERSE);
+}
+
+static void session_is_touched_for_one_lease(void **state)
+{
+    (void)state;
+    begin("w", PQP_RESET_ROLLBACK);
+    assert_int_equal(reset(), RPOOL_REUSE);
+    assert_false(session->touched);
+}
+
 /* D31 */
 static void changed_encoding_discards(void **state)
 {
@@ -539,6 +560,8 @@ int main(void)
         TEST(open_copy_discards),
         TEST(pipeline_mode_discards),
         TEST(what_the_borrower_set_in_libpq_is_restored),
+        TEST(session_that_was_not_touched_is_not_restored),
+        TEST(session_is_touched_for_one_lease),
         TEST(changed_encoding_discards),
         TEST(notifies_do_not_reach_the_next_borrower),
         TEST(finished_connection_is_seen_and_not_touched_again),
