@@ -8,7 +8,11 @@
  * wake it: whoever makes something due stores it in the slot and then reads
  * next_wake, and the cleaner stores CLOCK_NEVER into next_wake and then reads
  * the slots.  One of the two sees the other.  While it reads, a caller lowers
- * next_wake without waking it, so that it never chases its own tail.
+ * next_wake without waking it, and when it is woken it only sleeps again, until
+ * the earlier time: however busy the pool, it looks once for each time due.
+ *
+ * The owner of an item that comes back to IDLE answers for it: a release, a
+ * creation and a check that gives back arm for all that is due of it.
  */
 #include "internal.h"
 
@@ -45,12 +49,12 @@ void rpool__set_idle_due_locked(struct pool *pool)
     int64_t due = pool->keepalive;
     if (surplus_locked(pool) > 0 && pool->idle_timeout < due)
         due = pool->idle_timeout;
-    int64_t before = (int64_t)atom_load(&pool->idle_due);
-    if (due == before)
-        return;
-    atom_store(&pool->idle_due, (uint64_t)due);
-    if (due < before)
-        rpool__arm_locked(pool, 0);
+    if (due != (int64_t)atom_load(&pool->idle_due))
+        atom_store(&pool->idle_due, (uint64_t)due);
+    int surplus = surplus_locked(pool) > 0;
+    if (surplus && !pool->surplus)
+        rpool__arm_locked(pool, 0); /* for what is idle since long */
+    pool->surplus = surplus;
 }
 
 static int64_t saturating(int64_t time, int64_t span)
@@ -244,8 +248,10 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     thread_memo()->inside = pool;
     lock_take(&pool->lock);
     while (!pool->stopping) {
-        atom_store(&pool->next_wake, (uint64_t)CLOCK_NEVER);
-        rpool__arm_locked(pool, look_around_locked(pool));
+        if (clock_now() >= (int64_t)atom_load(&pool->next_wake)) {
+            atom_store(&pool->next_wake, (uint64_t)CLOCK_NEVER);
+            rpool__arm_locked(pool, look_around_locked(pool));
+        }
         pool->cleaner_asleep = 1;
         int64_t until = (int64_t)atom_load(&pool->next_wake);
         rpool__unlock(pool); /* starts a worker if one is missing */

@@ -153,7 +153,7 @@ struct pool {
     struct atom gate;
     struct atom next_wake; /* when the cleaner wakes by itself */
     struct atom idle_due;  /* how long a slot may be idle before the cleaner
-                              must look at it; CLOCK_NEVER */
+                              must look at it, or CLOCK_NEVER */
     struct atom suspect;   /* what was proven before this must be checked */
     struct atom nslots;
     struct chunk *chunks[CHUNKS];
@@ -177,6 +177,7 @@ struct pool {
     int occupied;          /* slots that are not EMPTY */
     int creating, leaving; /* of these: CREATING, DISPOSING */
     int ageing;            /* of these: neither, and near their end */
+    int surplus;           /* more than min_size, as last seen */
     int asked;             /* somebody who would not wait wants one more */
     uint64_t tickets;
     struct list line; /* waiters, by ticket */

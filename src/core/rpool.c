@@ -46,6 +46,7 @@ static void put_back_locked(struct pool *pool, struct slot *slot,
     if (!rpool__make_idle(pool, slot, flags))
         rpool__dispose_locked(pool, slot,
                               rpool__flag_reason(atom_load(&slot->word)));
+    rpool__arm_slot_locked(pool, slot);
     rpool__settle_locked(pool);
 }
 
@@ -278,9 +279,10 @@ static void end_lease(struct pool *pool, struct slot *slot,
         rpool__emit_slot(pool, slot, RPOOL_EVENT_LEAK_RETURNED, ms);
 }
 
-/* The slot is IDLE by now, and may be anybody's: the second look at the gate,
- * and a look at when the cleaner wakes. */
-static void after_idle(struct pool *pool, uint32_t index, int64_t now)
+/* The slot is IDLE by now, and may be anybody's: the look at the gate, and a
+ * look at when the cleaner wakes. */
+static void after_idle(struct pool *pool, uint32_t index, int64_t now,
+                       int64_t expires)
 {
     uint64_t gate = atom_load(&pool->gate);
     *thread_memo() = (struct thread_memo){
@@ -292,8 +294,9 @@ static void after_idle(struct pool *pool, uint32_t index, int64_t now)
     if ((gate & SHELL_MASK) != 0)
         rpool__settle(pool);
     int64_t idle_due = (int64_t)atom_load(&pool->idle_due);
-    if (idle_due != CLOCK_NEVER)
-        rpool__arm(pool, now + idle_due);
+    if (idle_due < expires - now)
+        expires = now + idle_due;
+    rpool__arm(pool, expires);
 }
 
 /*
@@ -315,11 +318,12 @@ static int give_back_at_once(void *lease)
         reason_to_leave(pool, slot, RPOOL_REUSE, now) != RPOOL_REASON_NONE)
         return 0;
     uint32_t index = slot->index;
+    int64_t expires = (int64_t)atom_peek(&slot->expires);
     stamp_end(slot, now);
     if (!atom_cas(&slot->word, &word, word_with(word, SLOT_IDLE)))
         return 0;
     slot_set_hint(pool, slot);
-    after_idle(pool, index, now);
+    after_idle(pool, index, now, expires);
     return 1;
 }
 
@@ -336,10 +340,11 @@ static void give_back(rpool_item **item, rpool_reason reason)
     if (reason == RPOOL_REASON_NONE)
         reason = reason_to_leave(pool, slot, verdict, now);
     end_lease(pool, slot, RPOOL_EVENT_RELEASED, now);
+    int64_t expires = (int64_t)atom_peek(&slot->expires);
     if (reason == RPOOL_REASON_NONE &&
         rpool__make_idle(pool, slot,
                          verdict == RPOOL_CHECK ? SLOT_ANSWER : 0)) {
-        after_idle(pool, slot->index, now);
+        after_idle(pool, slot->index, now, expires);
         return;
     }
     lock_take(&pool->lock);

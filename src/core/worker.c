@@ -131,8 +131,7 @@ static void check_idle_locked(struct pool *pool) POOL_LOCKED(pool)
                                verdict == RPOOL_AGAIN ? SLOT_ANSWER : 0))
         rpool__dispose_locked(pool, slot,
                               rpool__flag_reason(atom_load(&slot->word)));
-    rpool__arm_locked(pool,
-                      clock_after(clock_now(), pool->keepalive / CLOCK_MS));
+    rpool__arm_slot_locked(pool, slot);
     rpool__settle_locked(pool);
 }
 
