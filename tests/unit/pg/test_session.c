@@ -69,7 +69,6 @@ static int check_at_once(void)
 
 static int reset(void)
 {
-    session->touched = 1;
     return pqp__session_reset(config, session);
 }
 
