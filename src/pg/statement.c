@@ -12,13 +12,16 @@
 
 #include "base/clock.h"
 
-enum { MAX_PARAMS = 65535 }; /* the protocol's */
+enum {
+    MAX_PARAMS = 65535, /* the protocol's */
+    MAX_STRUCT = 4096   /* bytes, in any version to come; more is no size */
+};
 
 int pqp__copy_sized(void *to, size_t known, const void *from)
 {
     size_t size;
     memcpy(&size, from, sizeof size);
-    if (size < sizeof size)
+    if (size < sizeof size || size > MAX_STRUCT)
         return -1;
     const unsigned char *bytes = from;
     for (size_t i = known; i < size; i++)
