@@ -1,0 +1,79 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Transactions where no server is: what is refused before anything is sent.
+ */
+#include <pqpool/pqpool.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+static pqp_status count_run(void *arg, pqp_conn *conn, pqp_error *err)
+{
+    (void)conn;
+    (void)err;
+    ++*(int *)arg;
+    return PQP_OK;
+}
+
+/* N01 */
+static void null_is_refused(void **state)
+{
+    (void)state;
+    int runs = 0;
+    pqp_error err;
+    assert_int_equal(pqp_begin(NULL, NULL, &err), PQP_INVALID);
+    assert_non_null(strstr(err.message, "conn"));
+    assert_int_equal(pqp_commit(NULL, &err), PQP_INVALID);
+    assert_int_equal(pqp_rollback(NULL, &err), PQP_INVALID);
+    assert_int_equal(pqp_begin(NULL, NULL, NULL), PQP_INVALID);
+    assert_int_equal(pqp_commit(NULL, NULL), PQP_INVALID);
+    assert_int_equal(pqp_rollback(NULL, NULL), PQP_INVALID);
+    assert_int_equal(pqp_transact(NULL, 0, NULL, NULL, NULL, &err),
+                     PQP_INVALID);
+    assert_non_null(strstr(err.message, "fn"));
+    assert_int_equal(pqp_transact(NULL, 0, NULL, count_run, &runs, &err),
+                     PQP_INVALID);
+    assert_int_equal(err.status, PQP_INVALID);
+    assert_int_equal(runs, 0);
+}
+
+/* N01 N05 */
+static void a_tx_that_makes_no_sense_is_refused(void **state)
+{
+    (void)state;
+    const struct {
+        pqp_tx tx;
+        const char *named;
+    } bad[] = {
+        {{.size = 0}, "size"},
+        {{.size = sizeof(pqp_tx), .isolation = (pqp_isolation)4}, "isolation"},
+        {{.size = sizeof(pqp_tx), .max_attempts = -1}, "max_attempts"},
+        {{.size = sizeof(pqp_tx), .backoff_ms = -1}, "backoff_ms"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        pqp_error err;
+        int runs = 0;
+        assert_int_equal(pqp_begin(NULL, &bad[i].tx, &err), PQP_INVALID);
+        assert_non_null(strstr(err.message, bad[i].named));
+        assert_int_equal(
+            pqp_transact(NULL, 0, &bad[i].tx, count_run, &runs, &err),
+            PQP_INVALID);
+        assert_non_null(strstr(err.message, bad[i].named));
+        assert_int_equal(runs, 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(null_is_refused),
+        cmocka_unit_test(a_tx_that_makes_no_sense_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
