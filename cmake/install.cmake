@@ -17,6 +17,11 @@ write_basic_package_version_file(pqpool-config-version.cmake
 install(FILES ${PROJECT_BINARY_DIR}/pqpool-config.cmake
               ${PROJECT_BINARY_DIR}/pqpool-config-version.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pqpool)
+# The way from where pqpool.pc is installed to the prefix, wherever that is.
+cmake_path(SET pc_dir NORMALIZE
+           ${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY ${pc_dir}
+           OUTPUT_VARIABLE pc_prefix)
 configure_file(cmake/pqpool.pc.in pqpool.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/pqpool.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
