@@ -252,9 +252,7 @@ rpool_status rpool__refusal(const struct pool *pool);
  * eager_only: none that would need a ping.  from: the lowest index. */
 struct slot *rpool__claim(struct pool *pool, int64_t now, int eager_only,
                           uint32_t from);
-/* Owner's state to IDLE.  0 if a reason to leave came in: still the owner's. */
-int rpool__make_idle(struct pool *pool, struct slot *slot, uint64_t flags);
-/* CHECKING to LENT; 0 as above. */
+/* CHECKING to LENT; 0 if a reason to leave came in: still the owner's. */
 int rpool__make_lent(struct slot *slot);
 rpool_reason rpool__flag_reason(uint64_t word);
 int rpool__grow(struct pool *pool, uint32_t nslots); /* not 0: no memory */

@@ -43,7 +43,7 @@ static rpool_item *lend(struct pool *pool, struct slot *slot, int64_t now,
 static void put_back_locked(struct pool *pool, struct slot *slot,
                             uint64_t flags) POOL_LOCKED(pool)
 {
-    if (!rpool__make_idle(pool, slot, flags))
+    if (!slot_make_idle(pool, slot, flags))
         rpool__dispose_locked(pool, slot,
                               rpool__flag_reason(atom_load(&slot->word)));
     rpool__arm_slot_locked(pool, slot);
@@ -271,8 +271,11 @@ static void stamp_end(struct slot *slot, int64_t now)
 static void end_lease(struct pool *pool, struct slot *slot,
                       rpool_event_type type, int64_t now)
 {
-    int64_t ms = (now - (int64_t)atom_peek(&slot->lent_since)) / CLOCK_MS;
+    int64_t since = (int64_t)atom_peek(&slot->lent_since);
     stamp_end(slot, now);
+    if (pool->on_event == NULL)
+        return;
+    int64_t ms = (now - since) / CLOCK_MS;
     rpool__emit_slot(pool, slot, type, ms);
     if (pool->leak != CLOCK_NEVER &&
         atom_peek(&slot->reported) == (atom_load(&slot->word) & SERIAL_MASK))
@@ -342,8 +345,7 @@ static void give_back(rpool_item **item, rpool_reason reason)
     end_lease(pool, slot, RPOOL_EVENT_RELEASED, now);
     int64_t expires = (int64_t)atom_peek(&slot->expires);
     if (reason == RPOOL_REASON_NONE &&
-        rpool__make_idle(pool, slot,
-                         verdict == RPOOL_CHECK ? SLOT_ANSWER : 0)) {
+        slot_make_idle(pool, slot, verdict == RPOOL_CHECK ? SLOT_ANSWER : 0)) {
         after_idle(pool, slot->index, now, expires);
         return;
     }

@@ -34,19 +34,6 @@ struct slot *rpool__claim(struct pool *pool, int64_t now, int eager_only,
     return NULL;
 }
 
-int rpool__make_idle(struct pool *pool, struct slot *slot, uint64_t flags)
-{
-    uint64_t word = atom_load(&slot->word);
-    do {
-        if (word & SLOT_LEAVE)
-            return 0;
-    } while (!atom_cas(&slot->word, &word,
-                       (word_with(word, SLOT_IDLE) & ~(uint64_t)SLOT_ANSWER) |
-                           flags));
-    slot_set_hint(pool, slot);
-    return 1;
-}
-
 int rpool__make_lent(struct slot *slot)
 {
     uint64_t word = atom_load(&slot->word);

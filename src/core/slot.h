@@ -95,6 +95,22 @@ static inline struct slot *slot_claim_own(const struct pool *pool,
     return slot_claim(pool, slot, now, eager_only) ? slot : NULL;
 }
 
+/* The owner's state to IDLE; 0 if a reason to leave came in: still the
+ * owner's. */
+static inline int slot_make_idle(const struct pool *pool, struct slot *slot,
+                                 uint64_t flags)
+{
+    uint64_t word = atom_load(&slot->word);
+    do {
+        if (word & SLOT_LEAVE)
+            return 0;
+    } while (!atom_cas(&slot->word, &word,
+                       (word_with(word, SLOT_IDLE) & ~(uint64_t)SLOT_ANSWER) |
+                           flags));
+    slot_set_hint(pool, slot);
+    return 1;
+}
+
 static inline uint64_t slot_handle(const struct pool *pool,
                                    const struct slot *slot)
 {

@@ -10,7 +10,7 @@
  * never more than max_size; and the need is tested right before, so that a
  * release that came first saves it.
  */
-#include "internal.h"
+#include "slot.h"
 
 #include "base/random.h"
 
@@ -127,8 +127,8 @@ static void check_idle_locked(struct pool *pool) POOL_LOCKED(pool)
     lock_take(&pool->lock);
     if (verdict != RPOOL_GOOD && verdict != RPOOL_AGAIN)
         rpool__dispose_locked(pool, slot, RPOOL_REASON_CHECK);
-    else if (!rpool__make_idle(pool, slot,
-                               verdict == RPOOL_AGAIN ? SLOT_ANSWER : 0))
+    else if (!slot_make_idle(pool, slot,
+                             verdict == RPOOL_AGAIN ? SLOT_ANSWER : 0))
         rpool__dispose_locked(pool, slot,
                               rpool__flag_reason(atom_load(&slot->word)));
     rpool__arm_slot_locked(pool, slot);
@@ -196,7 +196,7 @@ static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
     pool->stats.create_us += (uint64_t)(took / 1000);
     if (pool->occupied - pool->leaving > pool->max_size)
         rpool__dispose_locked(pool, slot, RPOOL_REASON_RESIZE);
-    else if (!rpool__make_idle(pool, slot, 0))
+    else if (!slot_make_idle(pool, slot, 0))
         rpool__dispose_locked(pool, slot,
                               rpool__flag_reason(atom_load(&slot->word)));
     rpool__set_idle_due_locked(pool);
