@@ -139,12 +139,27 @@ static int at_rest(const PGconn *pg)
            PQpipelineStatus(pg) == PQ_PIPELINE_OFF;
 }
 
+/* Two threads on one lease, and one gave it back while the other was in a call
+ * on it: that call is ended first.  A session in use even then (its borrower
+ * released it within an event of its own statement) is left behind.  Not 0:
+ * nobody is in it. */
+static int is_left(struct session *session)
+{
+    if (atomic_load(&session->in_use) && session->pg)
+        (void)shutdown(PQsocket(session->pg), SHUT_RDWR);
+    for (int ms = 0; ms < 1000 && atomic_load(&session->in_use); ms++)
+        (void)poll(NULL, 0, 1);
+    return !atomic_load(&session->in_use);
+}
+
 /* PQfinish() says goodbye to the server, and waits if that cannot be sent.
  * The socket is shut down, never closed: libpq still has its number. */
 void pqp__session_destroy(void *ctx, void *resource)
 {
     (void)ctx;
     struct session *session = resource;
+    if (!is_left(session))
+        return;
     PGconn *pg = session->pg;
     if (pg) {
         int fd = PQsocket(pg);
@@ -293,6 +308,8 @@ int pqp__session_reset(void *ctx, void *resource)
 {
     const struct config *config = ctx;
     struct session *session = resource;
+    if (atomic_load(&session->in_use))
+        return RPOOL_DISCARD;
     PGconn *pg = session->pg;
     pqp_reset how = config->options.reset;
     int touched = session->touched;

@@ -177,6 +177,31 @@ static void two_threads_on_one_lease_are_found_out(void **state)
     close_pool(&pool);
 }
 
+/* I-08 */
+static void a_release_under_a_running_statement_ends_it(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    struct sleeper sleeper = {.conn = borrow(pool)};
+    pqp_conn *copy = sleeper.conn;
+    int pid = backend_of(copy);
+    pthread_t thread;
+    assert_int_equal(
+        pthread_create(&thread, NULL, run_a_long_statement, &sleeper), 0);
+    while (!atomic_load(&sleeper.started))
+        pause_ms(1);
+    pause_ms(200);
+    int64_t start = now_ms();
+    pqp_release(&copy);
+    pthread_join(thread, NULL);
+    assert_true(now_ms() - start < 700);
+    assert_int_equal(sleeper.status, PQP_LOST);
+    copy = borrow(pool);
+    assert_int_not_equal(backend_of(copy), pid);
+    pqp_release(&copy);
+    close_pool(&pool);
+}
+
 /* I-09 */
 static void a_finished_connection_is_closed_at_release(void **state)
 {
@@ -288,6 +313,7 @@ int main(void)
         cmocka_unit_test(what_no_pool_lent_is_not_taken),
         cmocka_unit_test(another_thread_may_release),
         cmocka_unit_test(two_threads_on_one_lease_are_found_out),
+        cmocka_unit_test(a_release_under_a_running_statement_ends_it),
         cmocka_unit_test(a_finished_connection_is_closed_at_release),
         cmocka_unit_test(a_reset_connection_is_closed_at_release),
         cmocka_unit_test(a_long_lease_is_told_once_and_its_return_too),
