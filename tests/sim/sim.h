@@ -83,7 +83,8 @@ struct sim_view {
 };
 
 /* The first live thread, of those that the pool started, whose name contains
- * `part`, or that sleeps in a "watch" or on a "condition". */
+ * `part`, or whose last sleep was in a "watch" (the cleaner) or on a
+ * "condition". */
 struct sim_view sim_thread(const char *part);
 
 /* ---- descriptors

@@ -115,7 +115,7 @@ struct sim_view sim_thread(const char *part)
     for (int i = 1; (t = sched_thread(i)) != NULL; i++) {
         if (!t->of_pool || t->state == SIM_FREE || t->state == SIM_ENDED ||
             (strstr(t->name, part) == NULL &&
-             (t->state != SIM_BLOCKED || strcmp(t->why, part) != 0)))
+             (t->why == NULL || strcmp(t->why, part) != 0)))
             continue;
         if (view.live++ > 0)
             continue;

@@ -1,0 +1,54 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * One run in a process of its own, so that a failure leaves nothing behind and
+ * every run finds the library as new; and the search for a shorter one that
+ * fails as well.
+ */
+#ifndef SIM_ATTEMPT_H
+#define SIM_ATTEMPT_H
+
+#include "world.h"
+
+enum { MAX_DROPS = MAX_ACTORS * MAX_OPS, MAX_CHOICES = 1 << 18 };
+
+struct attempt {
+    uint64_t seed;
+    uint64_t walk; /* another schedule of the same script */
+    int replays;   /* choice is followed; else the seed's own search */
+    int traced;
+    unsigned char dropped[MAX_DROPS]; /* operations */
+    size_t choices;
+    struct sim_choice *choice;
+};
+
+struct outcome { /* shared with the child */
+    int failed;
+    uint64_t seed, walk; /* the one that failed, or was last */
+    uint64_t runs, points;
+    uint64_t taken[SLOT_STATES][SLOT_STATES];
+    char text[1024];
+    size_t choices;
+    struct sim_choice choice[MAX_CHOICES];
+};
+
+/* Where every child writes to; the sums are of all of them. */
+extern struct outcome *outcome;
+void outcome_make(void);
+
+/* Not 0 if it failed. */
+int attempt_run(const struct attempt *attempt);
+
+/* Seeds or walks one after the other in one child, until one fails. */
+int attempt_seeds(uint64_t first, uint64_t count);
+int attempt_walks(const struct attempt *attempt, uint64_t count);
+
+/* Leaves out what the failure does not need. */
+void attempt_shrink(struct attempt *attempt);
+
+void attempt_print(const struct attempt *attempt);
+
+/* 0 if the text is a list as attempt_print() writes it. */
+int attempt_parse(struct attempt *attempt, const char *text);
+
+#endif

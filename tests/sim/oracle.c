@@ -1,0 +1,253 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * What must hold.  At every step of a run the pool's own fields are compared
+ * with what they were, and the difference is told to the model; when all are
+ * blocked, nothing may be left undone; in the end everything is gone.
+ *
+ * Reads the pool's fields as they are, without the base: between two steps
+ * nobody is in the midst of writing them.
+ */
+#include "base/sched.h"
+#include "world.h"
+
+static uint64_t peek_gate(const struct pool *pool)
+{
+    return atom_peek(&pool->gate);
+}
+
+static uint64_t word_of(const struct pool *pool, int index)
+{
+    return atom_peek(&pool_slot(pool, (uint32_t)index)->word);
+}
+
+/* Threads of the pool's own hand slots to each other; so they are one. */
+static int thread_number(void)
+{
+    struct sim_thread *self = sched_self();
+    if (self->id >= MODEL_THREADS)
+        sim_fail("too many threads for the model");
+    return self->of_pool ? 0 : self->id;
+}
+
+/* Waits for a worker, whoever took it out for that. */
+static int queued(const struct pool *pool, int index)
+{
+    return !list_empty(&pool_slot(pool, (uint32_t)index)->node);
+}
+
+/* ---- every step -------------------------------------------------------------
+ */
+
+static void step_slots(struct era *era)
+{
+    int occupied = 0;
+    for (int i = 0; i < MODEL_SLOTS; i++) {
+        uint64_t word = word_of(era->pool, i);
+        enum slot_state state = word_state(word);
+        occupied += state != SLOT_EMPTY;
+        if (state == era->model.slot[i].state)
+            continue;
+        model_move(&era->model, i, state,
+                   state == SLOT_CHECKING && queued(era->pool, i)
+                       ? 0
+                       : thread_number());
+        if (state != SLOT_LENT)
+            continue;
+        if ((word & SERIAL_MASK) <= era->serials[i])
+            sim_fail("slot %d is lent with an old serial", i);
+        if (word & SLOT_LEAVE)
+            sim_fail("slot %d is lent, but should leave", i);
+        era->serials[i] = word & SERIAL_MASK;
+    }
+    if (occupied != era->pool->occupied)
+        sim_fail("%d slots are occupied, but %d are counted", occupied,
+                 era->pool->occupied);
+    if (occupied > era->occupied && occupied > era->pool->max_size)
+        sim_fail("%d slots are occupied, but %d may be", occupied,
+                 era->pool->max_size);
+    era->occupied = occupied;
+}
+
+static void step_answered(struct era *era)
+{
+    const struct waiter *w = era->answered;
+    if (w == NULL || era->answered_by != sim_self())
+        return;
+    era->answered = NULL;
+    if (!w->answered || (w->status == RPOOL_OK) != (w->slot != NULL))
+        sim_fail("a waiter left the line with half an answer");
+    model_answer(&era->model, era->answered_thread,
+                 w->slot == NULL ? -1 : (int)w->slot->index);
+}
+
+static int stands(struct pool *pool, const struct waiter *w)
+{
+    for (struct list *l = pool->line.next; l != &pool->line; l = l->next)
+        if (container_of(l, struct waiter, node) == w)
+            return 1;
+    return 0;
+}
+
+/* Who was in line and is not any more. */
+static void step_leavers(struct era *era)
+{
+    int kept = 0;
+    for (int i = 0; i < era->waiting; i++) {
+        if (stands(era->pool, era->line[i])) {
+            era->line[kept] = era->line[i];
+            era->threads[kept++] = era->threads[i];
+        } else if (era->threads[i] == sim_self()) {
+            model_leave(&era->model, era->threads[i]);
+        } else if (era->answered != NULL) {
+            sim_fail("two left the line in one step");
+        } else {
+            era->answered = era->line[i];
+            era->answered_thread = era->threads[i];
+            era->answered_by = sim_self();
+        }
+    }
+    era->waiting = kept;
+}
+
+static int is_known(const struct era *era, const struct waiter *w)
+{
+    for (int i = 0; i < era->waiting; i++)
+        if (era->line[i] == w)
+            return 1;
+    return 0;
+}
+
+static void step_line(struct era *era)
+{
+    struct pool *pool = era->pool;
+    int at = 0;
+    uint64_t before = 0;
+    step_answered(era);
+    step_leavers(era);
+    for (struct list *l = pool->line.next; l != &pool->line; l = l->next) {
+        struct waiter *w = container_of(l, struct waiter, node);
+        if (!is_known(era, w)) {
+            era->line[era->waiting] = w;
+            era->threads[era->waiting++] = sim_self();
+            model_stand(&era->model, w->ticket, sim_self());
+        }
+        if (w->ticket < before)
+            sim_fail("the line is out of order");
+        before = w->ticket;
+        at++;
+    }
+    if (at != pool->waiting)
+        sim_fail("%d wait, but %d are counted", at, pool->waiting);
+}
+
+void oracle_step(void)
+{
+    for (int i = 0; i < world.era_count; i++) {
+        struct era *era = &world.eras[i];
+        if (era->pool == NULL || era->freed)
+            continue;
+        model_gate(&era->model, (peek_gate(era->pool) & GATE_LINE) != 0);
+        step_slots(era);
+        step_line(era);
+    }
+}
+
+/* ---- when all are blocked
+ * ------------------------------------------------------ */
+
+/* Times are those of the coarse clock, and the cleaner's alarm is, too. */
+static int overdue(uint64_t since, int64_t span)
+{
+    int64_t ago = sched_now() - (int64_t)since;
+    return span != CLOCK_NEVER && ago > span + 2 * CLOCK_COARSE_TICK;
+}
+
+static const struct thing *thing_in(const struct slot *slot)
+{
+    return slot->resource;
+}
+
+static void quiet_idle(const struct pool *pool, int index)
+{
+    const struct slot *slot = pool_slot(pool, (uint32_t)index);
+    uint64_t gate = peek_gate(pool);
+    if (gate & GATE_CLOSED)
+        sim_fail("slot %d is idle in a closed pool", index);
+    if (pool_live(pool) > pool->max_size)
+        sim_fail("slot %d is idle in a pool over its size", index);
+    if (pool->waiting > 0 && (gate & GATE_SUSPENDED) == 0)
+        sim_fail("slot %d is idle while %d wait", index, pool->waiting);
+    if (thing_in(slot)->hung && !world.script->no_fd)
+        sim_fail("slot %d is idle, but was hung up", index);
+    if (overdue(atom_peek(&slot->expires), 0))
+        sim_fail("slot %d is idle past its lifetime", index);
+    if (pool_live(pool) - pool->creating > pool->min_size &&
+        overdue(atom_peek(&slot->idle_since), pool->idle_timeout))
+        sim_fail("slot %d is idle for too long", index);
+    if (!world.script->no_check &&
+        overdue(atom_peek(&slot->proven), pool->keepalive) &&
+        overdue((uint64_t)thing_in(slot)->checked_at, pool->keepalive))
+        sim_fail("slot %d was not kept alive", index);
+}
+
+/* Somebody is needed, there is room and somebody who could, but nobody does. */
+static void quiet_creations(const struct pool *pool)
+{
+    uint64_t gate = peek_gate(pool);
+    int wanted = gate & GATE_SUSPENDED ? 0 : pool->waiting;
+    int missing = pool->min_size - pool_live(pool);
+    if ((gate & GATE_CLOSED) == 0 && (wanted > 0 || missing > 0) &&
+        pool->creating == 0 && pool->occupied < pool->max_size &&
+        (pool->failures == 0 || pool->retry_at < sched_now()) &&
+        pool->busy_workers <= pool->create_concurrency)
+        sim_fail("nobody creates: %d wait, %d of %d there, %d at least", wanted,
+                 pool_live(pool), pool->max_size, pool->min_size);
+}
+
+static void quiet_counts(const struct era *era)
+{
+    int lent = 0, things = 0;
+    for (int i = 0; i < MODEL_SLOTS; i++)
+        lent += word_state(word_of(era->pool, i)) == SLOT_LENT;
+    for (int i = 0; i < world.thing_count; i++)
+        things += world.things[i]->era == era && world.things[i]->lent;
+    if (lent != things)
+        sim_fail("%d slots are lent, but %d resources", lent, things);
+}
+
+void oracle_quiet(void)
+{
+    for (int i = 0; i < world.era_count; i++) {
+        const struct era *era = &world.eras[i];
+        if (era->pool == NULL || era->freed)
+            continue;
+        if (era->pool->lock.owner != NULL)
+            sim_fail("all sleep, and one of them holds the lock");
+        for (int j = 0; j < MODEL_SLOTS; j++)
+            if (word_state(word_of(era->pool, j)) == SLOT_IDLE)
+                quiet_idle(era->pool, j);
+        if ((peek_gate(era->pool) & GATE_CLOSED) && era->pool->waiting > 0)
+            sim_fail("%d wait for a closed pool", era->pool->waiting);
+        quiet_creations(era->pool);
+        if (!world.script->mute)
+            quiet_counts(era);
+    }
+}
+
+/* ---- the end
+ * --------------------------------------------------------------------- */
+
+void oracle_end(void)
+{
+    for (int i = 0; i < world.era_count; i++) {
+        const struct era *era = &world.eras[i];
+        if (!era->freed || era->done != 1)
+            sim_fail("pool %d has not ended", i);
+        if (era->made != era->destroyed + era->detached)
+            sim_fail("pool %d: %d made, %d destroyed, %d detached", i,
+                     era->made, era->destroyed, era->detached);
+    }
+    if (sim_counts().late_removals > 0)
+        sim_fail("a descriptor was unwatched after it was closed");
+}

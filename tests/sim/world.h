@@ -1,0 +1,90 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* One run: pools, the resources they were given, and who works with them. */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "model.h"
+#include "script.h"
+
+enum { MAX_THINGS = 4096, MAX_HELD = 2 };
+
+struct era { /* one pool, from its opening to its end */
+    rpool *handle;
+    struct pool *pool; /* once it is open; NULL */
+    int closing;       /* how often a close has begun */
+    int closed;        /* and returned */
+    int over;          /* and said that all is gone */
+    int freed, done;   /* the event, the provider's call */
+    int made, destroyed, detached;
+    int permanent; /* a creation failed for good */
+    /* oracle.c: what was seen last */
+    struct model model;
+    struct waiter *line[MODEL_LINE];
+    int threads[MODEL_LINE]; /* of the same */
+    int waiting, occupied;
+    uint64_t serials[MODEL_SLOTS];
+    struct waiter *answered; /* taken out of line by another thread */
+    int answered_thread;
+    int answered_by;
+};
+
+struct thing { /* a resource */
+    struct era *era;
+    int number, fd;
+    uint64_t item;
+    int busy, hung, lent, closing, gone, detached;
+    int holder;         /* who uses it: actor + 1 */
+    int64_t checked_at; /* when the last check came back */
+};
+
+struct actor {
+    int index, thread;
+    rpool_item *held[MAX_HELD];
+    struct era *held_era[MAX_HELD];
+    int posted[MAX_HELD]; /* somebody else may end it */
+    rpool_item *ended;    /* a handle that is no lease any more */
+    int at;               /* operation */
+};
+
+struct world {
+    const struct script *script;
+    const unsigned char *dropped;
+    struct era eras[MAX_POOLS];
+    int era_count;
+    int opening; /* one more */
+    struct thing *things[MAX_THINGS];
+    int thing_count;
+    struct actor actors[MAX_ACTORS];
+    int finished;
+    rpool_item *board; /* a posted handle */
+    int healthy;       /* nothing fails any more */
+    uint64_t rolls[16];
+    uint64_t events[MODEL_THREADS][RPOOL_EVENT_COUNT]; /* by thread */
+};
+extern struct world world;
+
+/* Runs it; fails by sim_fail(). */
+void world_run(const struct script *script, const unsigned char *dropped,
+               const struct sim_choice *replay, size_t replay_count,
+               uint64_t walk);
+
+/* Says who does what and when, if world_traced. */
+extern int world_traced;
+void world_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* actor.c */
+void actor_run(void *actor);
+void era_open(void);
+void era_close(struct era *era, int timeout_ms);
+
+/* provider.c */
+extern const rpool_provider world_provider;
+void world_on_event(void *era, const rpool_event *event);
+
+/* oracle.c */
+void oracle_step(void);
+void oracle_quiet(void);
+void oracle_end(void);
+
+#endif
