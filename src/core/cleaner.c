@@ -138,7 +138,8 @@ static void keep_alive_locked(struct pool *pool, struct slot *slot,
                               uint64_t word, struct round *round)
     POOL_LOCKED(pool)
 {
-    if (pool->keepalive == CLOCK_NEVER)
+    if (pool->keepalive == CLOCK_NEVER ||
+        atom_load(&pool->gate) & GATE_CLOSED) /* its workers may be gone */
         return;
     int64_t due =
         saturating((int64_t)atom_peek(&slot->proven), pool->keepalive);

@@ -67,7 +67,8 @@ static void configure(struct pool *pool, const rpool_provider *provider,
     pool->idle_timeout = span(o->idle_timeout_ms, 600000);
     pool->lifetime = span(o->max_lifetime_ms, 1800000);
     pool->check_after = span(o->check_after_ms, 500);
-    pool->keepalive = span(o->keepalive_ms, RPOOL_NEVER);
+    pool->keepalive = span(
+        provider->check == NULL ? RPOOL_NEVER : o->keepalive_ms, RPOOL_NEVER);
     pool->leak = span(o->leak_after_ms, RPOOL_NEVER);
 }
 

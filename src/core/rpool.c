@@ -46,8 +46,8 @@ static void put_back_locked(struct pool *pool, struct slot *slot,
     if (!slot_make_idle(pool, slot, flags))
         rpool__dispose_locked(pool, slot,
                               rpool__flag_reason(atom_load(&slot->word)));
-    rpool__arm_slot_locked(pool, slot);
     rpool__settle_locked(pool);
+    rpool__arm_slot_locked(pool, slot);
 }
 
 /* Without waiting: newcomers do not overtake a line. */
