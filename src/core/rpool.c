@@ -60,7 +60,7 @@ static rpool_status take_now_locked(struct pool *pool, struct request *r,
         *slot = rpool__claim(pool, clock_coarse(), 1, r->from);
     if (*slot != NULL)
         return RPOOL_OK;
-    pool->asked = 1;
+    pool->asked = pool->occupied < pool->max_size;
     rpool__wake_workers_locked(pool);
     return RPOOL_BUSY;
 }
