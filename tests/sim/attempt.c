@@ -28,7 +28,8 @@ void outcome_make(void)
 
 static void on_failure(const char *text)
 {
-    (void)snprintf(outcome->text, sizeof outcome->text, "%s", text);
+    (void)snprintf(outcome->text, sizeof outcome->text, "%s, at %lld ms", text,
+                   (long long)sim_now_ms());
     longjmp(failed, 1);
 }
 
@@ -139,10 +140,12 @@ int attempt_walks(const struct attempt *attempt, uint64_t count)
 
 void attempt_print(const struct attempt *attempt)
 {
+    static struct script script;
     const char *comma = "";
+    script_draw(&script, attempt->seed);
     (void)printf("--seed %llu --replay ", (unsigned long long)attempt->seed);
     for (int i = 0; i < MAX_DROPS; i++) {
-        if (attempt->dropped[i]) {
+        if (attempt->dropped[i] && i % MAX_OPS < script.ops[i / MAX_OPS]) {
             (void)printf("%s-%d", comma, i);
             comma = ",";
         }
