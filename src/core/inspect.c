@@ -65,9 +65,10 @@ static void describe_slot(const struct slot *slot, uint64_t word, int64_t now,
         text_add(text, ", for %lld ms", (long long)((now - since) / CLOCK_MS));
     const char *file = (const char *)(uintptr_t)atom_peek(&slot->file);
     const char *func = (const char *)(uintptr_t)atom_peek(&slot->func);
+    if (state == SLOT_LENT && func != NULL)
+        text_add(text, ", acquired in %s", func);
     if (state == SLOT_LENT && file != NULL)
-        text_add(text, ", acquired at %s:%d (%s)", file,
-                 (int)atom_peek(&slot->line), func == NULL ? "?" : func);
+        text_add(text, " at %s:%d", file, (int)atom_peek(&slot->line));
 }
 
 void rpool_dump(rpool *handle, void (*line)(void *arg, const char *text),
