@@ -1,0 +1,361 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * rpool.c, the check before a lease: when it is made, what each answer does,
+ * and outstanding answers.
+ */
+#include "support_caller.h"
+
+/* C07 */
+static void a_fresh_or_busy_item_is_not_checked(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    for (int i = 0; i < 10; i++) {
+        rpool_item *item = fake_lease(pool);
+        sim_advance_ms(700); /* lent: that proves it */
+        rpool_release(&item);
+        sim_advance_ms(496);
+    }
+    assert_int_equal(fake->checks, 0);
+    close_pool(&pool);
+}
+
+/* C07 */
+static void an_item_idle_for_long_is_checked_once(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1, .check_after_ms = 200);
+    make_idle(pool, 1);
+    sim_advance_ms(200);
+    rpool_item *item = fake_lease(pool);
+    assert_int_equal(fake->checks, 1);
+    assert_int_equal(fake->idle_ms, 200);
+    assert_int_equal(fake->check_timeout_ms, 60000);
+    rpool_release(&item);
+    item = fake_lease(pool);
+    assert_int_equal(fake->checks, 1);
+    assert_int_equal(fake_stats(pool).checked, 1);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+static void check_always_means_before_every_lease(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1, .check_always = 1);
+    for (int i = 1; i <= 3; i++) {
+        rpool_item *item = fake_lease(pool);
+        assert_int_equal(fake->checks, i);
+        rpool_release(&item);
+    }
+    assert_int_equal(fake->created, 1);
+    close_pool(&pool);
+}
+
+static void check_after_never_means_no_check(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1, .check_after_ms = RPOOL_NEVER,
+                            .idle_timeout_ms = RPOOL_NEVER,
+                            .max_lifetime_ms = RPOOL_NEVER);
+    make_idle(pool, 1);
+    sim_advance_ms(1000000000);
+    rpool_item *item = fake_lease(pool);
+    assert_int_equal(fake->checks, 0);
+    assert_int_equal(fake->created, 1);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+/* C02 */
+static void one_acquire_gets_past_all_dead_items(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 5);
+    make_idle(pool, 5);
+    sim_advance_ms(600);
+    fake->check = (struct fake_step){.result = RPOOL_BAD, .times = 5};
+    rpool_item *item = fake_lease(pool);
+    assert_int_equal(fake->checks, 5);
+    assert_int_equal(fake_of(item)->number, 6);
+    assert_int_equal(sim_now_ms(), 600);
+    sim_settle();
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_CHECK), 5);
+    assert_int_equal(fake->live, 1);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+/* C08 */
+static void a_check_that_fails_late_leaves_the_rest_of_the_time(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    make_idle(pool, 1);
+    sim_advance_ms(600);
+    fake->check = (struct fake_step){.result = RPOOL_BAD, .ms = 50, .times = 1};
+    fake->create.ms = 30;
+    struct caller c = {.pool = pool, .timeout_ms = 100};
+    caller_start(&c);
+    sim_advance_ms(79);
+    assert_false(c.answered);
+    sim_advance_ms(1);
+    assert_int_equal(caller_status(&c), RPOOL_OK);
+    assert_int_equal(c.resource, 2);
+    close_pool(&pool);
+}
+
+static void a_check_that_fails_too_late_is_a_timeout(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    make_idle(pool, 1);
+    sim_advance_ms(600);
+    fake->check =
+        (struct fake_step){.result = RPOOL_BAD, .ms = FAKE_HANG, .times = 1};
+    fake->create.ms = 1;
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_acquire(pool, 100, &item, NULL), RPOOL_TIMEOUT);
+    assert_int_equal(sim_now_ms(), 700);
+    sim_settle();
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_CHECK), 1);
+    close_pool(&pool);
+}
+
+/* The item was alive, only the caller's time was short. */
+static void a_short_deadline_never_kills_an_item(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    make_idle(pool, 1);
+    sim_advance_ms(600);
+    fake->check.ms = 50;
+    rpool_item *item = NULL;
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(rpool_acquire(pool, 20, &item, NULL), RPOOL_TIMEOUT);
+        assert_int_equal(fake->checks, i);
+        assert_int_equal(fake_stats(pool).idle, 1);
+    }
+    /* Its answer is outstanding, so it is asked again whatever its age. */
+    item = fake_lease(pool);
+    assert_int_equal(fake->checks, 4);
+    rpool_release(&item);
+    item = fake_lease(pool);
+    assert_int_equal(fake->checks, 4);
+    assert_int_equal(fake->created, 1);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+static void an_outstanding_answer_is_read_before_the_next_lease(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    fake->reset = (struct fake_step){.result = RPOOL_CHECK, .times = 1};
+    make_idle(pool, 1);
+    assert_int_equal(fake->resets, 1);
+    assert_int_equal(fake->checks, 0); /* not by the release */
+    rpool_item *item = fake_lease(pool);
+    assert_int_equal(fake->checks, 1);
+    rpool_release(&item);
+    item = fake_lease(pool);
+    assert_int_equal(fake->checks, 1);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+static void trying_reads_an_answer_that_is_there(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    fake->reset = (struct fake_step){.result = RPOOL_CHECK, .times = 1};
+    make_idle(pool, 1);
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_try_acquire(pool, &item), RPOOL_OK);
+    assert_int_equal(fake->checks, 1);
+    assert_int_equal(fake->check_timeout_ms, 0);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+static void trying_skips_an_answer_that_is_not_there(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    fake->reset = (struct fake_step){.result = RPOOL_CHECK, .times = 1};
+    make_idle(pool, 2); /* slot 0 owes an answer, slot 1 does not */
+    sim_advance_ms(12); /* nobody's own slot any more */
+    fake->check.ms = 50;
+    rpool_item *item = NULL, *more = NULL;
+    assert_int_equal(rpool_try_acquire(pool, &item), RPOOL_OK);
+    assert_int_equal(fake_of(item)->number, 2);
+    assert_int_equal(sim_now_ms(), 12);
+    assert_int_equal(rpool_try_acquire(pool, &more), RPOOL_BUSY);
+    assert_int_equal(fake->checks, 2);
+    assert_int_equal(fake->live, 2);
+    fake->check.ms = 0;
+    assert_int_equal(rpool_try_acquire(pool, &more), RPOOL_OK);
+    rpool_release(&item);
+    rpool_release(&more);
+    close_pool(&pool);
+}
+
+/* A10: no time is left, so the provider is not asked. */
+static void trying_skips_what_would_need_a_ping(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    make_idle(pool, 1);
+    sim_advance_ms(600);
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_try_acquire(pool, &item), RPOOL_BUSY);
+    assert_int_equal(fake->checks, 0);
+    assert_int_equal(fake->creates, 1);
+    assert_int_equal(fake_stats(pool).idle, 1);
+    close_pool(&pool);
+}
+
+/* C11 */
+static void a_check_that_blocks_stops_nobody_else(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    make_idle(pool, 2);
+    sim_advance_ms(600);
+    fake->check = (struct fake_step){.ms = 1000, .times = 1};
+    struct caller slow = {.pool = pool, .timeout_ms = 5000};
+    caller_start(&slow);
+    assert_int_equal(fake_stats(pool).checking, 1);
+    for (int i = 0; i < 5; i++) {
+        rpool_item *item = fake_lease(pool);
+        assert_int_equal(fake_of(item)->number, 2);
+        rpool_release(&item);
+    }
+    assert_int_equal(sim_now_ms(), 600);
+    assert_false(slow.answered);
+    sim_advance_ms(1000);
+    assert_int_equal(caller_status(&slow), RPOOL_OK);
+    assert_int_equal(slow.resource, 1);
+    close_pool(&pool);
+}
+
+/* C17 */
+static void one_dead_item_makes_the_others_suspect(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 3);
+    rpool_item *item[3] = {fake_lease(pool), fake_lease(pool),
+                           fake_lease(pool)};
+    rpool_release(&item[0]);
+    sim_advance_ms(600);
+    rpool_release(&item[1]);
+    rpool_release(&item[2]);
+    sim_advance_ms(12);
+    fake->check = (struct fake_step){.result = RPOOL_BAD, .times = 1};
+    item[0] = fake_lease(pool);
+    assert_int_equal(fake->resources[0]->checks, 1);
+    assert_int_equal(fake_of(item[0])->number, 2);
+    assert_int_equal(fake->resources[1]->checks, 1);
+    item[1] = fake_lease(pool);
+    assert_int_equal(fake_of(item[1])->number, 3);
+    assert_int_equal(fake->resources[2]->checks, 1);
+    /* And once each: they are proven again. */
+    rpool_release(&item[0]);
+    item[0] = fake_lease(pool);
+    assert_int_equal(fake->checks, 3);
+    rpool_release(&item[0]);
+    rpool_release(&item[1]);
+    close_pool(&pool);
+}
+
+/* A22 */
+static void who_drew_a_dead_item_is_before_who_came_later(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    make_idle(pool, 1);
+    sim_advance_ms(600);
+    fake->check = (struct fake_step){.result = RPOOL_BAD, .ms = 50, .times = 1};
+    struct caller first = {.pool = pool, .timeout_ms = 1000, .hold_ms = 5};
+    struct caller later = {.pool = pool, .timeout_ms = 1000};
+    caller_start(&first);
+    sim_advance_ms(10);
+    caller_start(&later);
+    sim_advance_ms(100);
+    assert_int_equal(caller_status(&first), RPOOL_OK);
+    assert_int_equal(caller_status(&later), RPOOL_OK);
+    assert_true(first.turn < later.turn);
+    assert_int_equal(first.at_ms, 650);
+    assert_int_equal(later.at_ms, 655);
+    close_pool(&pool);
+}
+
+/* A22: also for who was granted it in line, and with the line full since. */
+static void a_waiter_that_drew_a_dead_item_keeps_its_place(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1, .max_waiters = 3);
+    rpool_item *held = fake_lease(pool);
+    struct caller c[3];
+    for (int i = 0; i < 3; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = 1000, .hold_ms = 5};
+        caller_start(&c[i]);
+    }
+    fake->reset = (struct fake_step){.result = RPOOL_CHECK, .times = 1};
+    fake->check = (struct fake_step){.result = RPOOL_BAD, .ms = 50, .times = 1};
+    rpool_release(&held);
+    sim_advance_ms(10);
+    struct caller last = {.pool = pool, .timeout_ms = 1000};
+    caller_start(&last);
+    sim_advance_ms(100);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(caller_status(&c[i]), RPOOL_OK);
+    assert_int_equal(caller_status(&last), RPOOL_OK);
+    assert_true(c[0].turn < c[1].turn && c[1].turn < c[2].turn &&
+                c[2].turn < last.turn);
+    assert_int_equal(c[0].at_ms, 50);
+    close_pool(&pool);
+}
+
+/* I10: recycled while it was checked. */
+static void an_item_recycled_under_its_check_is_not_lent(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    make_idle(pool, 1);
+    sim_advance_ms(600);
+    fake->check = (struct fake_step){.ms = 50, .times = 1};
+    struct caller c = {.pool = pool, .timeout_ms = 1000};
+    caller_start(&c);
+    assert_int_equal(rpool_recycle(pool), RPOOL_OK);
+    sim_advance_ms(50);
+    assert_int_equal(caller_status(&c), RPOOL_OK);
+    assert_int_equal(c.resource, 2);
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_RECYCLE), 1);
+    close_pool(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAKE_TEST(a_fresh_or_busy_item_is_not_checked),
+        FAKE_TEST(an_item_idle_for_long_is_checked_once),
+        FAKE_TEST(check_always_means_before_every_lease),
+        FAKE_TEST(check_after_never_means_no_check),
+        FAKE_TEST(one_acquire_gets_past_all_dead_items),
+        FAKE_TEST(a_check_that_fails_late_leaves_the_rest_of_the_time),
+        FAKE_TEST(a_check_that_fails_too_late_is_a_timeout),
+        FAKE_TEST(a_short_deadline_never_kills_an_item),
+        FAKE_TEST(an_outstanding_answer_is_read_before_the_next_lease),
+        FAKE_TEST(trying_reads_an_answer_that_is_there),
+        FAKE_TEST(trying_skips_an_answer_that_is_not_there),
+        FAKE_TEST(trying_skips_what_would_need_a_ping),
+        FAKE_TEST(a_check_that_blocks_stops_nobody_else),
+        FAKE_TEST(one_dead_item_makes_the_others_suspect),
+        FAKE_TEST(who_drew_a_dead_item_is_before_who_came_later),
+        FAKE_TEST(a_waiter_that_drew_a_dead_item_keeps_its_place),
+        FAKE_TEST(an_item_recycled_under_its_check_is_not_lent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
