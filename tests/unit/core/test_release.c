@@ -1,0 +1,314 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * rpool.c, giving back: release, discard, detach, what cleaning answers, and
+ * what makes an item leave with its lease.
+ */
+#include "support_caller.h"
+
+/* D33 */
+static void an_item_is_cleaned_before_a_waiter_gets_it(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *held = fake_lease(pool);
+    struct caller c = {.pool = pool, .timeout_ms = 1000};
+    caller_start(&c);
+    fake->reset.ms = 30;
+    rpool_release(&held);
+    assert_false(c.answered);
+    assert_int_equal(fake->resets, 1);
+    sim_settle();
+    assert_int_equal(caller_status(&c), RPOOL_OK);
+    assert_int_equal(c.at_ms, 30);
+    close_pool(&pool);
+}
+
+/* H05 C14 */
+static void what_cleaning_rejects_is_destroyed(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    fake->reset = (struct fake_step){.result = RPOOL_DISCARD, .times = 1};
+    rpool_item *item = fake_lease(pool);
+    rpool_release(&item);
+    sim_settle();
+    assert_int_equal(fake->destroyed, 1);
+    assert_int_equal(fake_last(fake, RPOOL_EVENT_CLOSED)->reason,
+                     RPOOL_REASON_RESET);
+    assert_int_equal(fake_stats(pool).closed_by[RPOOL_REASON_RESET], 1);
+    item = fake_lease(pool);
+    assert_int_equal(fake_of(item)->number, 2);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+/* C21: five that are rejected in a row do not starve ten who wait. */
+static void rejected_items_do_not_starve_the_line(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    fake->reset = (struct fake_step){.result = RPOOL_DISCARD, .times = 5};
+    struct caller c[12];
+    for (int i = 0; i < 12; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = 1000, .hold_ms = 10};
+        caller_start(&c[i]);
+    }
+    sim_advance_ms(200);
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(caller_status(&c[i]), RPOOL_OK);
+        assert_int_equal(c[i].at_ms, i / 2 * 10);
+    }
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_RESET), 5);
+    assert_int_equal(fake->created, 7);
+    close_pool(&pool);
+}
+
+static void a_discarded_item_is_not_cleaned_but_destroyed(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *item = fake_lease(pool);
+    struct caller c = {.pool = pool, .timeout_ms = 1000};
+    caller_start(&c);
+    fake->destroy.ms = 20;
+    rpool_discard(&item);
+    assert_null(item);
+    sim_settle();
+    assert_int_equal(fake->resets, 0);
+    assert_false(c.answered); /* the old one is not gone yet */
+    assert_int_equal(fake_stats(pool).closing, 1);
+    sim_advance_ms(20);
+    assert_int_equal(caller_status(&c), RPOOL_OK);
+    assert_int_equal(c.resource, 2);
+    assert_int_equal(fake->peak, 1);
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_DISCARD), 1);
+    close_pool(&pool);
+}
+
+/* I-13 */
+static void a_detached_item_leaves_room_and_is_the_borrowers(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *item = fake_lease(pool);
+    struct caller c = {.pool = pool, .timeout_ms = 1000};
+    caller_start(&c);
+    void *resource = rpool_detach(&item);
+    assert_ptr_equal(resource, fake->resources[0]);
+    assert_null(item);
+    sim_settle();
+    assert_int_equal(caller_status(&c), RPOOL_OK);
+    assert_int_equal(c.resource, 2);
+    assert_int_equal(fake->destroyed, 0);
+    rpool_stats stats = fake_stats(pool);
+    assert_int_equal(stats.detached, 1);
+    assert_int_equal(stats.total, 1);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_DETACHED), 1);
+    /* It is watched no more: a hang-up of it means nothing to the pool. */
+    sim_hang_up(fake->resources[0]->fd);
+    sim_settle();
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_CLOSED), 0);
+    fake_take(resource);
+    close_pool(&pool);
+}
+
+/* E20 */
+static void an_item_leaves_when_it_was_used_often_enough(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1, .max_uses = 3);
+    for (int i = 0; i < 9; i++) {
+        rpool_item *item = fake_lease(pool);
+        assert_int_equal(fake_of(item)->number, 1 + i / 3);
+        rpool_release(&item);
+    }
+    sim_settle();
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_USES), 3);
+    close_pool(&pool);
+}
+
+/* E20 */
+static void who_waits_for_a_used_up_item_gets_a_fresh_one(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1, .max_uses = 1);
+    rpool_item *held = fake_lease(pool);
+    struct caller c = {.pool = pool, .timeout_ms = 1000};
+    caller_start(&c);
+    rpool_release(&held);
+    sim_settle();
+    assert_int_equal(caller_status(&c), RPOOL_OK);
+    assert_int_equal(c.resource, 2);
+    sim_settle();
+    assert_int_equal(fake->destroyed, 2);
+    close_pool(&pool);
+}
+
+/* E05 */
+static void a_lifetime_that_ends_in_a_lease_ends_with_it(void **state)
+{
+    struct fake *fake = *state;
+    sim_random(0); /* no jitter */
+    rpool *pool = fake_open(fake, .max_size = 1, .max_lifetime_ms = 1000);
+    rpool_item *item = fake_lease(pool);
+    sim_advance_ms(5000);
+    assert_int_equal(fake->destroyed, 0);
+    assert_ptr_equal(fake_of(item), fake->resources[0]);
+    rpool_release(&item);
+    sim_settle();
+    assert_int_equal(fake->destroyed, 1);
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_LIFETIME), 1);
+    close_pool(&pool);
+}
+
+/* E06: never idle when the cleaner looks. */
+static void a_hot_item_expires_all_the_same(void **state)
+{
+    struct fake *fake = *state;
+    sim_random(0);
+    rpool *pool = fake_open(fake, .max_size = 1, .max_lifetime_ms = 1000);
+    for (int i = 0; i < 300; i++) {
+        rpool_item *item = fake_lease(pool);
+        sim_advance_ms(10);
+        rpool_release(&item);
+    }
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_LIFETIME), 2);
+    close_pool(&pool);
+}
+
+/* C01 F12: for who borrows it, both look the same. */
+static void an_item_marked_while_it_is_lent_leaves_at_its_return(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    rpool_item *a = fake_lease(pool), *b = fake_lease(pool);
+    sim_hang_up(fake_of(a)->fd);
+    sim_settle();
+    assert_int_equal(fake->destroyed, 0);
+    assert_non_null(rpool_resource(a));
+    rpool_release(&a);
+    sim_settle();
+    assert_int_equal(fake_last(fake, RPOOL_EVENT_CLOSED)->reason,
+                     RPOOL_REASON_HANGUP);
+    assert_int_equal(rpool_recycle(pool), RPOOL_OK);
+    rpool_release(&b);
+    sim_settle();
+    assert_int_equal(fake_last(fake, RPOOL_EVENT_CLOSED)->reason,
+                     RPOOL_REASON_RECYCLE);
+    assert_int_equal(fake->destroyed, 2);
+    close_pool(&pool);
+}
+
+/* C18: a borrower that errs does no harm to healthy items. */
+static void nothing_that_is_not_lent_can_be_given_back(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_release(NULL);
+    rpool_discard(NULL);
+    assert_null(rpool_detach(NULL));
+    rpool_item *none = NULL;
+    rpool_release(&none);
+    rpool_discard(&none);
+    assert_null(rpool_detach(&none));
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_MISUSE), 0);
+
+    rpool_item *item = fake_lease(pool), *again = item, *third = item,
+               *fourth = item;
+    rpool_release(&item);
+    rpool_release(&again);
+    rpool_discard(&third);
+    assert_null(rpool_detach(&fourth));
+    assert_null(again);
+    assert_null(third);
+    assert_null(fourth);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_MISUSE), 3);
+    assert_int_equal(fake_stats(pool).misused, 3);
+    assert_int_equal(fake_stats(pool).idle, 1);
+    assert_int_equal(fake->destroyed, 0);
+    close_pool(&pool);
+}
+
+static rpool_item *shared;
+static int released_at[2];
+
+static void release_shared(void *arg)
+{
+    rpool_item *mine = shared;
+    rpool_release(&mine);
+    released_at[*(int *)arg] = 1;
+}
+
+/* I-01 I-02: of two who give the same lease back, one succeeds; whoever
+ * borrowed it in between is not disturbed. */
+static void a_race_of_two_releases_has_one_winner(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        if (seed % 2 == 0)
+            fake.provider.reset = NULL; /* the shortest way back */
+        rpool *pool = fake_open(&fake, .max_size = 1);
+        shared = fake_lease(pool);
+        int who[2] = {0, 1};
+        released_at[0] = released_at[1] = 0;
+        struct caller next = {
+            .pool = pool, .timeout_ms = -1, .hold_ms = CALLER_KEEPS};
+        int a = sim_spawn(release_shared, &who[0]);
+        int b = sim_spawn(release_shared, &who[1]);
+        caller_spawn(&next);
+        sim_join(a);
+        sim_join(b);
+        sim_join(next.id);
+        assert_true(released_at[0] && released_at[1]);
+        assert_int_equal(fake_count(&fake, RPOOL_EVENT_MISUSE), 1);
+        assert_int_equal(fake_count(&fake, RPOOL_EVENT_RELEASED), 1);
+        assert_int_equal(fake_stats(pool).lent, 1);
+        assert_ptr_equal(fake_of(next.item), fake.resources[0]);
+        rpool_release(&next.item);
+        assert_int_equal(fake_count(&fake, RPOOL_EVENT_RELEASED), 2);
+        close_pool(&pool);
+        fake_end(&fake);
+    }
+}
+
+static void release_given(void *arg)
+{
+    rpool_release(arg);
+}
+
+/* I-07 */
+static void another_thread_may_release(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *item = fake_lease(pool);
+    int id = sim_spawn(release_given, &item);
+    sim_join(id);
+    assert_null(item);
+    assert_int_equal(fake_stats(pool).idle, 1);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_MISUSE), 0);
+    close_pool(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAKE_TEST(an_item_is_cleaned_before_a_waiter_gets_it),
+        FAKE_TEST(what_cleaning_rejects_is_destroyed),
+        FAKE_TEST(rejected_items_do_not_starve_the_line),
+        FAKE_TEST(a_discarded_item_is_not_cleaned_but_destroyed),
+        FAKE_TEST(a_detached_item_leaves_room_and_is_the_borrowers),
+        FAKE_TEST(an_item_leaves_when_it_was_used_often_enough),
+        FAKE_TEST(who_waits_for_a_used_up_item_gets_a_fresh_one),
+        FAKE_TEST(a_lifetime_that_ends_in_a_lease_ends_with_it),
+        FAKE_TEST(a_hot_item_expires_all_the_same),
+        FAKE_TEST(an_item_marked_while_it_is_lent_leaves_at_its_return),
+        FAKE_TEST(nothing_that_is_not_lent_can_be_given_back),
+        cmocka_unit_test(a_race_of_two_releases_has_one_winner),
+        FAKE_TEST(another_thread_may_release),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

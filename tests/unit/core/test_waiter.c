@@ -1,0 +1,343 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * waiter.c: the order of the line, its length, and that a waiter gets exactly
+ * one answer, whatever comes at the same moment.
+ */
+#include "support_caller.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A16 */
+static void waiters_are_served_in_order_of_arrival(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    struct caller c[6];
+    for (int i = 0; i < 6; i++) {
+        c[i] =
+            (struct caller){.pool = pool, .timeout_ms = 1000, .hold_ms = 200};
+        caller_start(&c[i]);
+    }
+    sim_advance_ms(600);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(caller_status(&c[i]), RPOOL_OK);
+        assert_int_equal(c[i].at_ms, i / 2 * 200);
+        assert_true(i == 0 || c[i - 1].turn < c[i].turn);
+    }
+    assert_int_equal(fake_stats(pool).waited, 6); /* two waited for creations */
+    close_pool(&pool);
+}
+
+/* A11 */
+static void what_is_released_after_a_timeout_goes_to_the_next(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *held = fake_lease(pool);
+    struct caller gone = {.pool = pool, .timeout_ms = 10};
+    struct caller next = {.pool = pool, .timeout_ms = 1000};
+    caller_start(&gone);
+    caller_start(&next);
+    sim_advance_ms(10);
+    assert_int_equal(caller_status(&gone), RPOOL_TIMEOUT);
+    assert_false(next.answered);
+    rpool_release(&held);
+    sim_settle();
+    assert_int_equal(caller_status(&next), RPOOL_OK);
+    struct caller last = {.pool = pool, .timeout_ms = 10};
+    held = fake_lease(pool);
+    caller_start(&last);
+    sim_advance_ms(10);
+    rpool_release(&held);
+    assert_int_equal(fake_stats(pool).idle, 1);
+    close_pool(&pool);
+}
+
+/* A13 */
+static void nobody_is_lost_when_the_line_gives_up_from_its_end(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 3);
+    rpool_item *held[3] = {fake_lease(pool), fake_lease(pool),
+                           fake_lease(pool)};
+    struct caller c[9];
+    for (int i = 0; i < 9; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = 100 - 10 * i};
+        caller_start(&c[i]);
+    }
+    assert_int_equal(fake_stats(pool).waiting, 9);
+    sim_advance_ms(100);
+    for (int i = 0; i < 9; i++) {
+        assert_int_equal(caller_status(&c[i]), RPOOL_TIMEOUT);
+        assert_int_equal(c[i].at_ms, 100 - 10 * i);
+    }
+    for (int i = 0; i < 3; i++)
+        rpool_release(&held[i]);
+    assert_int_equal(fake_stats(pool).idle, 3);
+    assert_int_equal(fake_stats(pool).waiting, 0);
+    assert_int_equal(fake_stats(pool).timed_out, 9);
+    close_pool(&pool);
+}
+
+struct greedy {
+    rpool *pool;
+    int leases;
+    int64_t until_ms;
+};
+
+static void borrow_again_and_again(void *arg)
+{
+    struct greedy *g = arg;
+    while (sim_now_ms() < g->until_ms) {
+        rpool_item *item = fake_lease(g->pool);
+        g->leases++;
+        sim_sleep_ms(1);
+        rpool_release(&item);
+    }
+}
+
+/* A17 */
+static void who_releases_and_asks_again_stands_behind_the_others(void **state)
+{
+    struct fake *fake = *state;
+    enum { THREADS = 200, ITEMS = 5, ROUNDS = 20 };
+    rpool *pool = fake_open(fake, .max_size = ITEMS);
+    make_idle(pool, ITEMS);
+    struct greedy g[THREADS];
+    int id[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        g[i] =
+            (struct greedy){.pool = pool, .until_ms = ROUNDS * THREADS / ITEMS};
+        id[i] = sim_spawn(borrow_again_and_again, &g[i]);
+    }
+    for (int i = 0; i < THREADS; i++)
+        sim_join(id[i]);
+    for (int i = 0; i < THREADS; i++)
+        assert_in_range(g[i].leases, ROUNDS, ROUNDS + 1);
+    assert_int_equal(fake->created, ITEMS);
+    close_pool(&pool);
+}
+
+/* A18: a hundred borrow ten for long, and nobody ever waits too long. */
+static void a_long_soak_has_no_timeout(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 10);
+    struct caller c[100];
+    for (int round = 0; round < 30; round++) {
+        for (int i = 0; i < 100; i++) {
+            c[i] = (struct caller){
+                .pool = pool, .timeout_ms = 10000, .hold_ms = 200};
+            caller_spawn(&c[i]);
+        }
+        for (int i = 0; i < 100; i++) {
+            sim_join(c[i].id);
+            assert_int_equal(c[i].status, RPOOL_OK);
+        }
+    }
+    assert_int_equal(fake->peak, 10);
+    assert_int_equal(fake_stats(pool).acquired, 3000);
+    assert_int_equal(fake_stats(pool).timed_out, 0);
+    close_pool(&pool);
+}
+
+/* A19 */
+static void a_full_line_refuses_one_and_says_so(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool =
+        fake_open(fake, .max_size = 1, .max_waiters = 3, .name = "narrow");
+    rpool_item *held = fake_lease(pool);
+    struct caller c[4];
+    for (int i = 0; i < 4; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = 1000, .hold_ms = 1};
+        caller_start(&c[i]);
+    }
+    assert_false(c[0].answered || c[1].answered || c[2].answered);
+    assert_int_equal(caller_status(&c[3]), RPOOL_BUSY);
+    assert_int_equal(c[3].at_ms, 0);
+    assert_non_null(strstr(c[3].why.message, "pool \"narrow\""));
+    assert_non_null(strstr(c[3].why.message, "3 waiting"));
+    assert_int_equal(fake_stats(pool).refused, 1);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_REFUSED), 1);
+    rpool_release(&held);
+    sim_advance_ms(10);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(caller_status(&c[i]), RPOOL_OK);
+    close_pool(&pool);
+}
+
+/* A23 */
+static void a_thousand_waiters_are_each_served_once(void **state)
+{
+    struct fake *fake = *state;
+    enum { MANY = 1000 };
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *held = fake_lease(pool);
+    struct caller *c = calloc(MANY, sizeof *c);
+    assert_non_null(c);
+    for (int i = 0; i < MANY; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = -1, .hold_ms = 1};
+        caller_spawn(&c[i]);
+    }
+    sim_settle();
+    assert_int_equal(fake_stats(pool).waiting, MANY);
+    rpool_release(&held);
+    sim_advance_ms(MANY);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(caller_status(&c[i]), RPOOL_OK);
+        assert_int_equal(c[i].at_ms, i);
+    }
+    assert_int_equal(fake_stats(pool).acquired, MANY + 1);
+    assert_int_equal(fake->created, 1);
+    free(c);
+    close_pool(&pool);
+}
+
+/* A27 */
+static void who_waits_for_a_creation_takes_a_release_that_is_first(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    rpool_item *held = fake_lease(pool);
+    fake->create.ms = 100;
+    struct caller c = {.pool = pool, .timeout_ms = 1000, .hold_ms = 500};
+    caller_start(&c);
+    sim_advance_ms(10);
+    rpool_release(&held);
+    sim_settle();
+    assert_int_equal(caller_status(&c), RPOOL_OK);
+    assert_int_equal(c.at_ms, 10);
+    assert_int_equal(c.resource, 1);
+    sim_advance_ms(90);
+    assert_int_equal(fake_stats(pool).idle, 1);
+    assert_int_equal(fake->created, 2);
+    sim_advance_ms(500);
+    close_pool(&pool);
+}
+
+/* V06: one release wakes one waiter. */
+static void one_release_wakes_one_waiter(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *held = fake_lease(pool);
+    struct caller c[20];
+    for (int i = 0; i < 20; i++) {
+        c[i] = (struct caller){
+            .pool = pool, .timeout_ms = -1, .hold_ms = CALLER_KEEPS};
+        caller_start(&c[i]);
+    }
+    struct sim_counts before = sim_counts();
+    rpool_release(&held);
+    sim_settle();
+    assert_int_equal(sim_counts().wakes - before.wakes, 1);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(caller_status(&c[i]), RPOOL_OK);
+        rpool_release(&c[i].item);
+        sim_settle();
+    }
+    close_pool(&pool);
+}
+
+/* The releases and the give-ups come at the same virtual time, in an order
+ * that the seed decides. */
+static void race_grant_and_give_up(uint64_t seed)
+{
+    struct fake fake;
+    fake_begin(&fake, seed);
+    sim_search(&(struct sim_search){
+        .walk = 300, .depth = seed % 2 ? 3 : 0, .steps = 400, .spurious = 50});
+    rpool *pool = fake_open(&fake, .max_size = 1);
+    rpool_item *held = fake_lease(pool);
+    struct caller c[4];
+    for (int i = 0; i < 4; i++) {
+        c[i] = (struct caller){
+            .pool = pool, .timeout_ms = i == 3 ? 50 : 10, .hold_ms = 0};
+        caller_spawn(&c[i]);
+    }
+    sim_sleep_ms(10);
+    rpool_release(&held);
+    int served = 0;
+    for (int i = 0; i < 4; i++) {
+        sim_join(c[i].id);
+        assert_true(c[i].status == RPOOL_OK || c[i].status == RPOOL_TIMEOUT);
+        served += c[i].status == RPOOL_OK;
+    }
+    /* The last one has time enough: the item cannot have been lost. */
+    assert_int_equal(c[3].status, RPOOL_OK);
+    rpool_stats stats = fake_stats(pool);
+    assert_int_equal(stats.idle, 1);
+    assert_int_equal(stats.acquired, 1 + served);
+    assert_int_equal(stats.timed_out, 4 - served);
+    assert_int_equal(fake_count(&fake, RPOOL_EVENT_TIMED_OUT), 4 - served);
+    assert_int_equal(fake.created, 1);
+    close_pool(&pool);
+    fake_end(&fake);
+}
+
+/* A11 A06 */
+static void a_grant_at_the_deadline_arrives_exactly_once(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 1000; seed++)
+        race_grant_and_give_up(seed);
+}
+
+/* Spurious returns of the condition variable are no answers. */
+static void a_wait_that_ends_for_no_reason_goes_on(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        sim_search(&(struct sim_search){.spurious = 700});
+        rpool *pool = fake_open(&fake, .max_size = 1);
+        rpool_item *held = fake_lease(pool);
+        struct caller c = {.pool = pool, .timeout_ms = 100};
+        caller_spawn(&c);
+        sim_join(c.id);
+        assert_int_equal(c.status, RPOOL_TIMEOUT);
+        assert_int_equal(c.at_ms, 100);
+        rpool_release(&held);
+        close_pool(&pool);
+        fake_end(&fake);
+    }
+}
+
+/* L04 */
+static void a_waiter_without_a_condition_variable_is_told(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *held = fake_lease(pool), *item = NULL;
+    sim_break(SIM_COND_INIT, 1, 1);
+    assert_int_equal(rpool_acquire(pool, 10, &item, NULL), RPOOL_SYSTEM);
+    assert_null(item);
+    assert_int_equal(fake_stats(pool).waiting, 0);
+    rpool_release(&held);
+    item = fake_lease(pool);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAKE_TEST(waiters_are_served_in_order_of_arrival),
+        FAKE_TEST(what_is_released_after_a_timeout_goes_to_the_next),
+        FAKE_TEST(nobody_is_lost_when_the_line_gives_up_from_its_end),
+        FAKE_TEST(who_releases_and_asks_again_stands_behind_the_others),
+        FAKE_TEST(a_long_soak_has_no_timeout),
+        FAKE_TEST(a_full_line_refuses_one_and_says_so),
+        FAKE_TEST(a_thousand_waiters_are_each_served_once),
+        FAKE_TEST(who_waits_for_a_creation_takes_a_release_that_is_first),
+        FAKE_TEST(one_release_wakes_one_waiter),
+        cmocka_unit_test(a_grant_at_the_deadline_arrives_exactly_once),
+        cmocka_unit_test(a_wait_that_ends_for_no_reason_goes_on),
+        FAKE_TEST(a_waiter_without_a_condition_variable_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
