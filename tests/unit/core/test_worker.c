@@ -1,0 +1,304 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * worker.c, creating: how many at once, when it is saved, and when workers
+ * cannot be had.  Failures are test_failure.c's.
+ */
+#include "support_caller.h"
+
+#include <string.h>
+
+/* A03 */
+static void a_pool_of_one_makes_one(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        rpool *pool = fake_open(&fake, .max_size = 1);
+        struct caller c[100];
+        for (int round = 0; round < 10; round++) {
+            for (int i = 0; i < 100; i++) {
+                c[i] = (struct caller){.pool = pool, .timeout_ms = -1};
+                caller_spawn(&c[i]);
+            }
+            for (int i = 0; i < 100; i++) {
+                sim_join(c[i].id);
+                assert_int_equal(c[i].status, RPOOL_OK);
+                assert_int_equal(c[i].resource, 1);
+            }
+        }
+        assert_int_equal(fake.creates, 1);
+        close_pool(&pool);
+        fake_end(&fake);
+    }
+}
+
+/* A04 */
+static void slow_creations_never_exceed_the_size(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        fake.create.ms = 20;
+        fake.destroy.ms = 5;
+        fake.reset = (struct fake_step){.result = RPOOL_DISCARD, .times = 10};
+        rpool *pool = fake_open(&fake, .max_size = 3, .create_concurrency = 8);
+        struct caller c[40];
+        for (int i = 0; i < 40; i++) {
+            c[i] =
+                (struct caller){.pool = pool, .timeout_ms = -1, .hold_ms = 3};
+            caller_spawn(&c[i]);
+        }
+        for (int i = 0; i < 40; i++)
+            sim_join(c[i].id);
+        assert_int_equal(fake.peak, 3);
+        close_pool(&pool);
+        assert_int_equal(fake.live, 0);
+        fake_end(&fake);
+    }
+}
+
+/* A06 */
+static void losers_of_a_race_for_slots_wait_their_full_time(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        fake.create.ms = 50;
+        rpool *pool = fake_open(&fake, .max_size = 2);
+        struct caller c[10];
+        for (int i = 0; i < 10; i++) {
+            c[i] = (struct caller){
+                .pool = pool, .timeout_ms = 100, .hold_ms = CALLER_KEEPS};
+            caller_spawn(&c[i]);
+        }
+        int served = 0;
+        for (int i = 0; i < 10; i++) {
+            sim_join(c[i].id);
+            served += c[i].status == RPOOL_OK;
+            assert_int_equal(c[i].at_ms, c[i].status == RPOOL_OK ? 50 : 100);
+        }
+        assert_int_equal(served, 2);
+        for (int i = 0; i < 10; i++)
+            rpool_release(&c[i].item);
+        close_pool(&pool);
+        fake_end(&fake);
+    }
+}
+
+/* A14 A15 */
+static void a_creation_outlives_who_asked_for_it(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    fake->create.ms = 100;
+    struct caller asked = {.pool = pool, .timeout_ms = 30};
+    struct caller later = {.pool = pool, .timeout_ms = 1000};
+    caller_start(&asked);
+    sim_advance_ms(30);
+    assert_int_equal(caller_status(&asked), RPOOL_TIMEOUT);
+    assert_int_equal(fake->creating, 1);
+    assert_int_equal(fake->stopped, 0);
+    caller_start(&later);
+    sim_advance_ms(70);
+    assert_int_equal(caller_status(&later), RPOOL_OK);
+    assert_int_equal(fake->creates, 1);
+    assert_int_equal(fake_stats(pool).idle, 1);
+    close_pool(&pool);
+}
+
+/* B12: releases that come first save creations. */
+static void a_spike_makes_fewer_than_wait(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 50, .create_concurrency = 2);
+    fake->create.ms = 100;
+    struct caller c[50];
+    for (int i = 0; i < 50; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = -1, .hold_ms = 2};
+        caller_start(&c[i]);
+    }
+    sim_advance_ms(1000);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(caller_status(&c[i]), RPOOL_OK);
+    assert_in_range(fake->creates, 2, 4);
+    close_pool(&pool);
+}
+
+/* B13 */
+static void creations_at_once_are_limited(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 20, .create_concurrency = 3);
+    fake->create.ms = 10;
+    struct caller c[20];
+    for (int i = 0; i < 20; i++) {
+        c[i] = (struct caller){
+            .pool = pool, .timeout_ms = 55, .hold_ms = CALLER_KEEPS};
+        caller_start(&c[i]);
+    }
+    sim_advance_ms(60);
+    assert_int_equal(fake->creating_peak, 3);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(caller_status(&c[i]),
+                         i < 15 ? RPOOL_OK : RPOOL_TIMEOUT);
+        assert_int_equal(c[i].at_ms, i < 15 ? 10 * (1 + i / 3) : 55);
+        rpool_release(&c[i].item);
+    }
+    close_pool(&pool);
+}
+
+/* B09 B10 */
+static void a_creation_that_hangs_does_not_stop_the_others(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 3, .create_timeout_ms = 5000);
+    fake->create = (struct fake_step){.ms = FAKE_HANG, .times = 1};
+    struct caller c[3];
+    for (int i = 0; i < 3; i++) {
+        c[i] = (struct caller){
+            .pool = pool, .timeout_ms = 60000, .hold_ms = CALLER_KEEPS};
+        caller_start(&c[i]);
+    }
+    assert_int_equal(fake->create_timeout_ms, 5000);
+    assert_int_equal(caller_status(&c[0]), RPOOL_OK);
+    assert_int_equal(caller_status(&c[1]), RPOOL_OK);
+    assert_false(c[2].answered);
+    assert_int_equal(fake_stats(pool).creating, 1);
+    sim_advance_ms(5000);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_CREATE_FAILED), 1);
+    sim_advance_ms(100); /* at most that long is the first pause */
+    assert_int_equal(caller_status(&c[2]), RPOOL_OK);
+    for (int i = 0; i < 3; i++)
+        rpool_release(&c[i].item);
+    close_pool(&pool);
+}
+
+/* A slow destroy is nobody's business but its worker's. */
+/* E15 */
+static void a_slow_destroy_delays_nobody(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 3);
+    rpool_item *a = fake_lease(pool), *b = fake_lease(pool);
+    fake->destroy = (struct fake_step){.ms = 10000, .times = 1};
+    rpool_discard(&a);
+    sim_settle();
+    assert_int_equal(fake_stats(pool).closing, 1);
+    a = fake_lease(pool);
+    rpool_item *c = NULL;
+    assert_int_equal(rpool_acquire(pool, 10, &c, NULL), RPOOL_TIMEOUT);
+    rpool_release(&b);
+    b = fake_lease(pool);
+    rpool_discard(&b); /* the next one is not behind it */
+    sim_settle();
+    assert_int_equal(fake->destroyed, 1);
+    assert_int_equal(sim_now_ms(), 10);
+    rpool_release(&a);
+    close_pool(&pool);
+    assert_int_equal(sim_now_ms(), 10000);
+}
+
+/* L03 */
+static void a_worker_that_cannot_be_started_is_an_event(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 4, .create_concurrency = 4);
+    sim_settle();
+    fake->create.ms = 10;
+    sim_break(SIM_THREAD_START, 1, 100);
+    struct caller c[4];
+    for (int i = 0; i < 4; i++) {
+        c[i] = (struct caller){
+            .pool = pool, .timeout_ms = -1, .hold_ms = CALLER_KEEPS};
+        caller_start(&c[i]);
+    }
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_DEGRADED), 1);
+    assert_non_null(
+        strstr(fake_last(fake, RPOOL_EVENT_DEGRADED)->message, "worker"));
+    sim_advance_ms(100); /* the one worker makes all four, one by one */
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(caller_status(&c[i]), RPOOL_OK);
+        assert_int_equal(c[i].at_ms, 10 * (i + 1));
+        rpool_release(&c[i].item);
+    }
+    assert_int_equal(fake->creating_peak, 1);
+    assert_in_range(fake_count(fake, RPOOL_EVENT_DEGRADED), 1, 4);
+    close_pool(&pool);
+}
+
+static void workers_are_started_again_when_threads_are_back(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 6, .create_concurrency = 3);
+    sim_settle();
+    fake->create.ms = 10;
+    sim_break(SIM_THREAD_START, 1, 1);
+    struct caller c[6];
+    for (int i = 0; i < 6; i++) {
+        c[i] = (struct caller){
+            .pool = pool, .timeout_ms = -1, .hold_ms = CALLER_KEEPS};
+        caller_start(&c[i]);
+    }
+    sim_advance_ms(40);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(caller_status(&c[i]), RPOOL_OK);
+        rpool_release(&c[i].item);
+    }
+    assert_in_range(fake->creating_peak, 2, 3);
+    close_pool(&pool);
+}
+
+/* One that is not watched works all the same. */
+static void a_hang_up_that_cannot_be_watched_is_an_event(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    sim_break(SIM_WATCH_ADD, 1, 1);
+    rpool_item *item = fake_lease(pool);
+    const struct fake_event *e = fake_last(fake, RPOOL_EVENT_DEGRADED);
+    assert_non_null(strstr(e->message, "hang-up"));
+    assert_int_equal(e->item, rpool_number(item));
+    rpool_release(&item);
+    item = fake_lease(pool);
+    assert_int_equal(fake->created, 1);
+    rpool_discard(&item);
+    close_pool(&pool);
+}
+
+static void a_resource_without_descriptor_is_not_watched(void **state)
+{
+    struct fake *fake = *state;
+    fake->provider.fd = NULL;
+    fake->provider.check = NULL;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    make_idle(pool, 1);
+    sim_hang_up(fake->resources[0]->fd);
+    sim_advance_ms(10000);
+    rpool_item *item = fake_lease(pool);
+    assert_int_equal(fake_of(item)->number, 1);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pool_of_one_makes_one),
+        cmocka_unit_test(slow_creations_never_exceed_the_size),
+        cmocka_unit_test(losers_of_a_race_for_slots_wait_their_full_time),
+        FAKE_TEST(a_creation_outlives_who_asked_for_it),
+        FAKE_TEST(a_spike_makes_fewer_than_wait),
+        FAKE_TEST(creations_at_once_are_limited),
+        FAKE_TEST(a_creation_that_hangs_does_not_stop_the_others),
+        FAKE_TEST(a_slow_destroy_delays_nobody),
+        FAKE_TEST(a_worker_that_cannot_be_started_is_an_event),
+        FAKE_TEST(workers_are_started_again_when_threads_are_back),
+        FAKE_TEST(a_hang_up_that_cannot_be_watched_is_an_event),
+        FAKE_TEST(a_resource_without_descriptor_is_not_watched),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
