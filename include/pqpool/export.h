@@ -4,7 +4,7 @@
 #ifndef PQPOOL_EXPORT_H
 #define PQPOOL_EXPORT_H
 
-#define PQP_EXPORT __attribute__((visibility("default")))
+#define PQP_EXPORT    __attribute__((visibility("default")))
 #define PQP_NODISCARD __attribute__((warn_unused_result))
 
 #endif

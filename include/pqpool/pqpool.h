@@ -39,7 +39,8 @@ extern "C" {
 typedef struct pqp_pool pqp_pool; /* shared: any thread, also after close */
 typedef struct pqp_conn pqp_conn; /* one lease: one thread at a time */
 
-/* ---- status and errors ---------------------------------------------------- */
+/* ---- status and errors ----------------------------------------------------
+ */
 
 #define PQP_STATUS_MAP(XX)                                                     \
     XX(OK, "success")                                                          \
@@ -57,10 +58,10 @@ typedef struct pqp_conn pqp_conn; /* one lease: one thread at a time */
 typedef enum pqp_status { PQP_STATUS_MAP(XX) PQP_STATUS_COUNT } pqp_status;
 #undef XX
 
-enum {                    /* pqp_error.flags: what may be done next */
-    PQP_ERR_RETRY = 1,    /* the whole transaction may be run again */
-    PQP_ERR_DISCARD = 2,  /* the connection is unusable; release closes it */
-    PQP_ERR_IN_DOUBT = 4, /* lost during COMMIT: it may have been applied */
+enum {                       /* pqp_error.flags: what may be done next */
+       PQP_ERR_RETRY = 1,    /* the whole transaction may be run again */
+       PQP_ERR_DISCARD = 2,  /* the connection is unusable; release closes it */
+       PQP_ERR_IN_DOUBT = 4, /* lost during COMMIT: it may have been applied */
 };
 
 /* A plain value in the caller's storage, 512 bytes: nothing to free; may be
@@ -73,11 +74,13 @@ typedef struct pqp_error {
     char message[498]; /* one line; never holds a password */
 } pqp_error;
 
-/* "PQP_TIMEOUT"; "deadline passed".  "?" for what is no status.  Thread: any. */
+/* "PQP_TIMEOUT"; "deadline passed".  "?" for what is no status.  Thread: any.
+ */
 PQP_EXPORT const char *pqp_status_name(pqp_status status);
 PQP_EXPORT const char *pqp_strerror(pqp_status status);
 
-/* ---- events ----------------------------------------------------------------- */
+/* ---- events -----------------------------------------------------------------
+ */
 
 #define PQP_EVENT_MAP(XX)                                                      \
     XX(CREATED)       /* a connection was made: ms it took */                  \
@@ -103,9 +106,9 @@ typedef enum pqp_event_type {
 typedef struct pqp_event {
     size_t size;
     pqp_event_type type;
-    int backend_pid;      /* of the connection, 0 where there is none */
-    const char *pool;     /* the pool's name */
-    uint64_t connection;  /* unique in the process, unlike a pid; 0 if none */
+    int backend_pid;     /* of the connection, 0 where there is none */
+    const char *pool;    /* the pool's name */
+    uint64_t connection; /* unique in the process, unlike a pid; 0 if none */
     int64_t ms;
     const char *reason;   /* CLOSED: "idle for too long", ...; else "" */
     const char *message;  /* MISUSE, DEGRADED, CREATE_FAILED, NOTICE; else "" */
@@ -121,7 +124,8 @@ typedef struct pqp_event {
 typedef void (*pqp_event_fn)(void *arg, const pqp_event *event);
 PQP_EXPORT const char *pqp_event_name(pqp_event_type type); /* "CREATED" */
 
-/* ---- options -------------------------------------------------------------------- */
+/* ---- options
+ * -------------------------------------------------------------------- */
 
 #define PQP_NEVER (-1)
 
@@ -135,28 +139,29 @@ typedef enum pqp_reset {
  * says all of each option.  What is not 0 here beats a pool_* keyword in
  * conninfo. */
 typedef struct pqp_options {
-    size_t size;            /* set by PQP_OPTIONS() */
-    const char *conninfo;   /* libpq keywords or URI, pool_* keywords too; copied */
-    const char *name;       /* for events and thread names; copied */
-    int max_size;           /* connections at most */
-    int min_size;           /* kept open always */
-    int max_waiters;        /* length of the line, then PQP_BUSY */
-    int connect_timeout_ms; /* per address */
+    size_t size; /* set by PQP_OPTIONS() */
+    const char
+        *conninfo;    /* libpq keywords or URI, pool_* keywords too; copied */
+    const char *name; /* for events and thread names; copied */
+    int max_size;     /* connections at most */
+    int min_size;     /* kept open always */
+    int max_waiters;  /* length of the line, then PQP_BUSY */
+    int connect_timeout_ms;   /* per address */
     int connect_concurrency;  /* connects at once */
     int create_timeout_ms;    /* all addresses together, hooks included */
     int connect_retry_max_ms; /* longest pause between attempts */
-    int idle_timeout_ms;    /* closed when unused that long, above min_size */
-    int max_lifetime_ms;    /* replaced when older, jittered */
-    int max_uses;           /* replaced after so many leases */
-    int ping_after_ms;      /* pinged before a lease if idle that long */
+    int idle_timeout_ms;      /* closed when unused that long, above min_size */
+    int max_lifetime_ms;      /* replaced when older, jittered */
+    int max_uses;             /* replaced after so many leases */
+    int ping_after_ms;        /* pinged before a lease if idle that long */
     int ping_timeout_ms;
-    int keepalive_ms;       /* idle connections are pinged that often */
-    int leak_after_ms;      /* an event when a lease lasts longer */
-    int ping_always;        /* not 0: pinged before every lease */
-    pqp_reset reset;        /* what a release does to the session */
-    pqp_event_fn on_event;  /* the last event, FREED, says that arg may go */
+    int keepalive_ms;      /* idle connections are pinged that often */
+    int leak_after_ms;     /* an event when a lease lasts longer */
+    int ping_always;       /* not 0: pinged before every lease */
+    pqp_reset reset;       /* what a release does to the session */
+    pqp_event_fn on_event; /* the last event, FREED, says that arg may go */
     void *arg;
-} pqp_options;              /* no implicit padding; grows in steps of 8 bytes */
+} pqp_options; /* no implicit padding; grows in steps of 8 bytes */
 
 /* C; elsewhere pqp_options_init(). */
 #define PQP_OPTIONS(...)                                                       \
@@ -172,7 +177,8 @@ PQP_EXPORT void pqp_options_init(pqp_options *options);
 PQP_EXPORT pqp_status pqp_options_set(pqp_options *options, const char *name,
                                       const char *value, pqp_error *err);
 
-/* ---- the pool's life --------------------------------------------------------------- */
+/* ---- the pool's life
+ * --------------------------------------------------------------- */
 
 /*
  * Opens a pool and begins to connect up to min_size; does not wait for that
@@ -209,11 +215,13 @@ PQP_EXPORT pqp_status pqp_pool_resume(pqp_pool *pool);
  * are closed, lent ones awaited until the timeout.  Sets *pool NULL.  TIMEOUT:
  * some were still lent, or a connect could not be interrupted; they stay safe
  * to release, and go then.  BUSY: called from an event; closing has begun,
- * *pool is kept, and another call, from elsewhere, ends it.  NULL is success.  Thread: any.
+ * *pool is kept, and another call, from elsewhere, ends it.  NULL is success.
+ * Thread: any.
  */
 PQP_EXPORT pqp_status pqp_pool_close(pqp_pool **pool, int timeout_ms);
 
-/* ---- borrowing --------------------------------------------------------------------- */
+/* ---- borrowing
+ * --------------------------------------------------------------------- */
 
 /*
  * Lends a connection: an idle one at once, else a new one if there is room,
@@ -257,7 +265,8 @@ PQP_EXPORT PGconn *pqp_detach(pqp_conn **conn);
  * lent.  Thread: borrower. */
 PQP_EXPORT PGconn *pqp_pg(const pqp_conn *conn);
 
-/* ---- statements ----------------------------------------------------------------------- */
+/* ---- statements
+ * ----------------------------------------------------------------------- */
 
 typedef struct pqp_query { /* the arguments of PQexecParams, named */
     size_t size;           /* set by PQP_QUERY() */
@@ -295,7 +304,8 @@ PQP_EXPORT PQP_NODISCARD pqp_status pqp_pool_run(pqp_pool *pool, int timeout_ms,
                                                  PGresult **res,
                                                  pqp_error *err);
 
-/* ---- transactions ------------------------------------------------------------------------ */
+/* ---- transactions
+ * ------------------------------------------------------------------------ */
 
 typedef enum pqp_isolation {
     PQP_ISO_DEFAULT,
@@ -340,7 +350,8 @@ PQP_EXPORT PQP_NODISCARD pqp_status pqp_transact(pqp_pool *pool, int timeout_ms,
                                                  const pqp_tx *tx, pqp_tx_fn fn,
                                                  void *arg, pqp_error *err);
 
-/* ---- looking inside ------------------------------------------------------------------------ */
+/* ---- looking inside
+ * ------------------------------------------------------------------------ */
 
 typedef struct pqp_stats {
     size_t size; /* set by the caller */
@@ -369,7 +380,7 @@ static inline void pqp_result_clear(PGresult **res)
     PQclear(*res);
     *res = NULL;
 }
-#define PQP_AUTO_CONN __attribute__((cleanup(pqp_release))) pqp_conn *
+#define PQP_AUTO_CONN   __attribute__((cleanup(pqp_release))) pqp_conn *
 #define PQP_AUTO_RESULT __attribute__((cleanup(pqp_result_clear))) PGresult *
 
 #ifdef __cplusplus

@@ -67,8 +67,8 @@ PQP_EXPORT int64_t rpool_now(void);
 
 /* ---- the provider ------------------------------------------------------ */
 
-enum { RPOOL_GOOD, RPOOL_AGAIN, RPOOL_BAD };           /* answers of check */
-enum { RPOOL_REUSE, RPOOL_CHECK, RPOOL_DISCARD };      /* answers of reset */
+enum { RPOOL_GOOD, RPOOL_AGAIN, RPOOL_BAD };      /* answers of check */
+enum { RPOOL_REUSE, RPOOL_CHECK, RPOOL_DISCARD }; /* answers of reset */
 
 /*
  * What the pool calls.  Every call is made holding nothing, from any thread;
@@ -152,14 +152,14 @@ typedef struct rpool_site {
 typedef struct rpool_event {
     size_t size;
     rpool_event_type type;
-    rpool_reason reason;   /* CLOSED */
-    const char *pool;      /* the pool's name */
-    uint64_t item;         /* the resource's number, unique in the process */
-    const void *resource;  /* CREATED, CLOSED, ACQUIRED, RELEASED: borrowed */
-    int64_t ms;            /* ACQUIRED, TIMED_OUT: waited; RELEASED, LEAK,
-                              LEAK_RETURNED: lent; CREATED: creation took */
-    rpool_site site;       /* of the acquire, where one is known */
-    const char *message;   /* MISUSE, DEGRADED, CREATE_FAILED; else "" */
+    rpool_reason reason;  /* CLOSED */
+    const char *pool;     /* the pool's name */
+    uint64_t item;        /* the resource's number, unique in the process */
+    const void *resource; /* CREATED, CLOSED, ACQUIRED, RELEASED: borrowed */
+    int64_t ms;           /* ACQUIRED, TIMED_OUT: waited; RELEASED, LEAK,
+                             LEAK_RETURNED: lent; CREATED: creation took */
+    rpool_site site;      /* of the acquire, where one is known */
+    const char *message;  /* MISUSE, DEGRADED, CREATE_FAILED; else "" */
     const rpool_failure *failure; /* CREATE_FAILED */
 } rpool_event;
 
@@ -168,25 +168,26 @@ typedef struct rpool_event {
  * only begins to close. */
 typedef void (*rpool_event_fn)(void *arg, const rpool_event *event);
 
-/* ---- options -------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------
+ */
 
 /* Zero means default; RPOOL_NEVER means no limit, or never. */
 typedef struct rpool_options {
-    size_t size;              /* set by RPOOL_OPTIONS() */
-    const char *name;         /* copied; "rpool" */
-    int max_size;             /* items at most; 10 (at most 10,000) */
-    int min_size;             /* kept always; 0 */
-    int max_waiters;          /* length of the line; no limit */
-    int create_concurrency;   /* creations at once; 2 */
-    int create_timeout_ms;    /* for one creation; 30,000 */
-    int create_retry_max_ms;  /* longest pause after failures; 1,000 */
-    int idle_timeout_ms;      /* unused that long, above min_size; 600,000 */
-    int max_lifetime_ms;      /* less up to a quarter, at random; 1,800,000 */
-    int max_uses;             /* leases of one item; no limit */
-    int check_after_ms;       /* idle that long: checked before a lease; 500 */
-    int keepalive_ms;         /* idle items are checked that often; never */
-    int leak_after_ms;        /* a lease that long is reported; never */
-    int check_always;         /* not 0: checked before every lease */
+    size_t size;             /* set by RPOOL_OPTIONS() */
+    const char *name;        /* copied; "rpool" */
+    int max_size;            /* items at most; 10 (at most 10,000) */
+    int min_size;            /* kept always; 0 */
+    int max_waiters;         /* length of the line; no limit */
+    int create_concurrency;  /* creations at once; 2 */
+    int create_timeout_ms;   /* for one creation; 30,000 */
+    int create_retry_max_ms; /* longest pause after failures; 1,000 */
+    int idle_timeout_ms;     /* unused that long, above min_size; 600,000 */
+    int max_lifetime_ms;     /* less up to a quarter, at random; 1,800,000 */
+    int max_uses;            /* leases of one item; no limit */
+    int check_after_ms;      /* idle that long: checked before a lease; 500 */
+    int keepalive_ms;        /* idle items are checked that often; never */
+    int leak_after_ms;       /* a lease that long is reported; never */
+    int check_always;        /* not 0: checked before every lease */
     int reserved;
     rpool_event_fn on_event;
     void *arg; /* of on_event */
@@ -194,7 +195,8 @@ typedef struct rpool_options {
 #define RPOOL_OPTIONS(...)                                                     \
     (&(const rpool_options){.size = sizeof(rpool_options), __VA_ARGS__})
 
-/* ---- the pool's life -------------------------------------------------------- */
+/* ---- the pool's life --------------------------------------------------------
+ */
 
 /*
  * Opens a pool and starts to fill it to min_size; does not wait for that.
@@ -219,7 +221,8 @@ PQP_EXPORT rpool_status rpool_resize(rpool *pool, int max_size, int min_size);
 /* Every item of now leaves once it is not lent.  Thread: any. */
 PQP_EXPORT rpool_status rpool_recycle(rpool *pool);
 
-/* While suspended, acquires stand in line, until their deadline.  Thread: any. */
+/* While suspended, acquires stand in line, until their deadline.  Thread: any.
+ */
 PQP_EXPORT rpool_status rpool_suspend(rpool *pool);
 PQP_EXPORT rpool_status rpool_resume(rpool *pool);
 
@@ -233,7 +236,8 @@ PQP_EXPORT rpool_status rpool_resume(rpool *pool);
  */
 PQP_EXPORT rpool_status rpool_close(rpool **pool, int timeout_ms);
 
-/* ---- borrowing --------------------------------------------------------------- */
+/* ---- borrowing
+ * --------------------------------------------------------------- */
 
 /*
  * Lends an item: an idle one at once, else a new one if there is room, else
@@ -274,7 +278,8 @@ PQP_EXPORT void *rpool_resource(const rpool_item *item);
 /* The number that events give this lease's resource; 0 if not lent. */
 PQP_EXPORT uint64_t rpool_number(const rpool_item *item);
 
-/* ---- looking inside ------------------------------------------------------------ */
+/* ---- looking inside
+ * ------------------------------------------------------------ */
 
 typedef struct rpool_stats {
     size_t size; /* set by the caller */
@@ -291,9 +296,8 @@ PQP_EXPORT rpool_status rpool_stats_get(rpool *pool, rpool_stats *stats);
 
 /* One call of `line` for the pool and one for each item that is not empty:
  * its state, since when, and for a lease from where.  Thread: any. */
-PQP_EXPORT void rpool_dump(rpool *pool,
-                           void (*line)(void *arg, const char *text),
-                           void *arg);
+PQP_EXPORT void
+rpool_dump(rpool *pool, void (*line)(void *arg, const char *text), void *arg);
 
 PQP_EXPORT const char *rpool_status_name(rpool_status status);
 PQP_EXPORT const char *rpool_strerror(rpool_status status);

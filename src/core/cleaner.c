@@ -91,7 +91,7 @@ static int expire_locked(struct pool *pool, struct slot *slot, uint64_t word,
     rpool_reason reason = RPOOL_REASON_NONE;
     if (round->now >= expires)
         reason = RPOOL_REASON_LIFETIME;
-    else if (surplus_locked(pool) > 0) {
+    else if (surplus_locked(pool) > (slot->ageing ? 0 : pool->ageing)) {
         if (round->now >= idle_out)
             reason = RPOOL_REASON_IDLE;
         else

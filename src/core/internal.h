@@ -107,7 +107,7 @@ struct slot {
     struct atom file, func, line; /* of the last acquire */
     struct atom number;           /* of the resource, unique in the process */
     struct atom reported;         /* serial of the lease reported as a leak */
-    struct atom uses;             /* leases of this resource */
+    struct atom first_lease;      /* leases when its resource was made */
     int fd;                       /* the owner's: watched, or -1 */
     uint32_t index;               /* constant */
     /* Under the mutex. */
@@ -128,9 +128,16 @@ struct chunk {
 /* ---- the line
  * --------------------------------------------------------------------- */
 
-struct waiter { /* on the waiting thread's stack */
+/*
+ * A waiter's record is on its own stack, but what it sleeps on is the pool's,
+ * because it is woken after the mutex is dropped, when the record may be gone:
+ * a seat, for a ticket.  The line is a window of consecutive tickets, so up to
+ * SEATS waiters share none; more are only woken for nothing now and then.
+ */
+enum { SEATS = 256, WAKES = 8 };
+
+struct waiter {
     struct list node;
-    struct cond cond;
     uint64_t ticket; /* order of arrival */
     int answered;    /* the rest is set, and it is out of the line */
     rpool_status status;
@@ -164,6 +171,7 @@ struct pool {
     char *name;
     rpool_event_fn on_event;
     void *arg;
+    int told;  /* leases are reported, by events or as leaks */
     int shell; /* index in the table of shells */
     int create_concurrency, max_waiters, max_uses, check_always;
     int64_t create_timeout, create_retry_max;                     /* ns */
@@ -182,6 +190,9 @@ struct pool {
     uint64_t tickets;
     struct list line; /* waiters, by ticket */
     int waiting;
+    /* Seats to be woken as the mutex is dropped; none while it is free. */
+    int wakes, wake[WAKES];
+    struct cond seat[SEATS];                 /* type-stable, as the shell is */
     struct list disposals, checks;           /* slots, for the workers */
     struct cond work;                        /* for idle workers */
     struct cond changed;                     /* for wait and close */
@@ -248,10 +259,10 @@ int rpool__enter(struct pool *pool, uint64_t handle)
 rpool_status rpool__refusal(const struct pool *pool);
 
 /* slot.c */
-/* Claims an idle slot: LENT, or CHECKING if it must be checked first.
- * eager_only: none that would need a ping.  from: the lowest index. */
-struct slot *rpool__claim(struct pool *pool, int64_t now, int eager_only,
-                          uint32_t from);
+/* Claims the lowest idle slot, from `from` on: as slot_claim, *slot is set if
+ * the word is not 0. */
+uint64_t rpool__claim(struct pool *pool, int64_t now, int eager_only,
+                      uint32_t from, struct slot **slot);
 /* CHECKING to LENT; 0 if a reason to leave came in: still the owner's. */
 int rpool__make_lent(struct slot *slot);
 rpool_reason rpool__flag_reason(uint64_t word);
@@ -274,9 +285,13 @@ void rpool__mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
 /* A slot without resource. */
 void rpool__empty_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
-/* Drops the mutex, and starts a worker if one is missing. */
+/* Drops the mutex, wakes who was answered, starts a worker if one is missing.
+ */
 void rpool__step_out(struct pool *pool)
     LOCK_ATTRIBUTE(release_capability(pool->lock));
+/* Sleeps on one of the pool's condition variables; returns also for nothing. */
+void rpool__sleep_locked(struct pool *pool, struct cond *cond, int64_t deadline)
+    POOL_LOCKED(pool);
 /* The end of a call: before the mutex is dropped, what only the last one can
  * do, destroy when the workers are gone and end a pool that is over. */
 void rpool__unlock(struct pool *pool)
@@ -308,6 +323,9 @@ void rpool__run_disposals_locked(struct pool *pool) POOL_LOCKED(pool);
  * is asked for it again and says another: the number may be in a new
  * connection's hands, and a closed descriptor is watched by nobody. */
 void rpool__unwatch(struct pool *pool, struct slot *slot);
+/* After a failure: nothing is created for a moment. */
+void rpool__pause_locked(struct pool *pool, const rpool_failure *why)
+    POOL_LOCKED(pool);
 /* The provider's verdict; deadline 0 does not wait.  Thread: the owner. */
 int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline);
 

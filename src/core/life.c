@@ -70,6 +70,7 @@ static void configure(struct pool *pool, const rpool_provider *provider,
     pool->keepalive = span(
         provider->check == NULL ? RPOOL_NEVER : o->keepalive_ms, RPOOL_NEVER);
     pool->leak = span(o->leak_after_ms, RPOOL_NEVER);
+    pool->told = pool->leak != CLOCK_NEVER || pool->on_event != NULL;
 }
 
 /* What a recycled shell still has of its last pool. */
@@ -77,6 +78,7 @@ static void reset_shell(struct pool *pool)
 {
     pool->occupied = pool->creating = pool->leaving = pool->ageing = 0;
     pool->surplus = 0;
+    pool->wakes = 0;
     pool->asked = pool->waiting = pool->workers = pool->idle_workers = 0;
     pool->busy_workers = pool->threads = pool->no_more_workers = 0;
     pool->cleaner_asleep = pool->failures = pool->stopping = 0;
@@ -223,7 +225,7 @@ rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
             status = RPOOL_TIMEOUT;
         if (status != RPOOL_OK)
             break;
-        cond_wait(&pool->changed, &pool->lock, deadline);
+        rpool__sleep_locked(pool, &pool->changed, deadline);
     }
     if (status != RPOOL_OK) {
         rpool__step_out(pool);
@@ -327,7 +329,7 @@ static void await_items_locked(struct pool *pool, int64_t deadline)
             until = moment;
         if (clock_now() >= until)
             return;
-        cond_wait(&pool->changed, &pool->lock, until);
+        rpool__sleep_locked(pool, &pool->changed, until);
     }
 }
 
@@ -338,7 +340,7 @@ static void stop_threads_locked(struct pool *pool) POOL_LOCKED(pool)
     cond_wake_all(&pool->work);
     watch_wake(&pool->watch);
     while (pool->threads > pool->busy_workers)
-        cond_wait(&pool->changed, &pool->lock, CLOCK_NEVER);
+        rpool__sleep_locked(pool, &pool->changed, CLOCK_NEVER);
 }
 
 static void part_with(struct pool_thread *t, int exited)

@@ -21,22 +21,34 @@ struct request {
 
 /* ---- acquire ---- */
 
-/* The last of an acquire: the item is the caller's.  lent_since is 0 until
- * here, so that the cleaner never counts the idle time before. */
-static rpool_item *lend(struct pool *pool, struct slot *slot, int64_t now,
-                        const rpool_site *site, int64_t waited)
+/* Those who are told of a lease, if there are any. */
+__attribute__((noinline)) static void tell_lease(struct pool *pool,
+                                                 const struct slot *slot,
+                                                 int64_t now, int64_t waited)
 {
-    atom_put(&slot->file, (uintptr_t)(site == NULL ? NULL : site->file));
-    atom_put(&slot->func, (uintptr_t)(site == NULL ? NULL : site->func));
-    atom_put(&slot->line, (uint64_t)(site == NULL ? 0 : site->line));
-    atom_put(&slot->leases, atom_peek(&slot->leases) + 1);
-    atom_put(&slot->uses, atom_peek(&slot->uses) + 1);
-    atom_put(&slot->lent_since, (uint64_t)now);
     if (pool->leak != CLOCK_NEVER)
         rpool__arm(pool, now + pool->leak);
     if (pool->on_event != NULL)
         rpool__emit_slot(pool, slot, RPOOL_EVENT_ACQUIRED, waited / CLOCK_MS);
-    return (rpool_item *)(uintptr_t)slot_handle(pool, slot);
+}
+
+/* The last of an acquire: the item is the caller's.  lent_since is 0 until
+ * here, so that the cleaner never counts the idle time before. */
+static inline rpool_item *lend(struct pool *pool, struct slot *slot,
+                               uint64_t word, int64_t now,
+                               const rpool_site *site, int64_t waited)
+{
+    static const rpool_site nowhere;
+    if (site == NULL)
+        site = &nowhere;
+    atom_put(&slot->file, (uintptr_t)site->file);
+    atom_put(&slot->func, (uintptr_t)site->func);
+    atom_put(&slot->line, (uint64_t)site->line);
+    atom_put(&slot->leases, atom_peek(&slot->leases) + 1);
+    atom_put(&slot->lent_since, (uint64_t)now);
+    if (pool->told)
+        tell_lease(pool, slot, now, waited);
+    return (rpool_item *)(uintptr_t)slot_handle(pool, slot, word);
 }
 
 /* A claimed item that may not be kept after all. */
@@ -57,12 +69,25 @@ static rpool_status take_now_locked(struct pool *pool, struct request *r,
     rpool__settle_locked(pool);
     *slot = NULL;
     if ((atom_load(&pool->gate) & (GATE_SUSPENDED | GATE_LINE)) == 0)
-        *slot = rpool__claim(pool, clock_coarse(), 1, r->from);
+        (void)rpool__claim(pool, clock_coarse(), 1, r->from, slot);
     if (*slot != NULL)
         return RPOOL_OK;
     pool->asked = pool->occupied < pool->max_size;
     rpool__wake_workers_locked(pool);
     return RPOOL_BUSY;
+}
+
+/* Failed its check though it was new and never lent: the next one would fail
+ * as well, so creating pauses as after a failure. */
+static void pause_if_stillborn_locked(struct pool *pool,
+                                      const struct slot *slot) POOL_LOCKED(pool)
+{
+    int64_t age = clock_now() - (int64_t)atom_peek(&slot->proven);
+    if (atom_peek(&slot->uses) > 0 || age >= pool->check_after)
+        return;
+    rpool_failure why;
+    (void)rpool__fail(&why, RPOOL_CREATE, "a new item failed its check");
+    rpool__pause_locked(pool, &why);
 }
 
 /* Owned and CHECKING; drops the mutex meanwhile.  OK: it is LENT. */
@@ -80,6 +105,8 @@ static rpool_status check_locked(struct pool *pool, struct request *r,
         *slot = NULL;
         return r->wait ? RPOOL_TIMEOUT : RPOOL_OK;
     }
+    if (verdict != RPOOL_GOOD)
+        pause_if_stillborn_locked(pool, *slot);
     rpool__dispose_locked(pool, *slot,
                           verdict == RPOOL_GOOD
                               ? rpool__flag_reason(atom_load(&(*slot)->word))
@@ -96,32 +123,44 @@ static void keep_place(struct request *r)
         r->ticket = 1;
 }
 
-/* Until an item is LENT to us, or there is a reason why not. */
+/* One step towards an item that is LENT to us: from none to one, or from
+ * CHECKING to LENT or none. */
+static rpool_status step_locked(struct pool *pool, struct request *r,
+                                struct slot **slot) POOL_LOCKED(pool)
+{
+    if (*slot != NULL) {
+        keep_place(r);
+        return check_locked(pool, r, slot);
+    }
+    return r->wait ? rpool__wait_locked(pool, &r->ticket, r->deadline, slot)
+                   : take_now_locked(pool, r, slot);
+}
+
+static void give_up_locked(struct pool *pool, struct slot **slot)
+    POOL_LOCKED(pool)
+{
+    if (*slot != NULL)
+        put_back_locked(pool, *slot, atom_load(&(*slot)->word) & SLOT_ANSWER);
+    *slot = NULL;
+}
+
+/* Until an item is LENT to us, or there is a reason why not.  *slot: what the
+ * quick path claimed, if there was no obstacle then. */
 static rpool_status obtain_locked(struct pool *pool, struct request *r,
                                   struct slot **slot) POOL_LOCKED(pool)
 {
-    if (*slot != NULL && atom_load(&pool->gate) != gate_open(r->handle)) {
-        put_back_locked(pool, *slot, atom_load(&(*slot)->word) & SLOT_ANSWER);
-        *slot = NULL;
-    }
+    if (atom_load(&pool->gate) != gate_open(r->handle))
+        give_up_locked(pool, slot);
     for (;;) {
-        rpool_status status = RPOOL_OK;
-        if (atom_load(&pool->gate) & GATE_CLOSED)
-            status = RPOOL_CLOSED;
-        else if (*slot == NULL)
-            status = r->wait ? rpool__wait_locked(pool, &r->ticket, r->deadline,
-                                                  slot)
-                             : take_now_locked(pool, r, slot);
-        else if (word_state(atom_load(&(*slot)->word)) == SLOT_CHECKING) {
-            keep_place(r);
-            status = check_locked(pool, r, slot);
-        } else
-            return RPOOL_OK;
+        rpool_status status = RPOOL_CLOSED;
+        if ((atom_load(&pool->gate) & GATE_CLOSED) == 0) {
+            if (*slot != NULL &&
+                word_state(atom_load(&(*slot)->word)) == SLOT_LENT)
+                return RPOOL_OK;
+            status = step_locked(pool, r, slot);
+        }
         if (status != RPOOL_OK) {
-            if (*slot != NULL)
-                put_back_locked(pool, *slot,
-                                atom_load(&(*slot)->word) & SLOT_ANSWER);
-            *slot = NULL;
+            give_up_locked(pool, slot);
             return status;
         }
     }
@@ -160,9 +199,9 @@ static void return_stray(struct pool *pool, struct slot *slot)
 }
 
 /* slot: what the quick path claimed and must be looked at again, or NULL. */
-static rpool_status acquire_slowly(uint64_t handle, int timeout_ms,
-                                   struct slot *slot, rpool_item **item,
-                                   rpool_failure *why, const rpool_site *site)
+__attribute__((noinline)) static rpool_status
+acquire_slowly(uint64_t handle, int timeout_ms, struct slot *slot,
+               rpool_item **item, rpool_failure *why, const rpool_site *site)
 {
     struct request r = {.handle = handle, .wait = timeout_ms != 0};
     struct pool *pool = rpool__pool_of(handle);
@@ -186,7 +225,8 @@ static rpool_status acquire_slowly(uint64_t handle, int timeout_ms,
     pool->inside--;
     rpool__unlock(pool);
     if (status == RPOOL_OK)
-        *item = lend(pool, slot, clock_coarse(), site, waited);
+        *item = lend(pool, slot, atom_load(&slot->word), clock_coarse(), site,
+                     waited);
     return status;
 }
 
@@ -202,12 +242,13 @@ rpool_status rpool_acquire_at(rpool *pool_handle, int timeout_ms,
     struct slot *slot = NULL;
     if (pool != NULL && atom_load(&pool->gate) == gate_open(handle)) {
         int64_t now = clock_coarse();
-        slot = slot_claim_own(pool, handle, now, timeout_ms == 0);
-        if (slot == NULL)
-            slot = rpool__claim(pool, now, timeout_ms == 0, 0);
-        if (slot != NULL && word_state(atom_load(&slot->word)) == SLOT_LENT &&
+        uint64_t word =
+            slot_claim_own(pool, handle, now, timeout_ms == 0, &slot);
+        if (word == 0)
+            word = rpool__claim(pool, now, timeout_ms == 0, 0, &slot);
+        if (word_state(word) == SLOT_LENT &&
             atom_load(&pool->gate) == gate_open(handle)) {
-            *item = lend(pool, slot, now, site, 0);
+            *item = lend(pool, slot, word, now, site, 0);
             return RPOOL_OK;
         }
     }
@@ -243,7 +284,8 @@ static rpool_reason reason_to_leave(struct pool *pool, const struct slot *slot,
     if (now >= (int64_t)atom_peek(&slot->expires))
         return RPOOL_REASON_LIFETIME;
     if (pool->max_uses >= 0 &&
-        (int64_t)atom_peek(&slot->uses) >= pool->max_uses)
+        atom_peek(&slot->leases) - atom_peek(&slot->first_lease) >=
+            (uint64_t)pool->max_uses)
         return RPOOL_REASON_USES;
     return RPOOL_REASON_NONE;
 }
@@ -288,12 +330,10 @@ static void after_idle(struct pool *pool, uint32_t index, int64_t now,
                        int64_t expires)
 {
     uint64_t gate = atom_load(&pool->gate);
-    *thread_memo() = (struct thread_memo){
-        .key = gate | (uint64_t)pool->shell,
-        .value = index,
-        .time = now,
-        .inside = thread_memo()->inside,
-    };
+    struct thread_memo *memo = thread_memo();
+    memo->key = gate | (uint64_t)pool->shell;
+    memo->value = index;
+    memo->time = now;
     if ((gate & SHELL_MASK) != 0)
         rpool__settle(pool);
     int64_t idle_due = (int64_t)atom_load(&pool->idle_due);
@@ -330,7 +370,8 @@ static int give_back_at_once(void *lease)
     return 1;
 }
 
-static void give_back(rpool_item **item, rpool_reason reason)
+__attribute__((noinline)) static void give_back(rpool_item **item,
+                                                rpool_reason reason)
 {
     struct pool *pool;
     struct slot *slot = take_lease(*item, &pool);

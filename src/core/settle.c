@@ -40,6 +40,7 @@ void rpool__empty_locked(struct pool *pool, struct slot *slot)
     while (!atom_cas(&slot->word, &word, word & SERIAL_MASK))
         ;
     slot->resource = NULL;
+    atom_put(&slot->number, 0); /* a late hang-up finds nobody */
     pool->ageing -= slot->ageing;
     slot->ageing = 0;
     pool->occupied--;
@@ -86,8 +87,8 @@ static void dispose_idle_locked(struct pool *pool, int more,
 static void serve_line_locked(struct pool *pool) POOL_LOCKED(pool)
 {
     while (!list_empty(&pool->line)) {
-        struct slot *slot = rpool__claim(pool, clock_coarse(), 0, 0);
-        if (slot == NULL)
+        struct slot *slot;
+        if (rpool__claim(pool, clock_coarse(), 0, 0, &slot) == 0)
             return;
         struct waiter *head =
             container_of(pool->line.next, struct waiter, node);
@@ -141,12 +142,33 @@ static int hire_locked(struct pool *pool) POOL_LOCKED(pool)
     return index;
 }
 
+/*
+ * Woken under the mutex, a waiter would run into it at once and sleep again:
+ * two more switches for each hand-over (measured: a third of the rate of 64
+ * threads on 8 items).
+ */
 void rpool__step_out(struct pool *pool)
 {
     int hired = hire_locked(pool);
+    int wakes = pool->wakes, wake[WAKES];
+    for (int i = 0; i < wakes; i++)
+        wake[i] = pool->wake[i];
+    pool->wakes = 0;
     lock_drop(&pool->lock);
+    for (int i = 0; i < wakes; i++)
+        cond_wake_all(&pool->seat[wake[i]]);
     if (hired >= 0)
         (void)rpool__start_worker(pool, hired);
+}
+
+void rpool__sleep_locked(struct pool *pool, struct cond *cond, int64_t deadline)
+{
+    if (pool->wakes > 0 || rpool__worker_missing_locked(pool)) {
+        rpool__step_out(pool);
+        lock_take(&pool->lock);
+    } else {
+        cond_wait(cond, &pool->lock, deadline);
+    }
 }
 
 void rpool__unlock(struct pool *pool)

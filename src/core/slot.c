@@ -12,8 +12,8 @@ rpool_reason rpool__flag_reason(uint64_t word)
     return word & SLOT_RECYCLED ? RPOOL_REASON_RECYCLE : RPOOL_REASON_NONE;
 }
 
-struct slot *rpool__claim(struct pool *pool, int64_t now, int eager_only,
-                          uint32_t from)
+uint64_t rpool__claim(struct pool *pool, int64_t now, int eager_only,
+                      uint32_t from, struct slot **out)
 {
     uint32_t nslots = (uint32_t)atom_load(&pool->nslots);
     for (uint32_t base = from & ~(uint32_t)(CHUNK_SLOTS - 1); base < nslots;
@@ -25,13 +25,16 @@ struct slot *rpool__claim(struct pool *pool, int64_t now, int eager_only,
         for (; bits != 0; bits &= bits - 1) {
             struct slot *slot =
                 pool_slot(pool, base + (uint32_t)__builtin_ctzll(bits));
-            if (slot_claim(pool, slot, now, eager_only))
-                return slot;
+            uint64_t word = slot_claim(pool, slot, now, eager_only);
+            if (word != 0) {
+                *out = slot;
+                return word;
+            }
             if (word_state(atom_load(&slot->word)) != SLOT_IDLE)
                 slot_clear_hint(pool, slot);
         }
     }
-    return NULL;
+    return 0;
 }
 
 int rpool__make_lent(struct slot *slot)

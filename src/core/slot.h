@@ -58,10 +58,10 @@ static inline int slot_check_due(const struct pool *pool,
            proven < (int64_t)atom_peek(&pool->suspect);
 }
 
-/* IDLE to LENT, or to CHECKING if it must be checked first; 0: neither.
+/* IDLE to LENT, or to CHECKING if it must be checked first: the new word, or 0.
  * eager_only: not if that would take a ping. */
-static inline int slot_claim(const struct pool *pool, struct slot *slot,
-                             int64_t now, int eager_only)
+static inline uint64_t slot_claim(const struct pool *pool, struct slot *slot,
+                                  int64_t now, int eager_only)
 {
     uint64_t word = atom_load(&slot->word);
     while (word_state(word) == SLOT_IDLE && (word & SLOT_LEAVE) == 0 &&
@@ -75,7 +75,7 @@ static inline int slot_claim(const struct pool *pool, struct slot *slot,
             claimed = word_with(word, SLOT_CHECKING);
         }
         if (atom_cas(&slot->word, &word, claimed))
-            return 1;
+            return claimed;
     }
     return 0;
 }
@@ -83,16 +83,19 @@ static inline int slot_claim(const struct pool *pool, struct slot *slot,
 /* The slot that this thread itself gave back a moment ago: warm in its cache,
  * and nobody else's way leads there.  Longer ago, the lowest one is better, so
  * that the surplus grows old. */
-static inline struct slot *slot_claim_own(const struct pool *pool,
-                                          uint64_t handle, int64_t now,
-                                          int eager_only)
+static inline uint64_t slot_claim_own(const struct pool *pool, uint64_t handle,
+                                      int64_t now, int eager_only,
+                                      struct slot **slot)
 {
     const struct thread_memo *memo = thread_memo();
     if (memo->key != handle || memo->value >= atom_load(&pool->nslots) ||
         now - memo->time > 2 * CLOCK_COARSE_TICK)
-        return NULL;
-    struct slot *slot = pool_slot(pool, (uint32_t)memo->value);
-    return slot_claim(pool, slot, now, eager_only) ? slot : NULL;
+        return 0;
+    struct slot *own = pool_slot(pool, (uint32_t)memo->value);
+    uint64_t word = slot_claim(pool, own, now, eager_only);
+    if (word != 0)
+        *slot = own;
+    return word;
 }
 
 /* The owner's state to IDLE; 0 if a reason to leave came in: still the
@@ -111,11 +114,12 @@ static inline int slot_make_idle(const struct pool *pool, struct slot *slot,
     return 1;
 }
 
+/* word: the slot's, LENT. */
 static inline uint64_t slot_handle(const struct pool *pool,
-                                   const struct slot *slot)
+                                   const struct slot *slot, uint64_t word)
 {
-    return (atom_load(&slot->word) & SERIAL_MASK) |
-           (uint64_t)slot->index << SHELL_BITS | (uint64_t)pool->shell;
+    return (word & SERIAL_MASK) | (uint64_t)slot->index << SHELL_BITS |
+           (uint64_t)pool->shell;
 }
 
 /* Is that word the lease that the handle names? */

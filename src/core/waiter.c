@@ -1,14 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * The line: waiters in order of arrival, each on its own stack with its own
- * condition variable, all under the pool's mutex.
+/* * The line: waiters in order of arrival, each on its own stack, all under the
+ * pool's mutex.
  *
  * A waiter leaves the line in one of two critical sections, its grant
  * (answer) or its own giving up, and whichever comes first sets answered or
  * takes it out: so it gets exactly one answer, and an item that was granted is
- * never lost to a deadline that passed at the same moment.  It is signalled
- * under the mutex, for its stack is gone as soon as it runs.
+ * * never lost to a deadline that passed at the same moment.  Once answered it
+ * may be gone at any time after the mutex is dropped: whoever wakes it looks at
+ * its seat only, which is the pool's.
  */
 #include "internal.h"
 
@@ -47,7 +47,11 @@ void rpool__answer_locked(struct pool *pool, struct waiter *w,
     w->answered = 1;
     w->status = status;
     w->slot = slot;
-    cond_wake(&w->cond);
+    int seat = (int)(w->ticket % SEATS);
+    if (pool->wakes < WAKES)
+        pool->wake[pool->wakes++] = seat;
+    else
+        cond_wake_all(&pool->seat[seat]); /* rare: a close, a resume */
 }
 
 /* What a newcomer is told at once: nothing to wait for, or no room to wait. */
@@ -74,21 +78,12 @@ rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket,
         *ticket = ++pool->tickets;
     }
     struct waiter w = {.ticket = *ticket, .status = RPOOL_TIMEOUT};
-    if (cond_init(&w.cond) != 0)
-        return RPOOL_SYSTEM;
     stand_locked(pool, &w);
     rpool__settle_locked(pool);
-    while (!w.answered && clock_now() < deadline) {
-        if (rpool__worker_missing_locked(pool)) {
-            rpool__step_out(pool);
-            lock_take(&pool->lock);
-        } else {
-            cond_wait(&w.cond, &pool->lock, deadline);
-        }
-    }
+    while (!w.answered && clock_now() < deadline)
+        rpool__sleep_locked(pool, &pool->seat[w.ticket % SEATS], deadline);
     if (!w.answered)
         leave_locked(pool, &w);
-    cond_destroy(&w.cond);
     *slot = w.slot;
     return w.status;
 }

@@ -160,7 +160,7 @@ static void furnish(struct pool *pool, struct slot *slot, void *resource)
     slot->resource = resource;
     slot->fd = -1;
     atom_put(&slot->number, next_number());
-    atom_put(&slot->uses, 0);
+    atom_put(&slot->first_lease, atom_peek(&slot->leases));
     atom_put(&slot->idle_since, now);
     atom_put(&slot->proven, now);
     atom_put(&slot->lent_since, 0);
@@ -206,11 +206,8 @@ static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
 }
 
 /* Full jitter: anywhere up to 100 ms, doubling, at most create_retry_max. */
-static void failed_locked(struct pool *pool, struct slot *slot,
-                          const rpool_failure *why) POOL_LOCKED(pool)
+void rpool__pause_locked(struct pool *pool, const rpool_failure *why)
 {
-    rpool__empty_locked(pool, slot);
-    pool->stats.create_failed++;
     pool->failure = *why;
     int64_t most = 100 * CLOCK_MS;
     for (int i = 0; i < pool->failures && most < pool->create_retry_max; i++)
@@ -222,6 +219,14 @@ static void failed_locked(struct pool *pool, struct slot *slot,
     pool->retry_at =
         clock_now() +
         (why->permanent ? most : (int64_t)random_below((uint64_t)most));
+}
+
+static void failed_locked(struct pool *pool, struct slot *slot,
+                          const rpool_failure *why) POOL_LOCKED(pool)
+{
+    rpool__empty_locked(pool, slot);
+    pool->stats.create_failed++;
+    rpool__pause_locked(pool, why);
     if (why->permanent && pool_live(pool) == 0)
         while (!list_empty(&pool->line))
             rpool__answer_locked(
@@ -307,7 +312,7 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
             break;
         int64_t until = may_create_locked(pool) ? pool->retry_at : CLOCK_NEVER;
         pool->idle_workers++;
-        cond_wait(&pool->work, &pool->lock, until);
+        rpool__sleep_locked(pool, &pool->work, until);
         pool->idle_workers--;
     }
     self->exited = 1;

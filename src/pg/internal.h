@@ -21,11 +21,12 @@ struct parameter { /* one keyword for PQconnectStartParams */
 };
 
 struct config {
-    pqp_options options;  /* effective numbers; conninfo NULL, name ours */
+    pqp_options options; /* effective numbers; conninfo NULL, name ours */
     char *name;
     struct parameter *parameters; /* the user's, complete; secrets among them */
     int parameter_count;
-    char **secrets; /* every value never to be shown: borrowed from parameters */
+    char *
+        *secrets; /* every value never to be shown: borrowed from parameters */
     int secret_count;
     rpool *core; /* for 25006; set right after rpool_open, may be NULL before */
 };
@@ -65,8 +66,8 @@ unsigned pqp__sqlstate_class(const char *sqlstate);
 
 /* Fills *err (NULL allowed) with status and text, made one line; returns
  * status. */
-pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format,
-                     ...) __attribute__((format(printf, 3, 4)));
+pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void pqp__error_clear(pqp_error *err);
 /* Copies `from`, without secrets, control bytes and line ends, into `to`. */
 void pqp__clean_text(const struct config *config, char *to, size_t size,
@@ -84,19 +85,19 @@ pqp_status pqp__fail_lost(pqp_error *err, const struct config *config,
 /* The object of libpq's event procedure and notice receiver.  It lives as long
  * as the PGconn; the PGresults, which keep pointers to it, never look at it. */
 struct session {
-    PGconn *pg; /* NULL once the borrower has PQfinish()ed it */
+    PGconn *pg;            /* NULL once the borrower has PQfinish()ed it */
     struct config *config; /* NULL once it was detached */
-    uint64_t number;   /* of the item; 0 until the core gave one */
-    int pid;           /* PQbackendPID at connect */
-    int encoding;      /* PQclientEncoding at connect */
-    atomic_int in_use; /* a call of ours runs on it: finds two threads */
-    int touched;       /* the borrower ran something, or has the PGconn */
-    int broken;        /* unfit for reuse: reset answers DISCARD */
-    int answers;       /* Syncs sent by reset or ping, not yet answered */
+    uint64_t number;       /* of the item; 0 until the core gave one */
+    int pid;               /* PQbackendPID at connect */
+    int encoding;          /* PQclientEncoding at connect */
+    atomic_int in_use;     /* a call of ours runs on it: finds two threads */
+    int touched;           /* the borrower ran something, or has the PGconn */
+    int broken;            /* unfit for reuse: reset answers DISCARD */
+    int answers;           /* Syncs sent by reset or ping, not yet answered */
     int64_t ping_deadline; /* of the outstanding answers, rpool_now() */
     int was_hot_standby, was_read_only; /* as reported at connect */
-    unsigned seen;     /* classes of the errors since pqp_begin */
-    pqp_error first;   /* the first of these errors */
+    unsigned seen;   /* classes of the errors since pqp_begin */
+    pqp_error first; /* the first of these errors */
 };
 
 /* The four of the provider, with ctx a struct config and resource a session. */

@@ -307,22 +307,6 @@ static void a_wait_that_ends_for_no_reason_goes_on(void **state)
     }
 }
 
-/* L04 */
-static void a_waiter_without_a_condition_variable_is_told(void **state)
-{
-    struct fake *fake = *state;
-    rpool *pool = fake_open(fake, .max_size = 1);
-    rpool_item *held = fake_lease(pool), *item = NULL;
-    sim_break(SIM_COND_INIT, 1, 1);
-    assert_int_equal(rpool_acquire(pool, 10, &item, NULL), RPOOL_SYSTEM);
-    assert_null(item);
-    assert_int_equal(fake_stats(pool).waiting, 0);
-    rpool_release(&held);
-    item = fake_lease(pool);
-    rpool_release(&item);
-    close_pool(&pool);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,7 +321,6 @@ int main(void)
         FAKE_TEST(one_release_wakes_one_waiter),
         cmocka_unit_test(a_grant_at_the_deadline_arrives_exactly_once),
         cmocka_unit_test(a_wait_that_ends_for_no_reason_goes_on),
-        FAKE_TEST(a_waiter_without_a_condition_variable_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
