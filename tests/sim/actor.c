@@ -117,6 +117,8 @@ static void check_lease(struct actor *a, struct era *era, rpool_item *item)
     if (t == NULL || t->era != era || t->gone ||
         t->lent == world.script->mute || t->holder != 0)
         sim_fail("actor %d got what is not its own", a->index);
+    if (t->owes)
+        sim_fail("resource %d is lent, but owes an answer", t->number);
     t->lent = 1;
     if (!world.script->mute && rpool_number(item) != t->item)
         sim_fail("the lease's number is not its resource's");
@@ -178,7 +180,7 @@ static void dispose_of_detached(void *resource)
     struct thing *t = resource;
     if (t == NULL)
         return;
-    if (!t->detached || t->gone || t->busy)
+    if (!t->detached || t->gone || t->busy || sim_fd_watched(t->fd))
         sim_fail("resource %d was not detached", t->number);
     t->gone = 1;
     sim_fd_close(t->fd);
@@ -328,10 +330,12 @@ static void steer(struct actor *a, const struct op *op, struct era *era)
     int max = 1 + op->a % (MODEL_SLOTS - 1), lines = 0;
     switch (op->kind) {
     case OP_RESIZE:
+        era->resized = 1;
         expect_status("resize",
                       rpool_resize(era->handle, max, op->b % (max + 1)), era);
         break;
     case OP_RECYCLE:
+        era->recycled = 1;
         expect_status("recycle", rpool_recycle(era->handle), era);
         break;
     case OP_SUSPEND:

@@ -182,7 +182,8 @@ static void quiet_idle(const struct pool *pool, int index)
         sim_fail("slot %d is idle, but was hung up", index);
     if (overdue(atom_peek(&slot->expires), 0))
         sim_fail("slot %d is idle past its lifetime", index);
-    if (pool_live(pool) - pool->creating > pool->min_size &&
+    int staying = pool_live(pool) - pool->creating - pool->ageing;
+    if (!slot->ageing && staying > pool->min_size &&
         overdue(atom_peek(&slot->idle_since), pool->idle_timeout))
         sim_fail("slot %d is idle for too long", index);
     if (!world.script->no_check &&

@@ -109,31 +109,52 @@ static void destroy(void *ctx, void *resource)
     struct thing *t = enter(ctx, resource, "destroy", 0);
     if (!t->closing && !world.script->mute)
         sim_fail("resource %d is destroyed, but was not closed", t->number);
+    if (sim_fd_watched(t->fd))
+        sim_fail("resource %d is destroyed, but watched", t->number);
     sim_sleep_until(some_time());
     t->gone = 1;
     era->destroyed++;
     sim_fd_close(t->fd);
 }
 
-static int check(void *ctx, void *resource, int64_t idle_ms, int64_t deadline)
+/* Is there any reason to ask? */
+static int is_check_due(const struct thing *t)
+{
+    const rpool_options *o = &world.script->options;
+    return t->owes || t->era->suspects || o->check_always ||
+           o->check_after_ms != RPOOL_NEVER || o->keepalive_ms != RPOOL_NEVER;
+}
+
+static int verdict_of(struct thing *t, int64_t *until, int64_t deadline)
 {
     const struct misfortune *m = &world.script->misfortune;
+    int bad = roll(ROLL_BAD, m->check_bad) || t->hung;
+    *until = some_time();
+    if (roll(ROLL_LATE, m->check_late) && deadline != CLOCK_NEVER)
+        *until = CLOCK_NEVER;
+    if (*until > clock_now() && *until > deadline) {
+        *until = deadline;
+        return RPOOL_AGAIN;
+    }
+    return bad ? RPOOL_BAD : RPOOL_GOOD;
+}
+
+static int check(void *ctx, void *resource, int64_t idle_ms, int64_t deadline)
+{
     struct thing *t = enter(ctx, resource, "check", 0);
     if (idle_ms < 0)
         sim_fail("resource %d was idle for %d ms", t->number, (int)idle_ms);
-    int verdict =
-        roll(ROLL_BAD, m->check_bad) || t->hung ? RPOOL_BAD : RPOOL_GOOD;
-    int64_t until = some_time();
-    if (roll(ROLL_LATE, m->check_late) && deadline != CLOCK_NEVER)
-        until = CLOCK_NEVER;
-    if (until > clock_now() && until > deadline) {
-        verdict = RPOOL_AGAIN;
-        until = deadline;
-    }
+    if (!is_check_due(t))
+        sim_fail("resource %d is checked for no reason", t->number);
+    int64_t until;
+    int verdict = verdict_of(t, &until, deadline);
     sim_sleep_until(until);
     world_trace("check of resource %d says %d", t->number, verdict);
     t->busy = 0;
     t->checked_at = clock_now();
+    t->owes = verdict == RPOOL_AGAIN;
+    t->bad = verdict == RPOOL_BAD;
+    t->era->suspects |= t->bad;
     return verdict;
 }
 
@@ -143,9 +164,11 @@ static int reset(void *ctx, void *resource)
     struct thing *t = enter(ctx, resource, "reset", !world.script->mute);
     sim_sleep_ms(0);
     t->busy = 0;
-    if (roll(ROLL_DISCARD, m->reset_discard))
+    t->unfit = roll(ROLL_DISCARD, m->reset_discard);
+    if (t->unfit)
         return RPOOL_DISCARD;
-    return roll(ROLL_CHECK, m->reset_check) ? RPOOL_CHECK : RPOOL_REUSE;
+    t->owes = roll(ROLL_CHECK, m->reset_check) && !world.script->no_check;
+    return t->owes ? RPOOL_CHECK : RPOOL_REUSE;
 }
 
 static int fd(void *ctx, void *resource)
@@ -195,6 +218,36 @@ static void expect(int fact, const rpool_event *event, const struct thing *t)
                  t->detached ? " detached" : "");
 }
 
+/* Did what the pool gives as its reason really happen? */
+static int is_reason(const struct thing *t, rpool_reason reason)
+{
+    const rpool_options *o = &world.script->options;
+    switch (reason) {
+    case RPOOL_REASON_IDLE:
+        return o->idle_timeout_ms != RPOOL_NEVER;
+    case RPOOL_REASON_LIFETIME:
+        return o->max_lifetime_ms != RPOOL_NEVER;
+    case RPOOL_REASON_USES:
+        return o->max_uses != RPOOL_NEVER;
+    case RPOOL_REASON_HANGUP:
+        return t->hung;
+    case RPOOL_REASON_CHECK:
+        return t->bad;
+    case RPOOL_REASON_RESET:
+        return t->unfit;
+    case RPOOL_REASON_DISCARD:
+        return 1;
+    case RPOOL_REASON_RECYCLE:
+        return t->era->recycled;
+    case RPOOL_REASON_RESIZE:
+        return t->era->resized;
+    case RPOOL_REASON_SHUTDOWN:
+        return t->era->closing;
+    default:
+        return 0;
+    }
+}
+
 static void follow(struct era *era, const rpool_event *event)
 {
     if (event->type == RPOOL_EVENT_CREATED) {
@@ -221,7 +274,10 @@ static void follow(struct era *era, const rpool_event *event)
         era->detached++;
         break;
     default: /* CLOSED */
-        expect(!t->lent && event->reason != RPOOL_REASON_NONE, event, t);
+        expect(!t->lent, event, t);
+        if (!is_reason(t, event->reason))
+            sim_fail("resource %d is closed, but not %s", t->number,
+                     rpool_reason_text(event->reason));
         t->closing = 1;
     }
 }

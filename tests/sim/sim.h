@@ -94,7 +94,8 @@ struct sim_view sim_thread(const char *part);
 int sim_fd_open(void);
 void sim_fd_close(int fd);
 void sim_hang_up(int fd);
-int sim_fds_open(void); /* sockets and stop descriptors */
+int sim_fds_open(void);     /* sockets and stop descriptors */
+int sim_fd_watched(int fd); /* by some watch_add() */
 
 int sim_stop_raised(int fd);
 

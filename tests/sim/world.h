@@ -17,6 +17,8 @@ struct era { /* one pool, from its opening to its end */
     int over;          /* and said that all is gone */
     int freed, done;   /* the event, the provider's call */
     int made, destroyed, detached;
+    int suspects; /* a check failed */
+    int resized, recycled;
     int permanent; /* a creation failed for good */
     /* oracle.c: what was seen last */
     struct model model;
@@ -35,6 +37,8 @@ struct thing { /* a resource */
     uint64_t item;
     int busy, hung, lent, closing, gone, detached;
     int holder;         /* who uses it: actor + 1 */
+    int owes;           /* an answer that check must read */
+    int bad, unfit;     /* the last check, the last reset said so */
     int64_t checked_at; /* when the last check came back */
 };
 

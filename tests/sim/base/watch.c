@@ -70,15 +70,20 @@ int sim_fds_open(void)
     return fd_count;
 }
 
+int sim_fd_watched(int fd)
+{
+    return fd_of(fd, FD_SOCKET, "look")->watch != NULL;
+}
+
 void sim_hang_up(int fd)
 {
     struct fd *f = fd_of(fd, FD_SOCKET, "hang-up");
-    sched_point();
     f->raised = 1;
     if (f->watch != NULL) {
         f->ready = 1;
         sched_wake_all(f->watch);
     }
+    sched_point();
 }
 
 /* ---- the epoll set --------------------------------------------------------
