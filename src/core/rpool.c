@@ -83,7 +83,8 @@ static void pause_if_stillborn_locked(struct pool *pool,
                                       const struct slot *slot) POOL_LOCKED(pool)
 {
     int64_t age = clock_now() - (int64_t)atom_peek(&slot->proven);
-    if (atom_peek(&slot->uses) > 0 || age >= pool->check_after)
+    if (atom_peek(&slot->leases) > atom_peek(&slot->first_lease) ||
+        age >= pool->check_after)
         return;
     rpool_failure why;
     (void)rpool__fail(&why, RPOOL_CREATE, "a new item failed its check");
