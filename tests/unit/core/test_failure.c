@@ -1,0 +1,347 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * worker.c, creations that fail: who is told, the pauses between attempts,
+ * and what a permanent failure changes.
+ */
+#include "support_caller.h"
+
+#include <string.h>
+
+/* When attempt n (0 is the first) failed. */
+static int64_t failed_at(const struct fake *fake, int n)
+{
+    for (int i = 0; i < fake->event_count; i++)
+        if (fake->events[i].type == RPOOL_EVENT_CREATE_FAILED && n-- == 0)
+            return fake->events[i].at_ms;
+    sim_fail("there were not that many failures");
+}
+
+/* B01: tried again within the waiter's time. */
+static void one_failure_is_tried_again(void **state)
+{
+    struct fake *fake = *state;
+    sim_random(1000);
+    rpool *pool = fake_open(fake, .max_size = 1);
+    fake->create = (struct fake_step){.result = FAKE_TRANSIENT, .times = 1};
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_acquire(pool, 1000, &item, NULL), RPOOL_OK);
+    assert_int_equal(fake->creates, 2);
+    assert_in_range(sim_now_ms(), 99, 100);
+    rpool_stats stats = fake_stats(pool);
+    assert_int_equal(stats.total, 1);
+    assert_int_equal(stats.create_failed, 1);
+    assert_int_equal(stats.created, 1);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+/* B02 */
+static void the_second_waiter_gets_its_chance(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    fake->create =
+        (struct fake_step){.result = FAKE_TRANSIENT, .ms = 20, .times = 1};
+    struct caller first = {.pool = pool, .timeout_ms = 20};
+    struct caller second = {.pool = pool, .timeout_ms = 1000};
+    caller_start(&first);
+    caller_start(&second);
+    sim_advance_ms(200);
+    assert_int_equal(caller_status(&first), RPOOL_TIMEOUT);
+    assert_int_equal(caller_status(&second), RPOOL_OK);
+    assert_in_range(second.at_ms, 20, 120);
+    close_pool(&pool);
+}
+
+/* B04 P10 A24 */
+static void without_a_server_each_waiter_fails_at_its_deadline(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    fake->create.result = FAKE_TRANSIENT;
+    struct caller a = {.pool = pool, .timeout_ms = 500};
+    struct caller b = {.pool = pool, .timeout_ms = 700};
+    caller_start(&a);
+    caller_start(&b);
+    sim_advance_ms(1000);
+    assert_int_equal(caller_status(&a), RPOOL_TIMEOUT);
+    assert_int_equal(caller_status(&b), RPOOL_TIMEOUT);
+    assert_int_equal(a.at_ms, 500);
+    assert_int_equal(b.at_ms, 700);
+    assert_non_null(strstr(a.why.message, "fake transient failure"));
+    assert_string_equal(b.why.code, "08006");
+    assert_int_equal(fake_stats(pool).waiting, 0);
+    assert_int_equal(fake_stats(pool).total, 0);
+    int creates = fake->creates;
+    sim_advance_ms(60000); /* nobody wants one any more */
+    assert_int_equal(fake->creates, creates);
+    close_pool(&pool);
+}
+
+/* B05: the longest pauses are 100 ms, 200, 400 and so on. */
+static void pauses_double_up_to_the_longest(void **state)
+{
+    struct fake *fake = *state;
+    sim_random(1000);
+    rpool *pool = fake_open(fake, .max_size = 1, .create_retry_max_ms = 1500);
+    fake->create.result = FAKE_TRANSIENT;
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_acquire(pool, 10000, &item, NULL), RPOOL_TIMEOUT);
+    const int64_t pause[] = {100, 200, 400, 800, 1500, 1500, 1500};
+    for (int i = 0; i < 7; i++)
+        assert_in_range(failed_at(fake, i + 1) - failed_at(fake, i),
+                        pause[i] - 1, pause[i]);
+    close_pool(&pool);
+}
+
+/* B05: anywhere up to them, so that many clients do not come together. */
+static void pauses_are_spread_from_nothing_on(void **state)
+{
+    (void)state;
+    int64_t least = 100, most = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        rpool *pool = fake_open(&fake, .max_size = 1);
+        fake.create = (struct fake_step){.result = FAKE_TRANSIENT, .times = 1};
+        rpool_item *item = fake_lease(pool);
+        int64_t pause = sim_now_ms();
+        least = pause < least ? pause : least;
+        most = pause > most ? pause : most;
+        rpool_release(&item);
+        close_pool(&pool);
+        fake_end(&fake);
+    }
+    assert_in_range(least, 0, 5);
+    assert_in_range(most, 95, 100);
+}
+
+/* B05 P09: a minute without a server, and a hundred who wait. */
+static void one_prober_at_a_time_is_no_storm(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 50, .create_concurrency = 8);
+    fake->create =
+        (struct fake_step){.result = FAKE_TRANSIENT, .ms = 5, .times = 0};
+    struct caller c[100];
+    for (int i = 0; i < 100; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = 60000};
+        caller_start(&c[i]);
+    }
+    sim_advance_ms(1000);
+    int creates = fake->creates;
+    fake->creating_peak = 0;
+    sim_advance_ms(59000);
+    assert_int_equal(fake->creating_peak, 1);
+    assert_in_range(fake->creates - creates, 59, 250); /* 500 ms on average */
+    close_pool(&pool);
+}
+
+/* B07 P09 */
+static void the_pool_recovers_soon_after_the_server(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 8, .min_size = 4);
+    fake->create.result = FAKE_TRANSIENT;
+    sim_advance_ms(60000);
+    fake->create.result = FAKE_OK;
+    struct caller c = {.pool = pool, .timeout_ms = 5000};
+    caller_start(&c);
+    sim_advance_ms(1000); /* the longest pause */
+    assert_int_equal(caller_status(&c), RPOOL_OK);
+    assert_int_equal(fake_stats(pool).idle, 4);
+    assert_int_equal(fake_stats(pool).create_failed,
+                     fake_count(fake, RPOOL_EVENT_CREATE_FAILED));
+    close_pool(&pool);
+}
+
+/* B08 B21 */
+static void a_pause_delays_nobody_whom_a_release_can_serve(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2, .create_retry_max_ms = 60000);
+    sim_random(1000);
+    rpool_item *held = fake_lease(pool);
+    fake->create.result = FAKE_TRANSIENT;
+    struct caller c = {.pool = pool, .timeout_ms = 60000};
+    caller_start(&c);
+    sim_advance_ms(150);
+    assert_false(c.answered);
+    rpool_release(&held);
+    sim_settle();
+    assert_int_equal(caller_status(&c), RPOOL_OK);
+    assert_int_equal(c.at_ms, 150);
+    for (int i = 0; i < 10; i++) { /* what there is goes on being lent */
+        rpool_item *item = fake_lease(pool);
+        assert_int_equal(fake_of(item)->number, 1);
+        rpool_release(&item);
+    }
+    close_pool(&pool);
+}
+
+/* B16 */
+static void success_without_a_resource_is_a_failure(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    fake->create = (struct fake_step){.result = FAKE_NULL, .times = 1};
+    rpool_item *item = fake_lease(pool);
+    assert_int_equal(fake->creates, 2);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_CREATE_FAILED), 1);
+    assert_non_null(strstr(fake_last(fake, RPOOL_EVENT_CREATE_FAILED)->message,
+                           "made nothing"));
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+/* B20 */
+static void a_permanent_failure_is_told_at_once(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 4, .name = "locked");
+    fake->create = (struct fake_step){.result = FAKE_PERMANENT, .ms = 10};
+    struct caller c[3];
+    for (int i = 0; i < 3; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = 60000};
+        caller_start(&c[i]);
+    }
+    sim_advance_ms(10);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(caller_status(&c[i]), RPOOL_CREATE);
+        assert_true(c[i].why.permanent);
+        assert_string_equal(c[i].why.code, "28P01");
+        assert_non_null(strstr(c[i].why.message, "pool \"locked\""));
+        assert_non_null(strstr(c[i].why.message, "fake permanent failure"));
+    }
+    close_pool(&pool);
+}
+
+/* B20: no storm of wrong passwords, and newcomers need not wait for one. */
+static void creating_pauses_after_a_permanent_failure(void **state)
+{
+    struct fake *fake = *state;
+    sim_random(0); /* no jitter could shorten it */
+    rpool *pool = fake_open(fake, .max_size = 4, .create_retry_max_ms = 2000);
+    fake->create.result = FAKE_PERMANENT;
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_acquire(pool, 60000, &item, NULL), RPOOL_CREATE);
+    int creates = fake->creates;
+    for (int i = 0; i < 19; i++) {
+        sim_advance_ms(100);
+        assert_int_equal(rpool_acquire(pool, 60000, &item, NULL), RPOOL_CREATE);
+    }
+    assert_int_equal(fake->creates, creates);
+    sim_advance_ms(100);
+    fake->create.result = FAKE_OK;
+    assert_int_equal(rpool_acquire(pool, 60000, &item, NULL), RPOOL_OK);
+    assert_int_equal(sim_now_ms(), 2000);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+/* B20: as long as there is an item, a release may be a moment away. */
+static void a_permanent_failure_spares_who_can_hope(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    rpool_item *held = fake_lease(pool);
+    fake->create.result = FAKE_PERMANENT;
+    struct caller c = {.pool = pool, .timeout_ms = 60000};
+    caller_start(&c);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_CREATE_FAILED), 1);
+    assert_false(c.answered);
+    sim_advance_ms(300);
+    rpool_release(&held);
+    sim_settle();
+    assert_int_equal(caller_status(&c), RPOOL_OK);
+    assert_int_equal(c.at_ms, 300);
+    close_pool(&pool);
+}
+
+/* And when that hope ends, so does the waiting. */
+static void the_last_item_lost_after_a_permanent_failure_ends_hope(void **state)
+{
+    struct fake *fake = *state;
+    sim_random(0);
+    rpool *pool = fake_open(fake, .max_size = 2);
+    rpool_item *held = fake_lease(pool);
+    fake->create.result = FAKE_PERMANENT;
+    struct caller c = {.pool = pool, .timeout_ms = 60000};
+    caller_start(&c);
+    rpool_discard(&held);
+    sim_advance_ms(1000); /* the next attempt says it again */
+    assert_int_equal(caller_status(&c), RPOOL_CREATE);
+    close_pool(&pool);
+}
+
+/* Recycle is what one does when the password is right again. */
+static void recycle_ends_a_pause(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2, .create_retry_max_ms = 60000);
+    fake->create = (struct fake_step){.result = FAKE_PERMANENT, .times = 1};
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_acquire(pool, 60000, &item, NULL), RPOOL_CREATE);
+    assert_int_equal(rpool_recycle(pool), RPOOL_OK);
+    assert_int_equal(rpool_acquire(pool, 60000, &item, NULL), RPOOL_OK);
+    assert_int_equal(sim_now_ms(), 0);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+/* B19 */
+static void filling_goes_on_though_items_are_dropped(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 8, .min_size = 6);
+    fake->create.ms = 10;
+    for (int i = 0; i < 5; i++) {
+        sim_advance_ms(10);
+        int last = fake->created - 1;
+        if (last >= 0 && !fake->resources[last]->gone)
+            sim_hang_up(fake->resources[last]->fd);
+        sim_settle();
+    }
+    sim_advance_ms(200);
+    assert_int_equal(fake_stats(pool).idle, 6);
+    assert_true(fake_closed_by(fake, RPOOL_REASON_HANGUP) > 0);
+    close_pool(&pool);
+}
+
+/* C09: a check that no fresh item passes. */
+static void a_check_that_always_fails_is_no_busy_loop(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1, .check_always = 1);
+    fake->check.result = RPOOL_BAD;
+    fake->create.ms = 1;
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_acquire(pool, 2000, &item, NULL), RPOOL_TIMEOUT);
+    assert_int_equal(sim_now_ms(), 2000);
+    assert_in_range(fake->creates, 2, 100);
+    close_pool(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAKE_TEST(one_failure_is_tried_again),
+        FAKE_TEST(the_second_waiter_gets_its_chance),
+        FAKE_TEST(without_a_server_each_waiter_fails_at_its_deadline),
+        FAKE_TEST(pauses_double_up_to_the_longest),
+        cmocka_unit_test(pauses_are_spread_from_nothing_on),
+        FAKE_TEST(one_prober_at_a_time_is_no_storm),
+        FAKE_TEST(the_pool_recovers_soon_after_the_server),
+        FAKE_TEST(a_pause_delays_nobody_whom_a_release_can_serve),
+        FAKE_TEST(success_without_a_resource_is_a_failure),
+        FAKE_TEST(a_permanent_failure_is_told_at_once),
+        FAKE_TEST(creating_pauses_after_a_permanent_failure),
+        FAKE_TEST(a_permanent_failure_spares_who_can_hope),
+        FAKE_TEST(the_last_item_lost_after_a_permanent_failure_ends_hope),
+        FAKE_TEST(recycle_ends_a_pause),
+        FAKE_TEST(filling_goes_on_though_items_are_dropped),
+        FAKE_TEST(a_check_that_always_fails_is_no_busy_loop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
