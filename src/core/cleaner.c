@@ -51,10 +51,11 @@ void rpool__set_idle_due_locked(struct pool *pool)
         due = pool->idle_timeout;
     if (due != (int64_t)atom_load(&pool->idle_due))
         atom_store(&pool->idle_due, (uint64_t)due);
-    int surplus = surplus_locked(pool) > 0;
-    if (surplus && !pool->surplus)
+    int may_leave =
+        (surplus_locked(pool) > 0) + (surplus_locked(pool) > pool->ageing);
+    if (may_leave > pool->may_leave)
         rpool__arm_locked(pool, 0); /* for what is idle since long */
-    pool->surplus = surplus;
+    pool->may_leave = may_leave;
 }
 
 static int64_t saturating(int64_t time, int64_t span)

@@ -185,7 +185,7 @@ struct pool {
     int occupied;          /* slots that are not EMPTY */
     int creating, leaving; /* of these: CREATING, DISPOSING */
     int ageing;            /* of these: neither, and near their end */
-    int surplus;           /* more than min_size, as last seen */
+    int may_leave;         /* more than min_size: 1 an ageing one, 2 any */
     int asked;             /* somebody who would not wait wants one more */
     uint64_t tickets;
     struct list line; /* waiters, by ticket */
