@@ -69,8 +69,10 @@ void world_run(const struct script *script, const unsigned char *dropped,
                const struct sim_choice *replay, size_t replay_count,
                uint64_t walk)
 {
-    sim_begin(script_hash(script->seed, 1, walk) | 1);
-    sim_search(&script->search);
+    struct sim_search search = script->search;
+    search.shuffle = walk == 0 ? 0 : script_hash(script->seed, 2, walk);
+    sim_begin(script_hash(script->seed, 1, 0) | 1);
+    sim_search(&search);
     if (replay != NULL)
         sim_replay(replay, replay_count);
     world_reset(script, dropped);

@@ -47,6 +47,7 @@ void sim_search(const struct sim_search *wanted)
 {
     search = *wanted;
     lowest = 0;
+    policy_state ^= search.shuffle;
     uint64_t steps = search.steps > 0 ? (uint64_t)search.steps : 1;
     for (int i = 0; i < search.depth && i < MAX_DEPTH; i++)
         change_at[i] = mix(&policy_state) % steps;
