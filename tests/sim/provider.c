@@ -6,7 +6,7 @@
  */
 #include "world.h"
 
-#include "base/clock.h"
+#include "base/sched.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,12 +117,14 @@ static void destroy(void *ctx, void *resource)
     sim_fd_close(t->fd);
 }
 
-/* Is there any reason to ask? */
-static int is_check_due(const struct thing *t)
+/* Is there any reason to ask?  Coarse times are up to two ticks old. */
+static int is_check_due(const struct thing *t, int64_t idle_ms)
 {
     const rpool_options *o = &world.script->options;
-    return t->owes || t->era->suspects || o->check_always ||
-           o->check_after_ms != RPOOL_NEVER || o->keepalive_ms != RPOOL_NEVER;
+    if (t->owes || t->era->suspects || o->check_always)
+        return 1;
+    int after = sched_self()->of_pool ? o->keepalive_ms : o->check_after_ms;
+    return after != RPOOL_NEVER && idle_ms + 8 >= after;
 }
 
 static int verdict_of(struct thing *t, int64_t *until, int64_t deadline)
@@ -144,7 +146,7 @@ static int check(void *ctx, void *resource, int64_t idle_ms, int64_t deadline)
     struct thing *t = enter(ctx, resource, "check", 0);
     if (idle_ms < 0)
         sim_fail("resource %d was idle for %d ms", t->number, (int)idle_ms);
-    if (!is_check_due(t))
+    if (!is_check_due(t, idle_ms))
         sim_fail("resource %d is checked for no reason", t->number);
     int64_t until;
     int verdict = verdict_of(t, &until, deadline);
