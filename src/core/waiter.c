@@ -1,12 +1,13 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* * The line: waiters in order of arrival, each on its own stack, all under the
+/*
+ * The line: waiters in order of arrival, each on its own stack, all under the
  * pool's mutex.
  *
  * A waiter leaves the line in one of two critical sections, its grant
  * (answer) or its own giving up, and whichever comes first sets answered or
  * takes it out: so it gets exactly one answer, and an item that was granted is
- * * never lost to a deadline that passed at the same moment.  Once answered it
+ * never lost to a deadline that passed at the same moment.  Once answered it
  * may be gone at any time after the mutex is dropped: whoever wakes it looks at
  * its seat only, which is the pool's.
  */
