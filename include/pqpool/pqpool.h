@@ -124,8 +124,7 @@ typedef struct pqp_event {
 typedef void (*pqp_event_fn)(void *arg, const pqp_event *event);
 PQP_EXPORT const char *pqp_event_name(pqp_event_type type); /* "CREATED" */
 
-/* ---- options
- * -------------------------------------------------------------------- */
+/* ---- options ---- */
 
 #define PQP_NEVER (-1)
 
@@ -177,8 +176,7 @@ PQP_EXPORT void pqp_options_init(pqp_options *options);
 PQP_EXPORT pqp_status pqp_options_set(pqp_options *options, const char *name,
                                       const char *value, pqp_error *err);
 
-/* ---- the pool's life
- * --------------------------------------------------------------- */
+/* ---- the pool's life ---- */
 
 /*
  * Opens a pool and begins to connect up to min_size; does not wait for that
@@ -220,8 +218,7 @@ PQP_EXPORT pqp_status pqp_pool_resume(pqp_pool *pool);
  */
 PQP_EXPORT pqp_status pqp_pool_close(pqp_pool **pool, int timeout_ms);
 
-/* ---- borrowing
- * --------------------------------------------------------------------- */
+/* ---- borrowing ---- */
 
 /*
  * Lends a connection: an idle one at once, else a new one if there is room,
@@ -265,8 +262,7 @@ PQP_EXPORT PGconn *pqp_detach(pqp_conn **conn);
  * lent.  Thread: borrower. */
 PQP_EXPORT PGconn *pqp_pg(const pqp_conn *conn);
 
-/* ---- statements
- * ----------------------------------------------------------------------- */
+/* ---- statements ---- */
 
 typedef struct pqp_query { /* the arguments of PQexecParams, named */
     size_t size;           /* set by PQP_QUERY() */
@@ -304,8 +300,7 @@ PQP_EXPORT PQP_NODISCARD pqp_status pqp_pool_run(pqp_pool *pool, int timeout_ms,
                                                  PGresult **res,
                                                  pqp_error *err);
 
-/* ---- transactions
- * ------------------------------------------------------------------------ */
+/* ---- transactions ---- */
 
 typedef enum pqp_isolation {
     PQP_ISO_DEFAULT,
@@ -350,8 +345,7 @@ PQP_EXPORT PQP_NODISCARD pqp_status pqp_transact(pqp_pool *pool, int timeout_ms,
                                                  const pqp_tx *tx, pqp_tx_fn fn,
                                                  void *arg, pqp_error *err);
 
-/* ---- looking inside
- * ------------------------------------------------------------------------ */
+/* ---- looking inside ---- */
 
 typedef struct pqp_stats {
     size_t size; /* set by the caller */

@@ -65,7 +65,7 @@ typedef struct rpool_failure {
 /* Absolute monotonic time, nanoseconds.  Thread: any. */
 PQP_EXPORT int64_t rpool_now(void);
 
-/* ---- the provider ------------------------------------------------------ */
+/* ---- the provider ---- */
 
 enum { RPOOL_GOOD, RPOOL_AGAIN, RPOOL_BAD };      /* answers of check */
 enum { RPOOL_REUSE, RPOOL_CHECK, RPOOL_DISCARD }; /* answers of reset */
@@ -103,7 +103,7 @@ typedef struct rpool_provider {
     void (*done)(void *ctx);
 } rpool_provider;
 
-/* ---- events ------------------------------------------------------------- */
+/* ---- events ---- */
 
 #define RPOOL_EVENT_MAP(XX)                                                    \
     XX(CREATED)       /* a resource was made */                                \
@@ -236,8 +236,7 @@ PQP_EXPORT rpool_status rpool_resume(rpool *pool);
  */
 PQP_EXPORT rpool_status rpool_close(rpool **pool, int timeout_ms);
 
-/* ---- borrowing
- * --------------------------------------------------------------- */
+/* ---- borrowing ---- */
 
 /*
  * Lends an item: an idle one at once, else a new one if there is room, else
@@ -278,8 +277,7 @@ PQP_EXPORT void *rpool_resource(const rpool_item *item);
 /* The number that events give this lease's resource; 0 if not lent. */
 PQP_EXPORT uint64_t rpool_number(const rpool_item *item);
 
-/* ---- looking inside
- * ------------------------------------------------------------ */
+/* ---- looking inside ---- */
 
 typedef struct rpool_stats {
     size_t size; /* set by the caller */
@@ -287,8 +285,8 @@ typedef struct rpool_stats {
     int total, idle, lent, checking, creating, closing, waiting, max_size;
     /* since open */
     uint64_t acquired, waited, timed_out, refused, created, create_failed;
-    uint64_t closed, closed_by[RPOOL_REASON_COUNT], detached, checked, misused;
-    uint64_t wait_us, create_us;
+    uint64_t closed, detached, checked, misused, wait_us, create_us;
+    uint64_t closed_by[RPOOL_REASON_COUNT]; /* more reasons, a longer struct */
 } rpool_stats;
 
 /* Fills at most stats->size bytes.  Thread: any. */

@@ -172,12 +172,12 @@ AT(rpool_stats, refused, 64);
 AT(rpool_stats, created, 72);
 AT(rpool_stats, create_failed, 80);
 AT(rpool_stats, closed, 88);
-AT(rpool_stats, closed_by, 96);
-AT(rpool_stats, detached, 184);
-AT(rpool_stats, checked, 192);
-AT(rpool_stats, misused, 200);
-AT(rpool_stats, wait_us, 208);
-AT(rpool_stats, create_us, 216);
+AT(rpool_stats, detached, 96);
+AT(rpool_stats, checked, 104);
+AT(rpool_stats, misused, 112);
+AT(rpool_stats, wait_us, 120);
+AT(rpool_stats, create_us, 128);
+AT(rpool_stats, closed_by, 136);
 
 /* Values that callers compile in. */
 static_assert(PQP_OK == 0, "PQP_OK");
