@@ -39,8 +39,7 @@ extern "C" {
 typedef struct pqp_pool pqp_pool; /* shared: any thread, also after close */
 typedef struct pqp_conn pqp_conn; /* one lease: one thread at a time */
 
-/* ---- status and errors ----------------------------------------------------
- */
+/* ---- status and errors ---- */
 
 #define PQP_STATUS_MAP(XX)                                                     \
     XX(OK, "success")                                                          \
@@ -79,8 +78,7 @@ typedef struct pqp_error {
 PQP_EXPORT const char *pqp_status_name(pqp_status status);
 PQP_EXPORT const char *pqp_strerror(pqp_status status);
 
-/* ---- events -----------------------------------------------------------------
- */
+/* ---- events ---- */
 
 #define PQP_EVENT_MAP(XX)                                                      \
     XX(CREATED)       /* a connection was made: ms it took */                  \

@@ -168,8 +168,7 @@ typedef struct rpool_event {
  * only begins to close. */
 typedef void (*rpool_event_fn)(void *arg, const rpool_event *event);
 
-/* ---- options --------------------------------------------------------------
- */
+/* ---- options ---- */
 
 /* Zero means default; RPOOL_NEVER means no limit, or never. */
 typedef struct rpool_options {
@@ -195,8 +194,7 @@ typedef struct rpool_options {
 #define RPOOL_OPTIONS(...)                                                     \
     (&(const rpool_options){.size = sizeof(rpool_options), __VA_ARGS__})
 
-/* ---- the pool's life --------------------------------------------------------
- */
+/* ---- the pool's life ---- */
 
 /*
  * Opens a pool and starts to fill it to min_size; does not wait for that.
