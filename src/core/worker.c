@@ -203,6 +203,8 @@ static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
                               rpool__flag_reason(atom_load(&slot->word)));
     rpool__set_idle_due_locked(pool);
     rpool__arm_slot_locked(pool, slot);
+    if (pool->ageing > 0)
+        rpool__arm_locked(pool, 0); /* the next one may leave */
 }
 
 /* Full jitter: anywhere up to 100 ms, doubling, at most create_retry_max. */
