@@ -49,8 +49,8 @@ void close_pool(rpool **pool)
 
 void make_idle(rpool *pool, int count)
 {
-    rpool_item *items[64];
-    if (count > 64)
+    static rpool_item *items[1024];
+    if (count > 1024)
         sim_fail("make_idle() has no room for %d", count);
     for (int i = 0; i < count; i++)
         items[i] = fake_lease(pool);

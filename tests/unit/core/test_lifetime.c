@@ -1,0 +1,248 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * cleaner.c, lifetimes and leaks: the jitter, the replacement made ahead, and
+ * leases that last too long.
+ */
+#include "support_caller.h"
+
+#include <string.h>
+
+/* E04 */
+static void an_idle_item_leaves_when_its_lifetime_is_over(void **state)
+{
+    struct fake *fake = *state;
+    sim_random(0);
+    rpool *pool = fake_open(fake, .max_size = 2, .max_lifetime_ms = 5000,
+                            .idle_timeout_ms = RPOOL_NEVER);
+    make_idle(pool, 1);
+    sim_advance_ms(4999);
+    assert_int_equal(fake->destroyed, 0);
+    sim_advance_ms(1);
+    assert_int_equal(fake->destroyed, 1);
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_LIFETIME), 1);
+    assert_int_equal(fake->created, 1); /* nobody wants another */
+    close_pool(&pool);
+}
+
+/* E07 */
+static void without_a_lifetime_an_item_stays(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1, .max_lifetime_ms = RPOOL_NEVER,
+                            .idle_timeout_ms = RPOOL_NEVER);
+    for (int i = 0; i < 10; i++) {
+        rpool_item *item = fake_lease(pool);
+        assert_int_equal(fake_of(item)->number, 1);
+        rpool_release(&item);
+        sim_advance_ms(2000000000);
+    }
+    assert_int_equal(fake->destroyed, 0);
+    close_pool(&pool);
+}
+
+/* E09: less up to a quarter, and never more. */
+static void items_made_together_do_not_leave_together(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_begin(&fake, 7);
+    rpool *pool = fake_open(&fake, .max_size = 100, .max_lifetime_ms = 100000,
+                            .idle_timeout_ms = RPOOL_NEVER);
+    make_idle(pool, 100);
+    assert_int_equal(fake.created, 100);
+    sim_sleep_ms(100000);
+    sim_settle();
+    int quarter[4] = {0};
+    for (int i = 0; i < fake.event_count; i++) {
+        const struct fake_event *e = &fake.events[i];
+        if (e->type != RPOOL_EVENT_CLOSED)
+            continue;
+        assert_int_equal(e->reason, RPOOL_REASON_LIFETIME);
+        assert_in_range(e->at_ms, 75000, 100000);
+        quarter[(e->at_ms - 75000) / 6251]++;
+    }
+    for (int i = 0; i < 4; i++)
+        assert_in_range(quarter[i], 10, 45);
+    assert_int_equal(fake.live, 0);
+    close_pool(&pool);
+    fake_end(&fake);
+}
+
+static rpool *watched;
+static int least_ready;
+
+/* Items that could be borrowed while one leaves. */
+static void count_ready(struct fake *fake, const rpool_event *event)
+{
+    (void)fake;
+    if (event->type != RPOOL_EVENT_CLOSED ||
+        event->reason != RPOOL_REASON_LIFETIME)
+        return;
+    int idle = fake_stats(watched).idle;
+    least_ready = idle < least_ready ? idle : least_ready;
+}
+
+static int new_came_before_old_left(const struct fake *fake, int old)
+{
+    int newer = 0;
+    for (int i = 0; i < fake->event_count; i++) {
+        const struct fake_event *e = &fake->events[i];
+        newer += e->type == RPOOL_EVENT_CREATED;
+        if (e->type == RPOOL_EVENT_CLOSED && e->resource == old)
+            return newer > 2;
+    }
+    return 0;
+}
+
+/* E10 */
+static void the_new_come_before_the_old_leave(void **state)
+{
+    struct fake *fake = *state;
+    fake->create.ms = 300;
+    watched =
+        fake_open(fake, .max_size = 4, .min_size = 2, .max_lifetime_ms = 60000);
+    least_ready = 4;
+    fake->hook = count_ready;
+    sim_advance_ms(61000);
+    assert_true(new_came_before_old_left(fake, 1));
+    assert_true(new_came_before_old_left(fake, 2));
+    sim_advance_ms(300000);
+    assert_true(fake_closed_by(fake, RPOOL_REASON_LIFETIME) >= 8);
+    assert_int_equal(least_ready, 2);
+    assert_int_equal(fake_stats(watched).idle, 2);
+    fake->hook = NULL;
+    close_pool(&watched);
+}
+
+/* E10: where there is no room for it, one at a time. */
+static void without_room_they_are_replaced_one_at_a_time(void **state)
+{
+    struct fake *fake = *state;
+    sim_random(0); /* all at the same time */
+    fake->create.ms = 50;
+    watched =
+        fake_open(fake, .max_size = 4, .min_size = 4, .max_lifetime_ms = 60000);
+    least_ready = 4;
+    fake->hook = count_ready;
+    sim_advance_ms(130000);
+    assert_true(fake_closed_by(fake, RPOOL_REASON_LIFETIME) >= 8);
+    assert_int_equal(least_ready, 3);
+    assert_int_equal(fake->peak, 4);
+    assert_int_equal(fake_stats(watched).idle, 4);
+    fake->hook = NULL;
+    close_pool(&watched);
+}
+
+/* I10: never lent past its end, also if the cleaner had no chance yet. */
+static void an_item_past_its_end_is_not_lent(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        sim_random(0);
+        rpool *pool = fake_open(&fake, .max_size = 1, .max_lifetime_ms = 5000,
+                                .check_after_ms = RPOOL_NEVER);
+        make_idle(pool, 1);
+        struct caller c = {.pool = pool, .start_ms = 5000, .timeout_ms = -1};
+        caller_spawn(&c);
+        sim_join(c.id);
+        assert_int_equal(c.status, RPOOL_OK);
+        assert_int_equal(c.resource, 2);
+        close_pool(&pool);
+        fake_end(&fake);
+    }
+}
+
+/* I-11 U08 */
+static void a_lease_that_lasts_too_long_is_told_once(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2, .leak_after_ms = 1000,
+                            .idle_timeout_ms = RPOOL_NEVER,
+                            .max_lifetime_ms = RPOOL_NEVER);
+    rpool_item *leaked = fake_lease(pool);
+    uint64_t number = rpool_number(leaked);
+    rpool_item *short_one = NULL;
+    assert_int_equal(rpool_acquire(pool, -1, &short_one, NULL), RPOOL_OK);
+    sim_advance_ms(500);
+    rpool_release(&short_one);
+    sim_advance_ms(499);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_LEAK), 0);
+    sim_advance_ms(1);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_LEAK), 1);
+    const struct fake_event *e = fake_last(fake, RPOOL_EVENT_LEAK);
+    assert_int_equal(e->item, number);
+    assert_int_equal(e->ms, 1000);
+    assert_string_equal(e->site.func, "fake_lease");
+    assert_non_null(strstr(e->site.file, "support_fake.c"));
+    assert_true(e->site.line > 0);
+    sim_advance_ms(1000000);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_LEAK), 1);
+    assert_non_null(rpool_resource(leaked)); /* it is not taken away */
+    rpool_release(&leaked);
+    close_pool(&pool);
+}
+
+/* I-12 */
+static void a_leak_that_comes_back_is_told_too(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2, .leak_after_ms = 1000);
+    rpool_item *item = fake_lease(pool);
+    uint64_t number = rpool_number(item);
+    sim_advance_ms(2500);
+    rpool_release(&item);
+    const struct fake_event *e = fake_last(fake, RPOOL_EVENT_LEAK_RETURNED);
+    assert_int_equal(e->item, number);
+    assert_int_equal(e->ms, 2500);
+    for (int i = 0; i < 5; i++) { /* the next leases are none */
+        item = fake_lease(pool);
+        sim_advance_ms(900);
+        rpool_release(&item);
+    }
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_LEAK), 1);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_LEAK_RETURNED), 1);
+    item = fake_lease(pool); /* the next leak of the same item is one */
+    sim_advance_ms(1000);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_LEAK), 2);
+    rpool_discard(&item);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_LEAK_RETURNED), 2);
+    close_pool(&pool);
+}
+
+/* A lease that began when the cleaner slept without an end. */
+static void a_leak_wakes_a_cleaner_that_had_nothing_to_do(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1, .leak_after_ms = 1000,
+                            .idle_timeout_ms = RPOOL_NEVER,
+                            .max_lifetime_ms = RPOOL_NEVER);
+    make_idle(pool, 1);
+    sim_advance_ms(100000);
+    uint64_t wakes = sim_thread("watch").wakes;
+    rpool_item *item = fake_lease(pool);
+    sim_advance_ms(1000);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_LEAK), 1);
+    /* Told, on time, and in the event, where the fake yields. */
+    assert_int_equal(sim_thread("watch").wakes - wakes, 3);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAKE_TEST(an_idle_item_leaves_when_its_lifetime_is_over),
+        FAKE_TEST(without_a_lifetime_an_item_stays),
+        cmocka_unit_test(items_made_together_do_not_leave_together),
+        FAKE_TEST(the_new_come_before_the_old_leave),
+        FAKE_TEST(without_room_they_are_replaced_one_at_a_time),
+        cmocka_unit_test(an_item_past_its_end_is_not_lent),
+        FAKE_TEST(a_lease_that_lasts_too_long_is_told_once),
+        FAKE_TEST(a_leak_that_comes_back_is_told_too),
+        FAKE_TEST(a_leak_wakes_a_cleaner_that_had_nothing_to_do),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
