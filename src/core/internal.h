@@ -26,7 +26,7 @@
 #include "base/thread.h"
 #include "base/watch.h"
 
-/* ---- handles and words --------------------------------------------------- */
+/* ---- handles and words ---- */
 
 /*
  * item handle | serial 38 | slot 14 | shell 12 |
@@ -91,8 +91,7 @@ static inline uint64_t gate_open(uint64_t handle)
     return handle & ~(uint64_t)SHELL_MASK;
 }
 
-/* ---- slots
- * --------------------------------------------------------------------- */
+/* ---- slots ---- */
 
 struct slot {
     _Alignas(128) struct atom word;
@@ -125,8 +124,7 @@ struct chunk {
     struct slot slots[CHUNK_SLOTS];
 };
 
-/* ---- the line
- * --------------------------------------------------------------------- */
+/* ---- the line ---- */
 
 /*
  * A waiter's record is on its own stack, but what it sleeps on is the pool's,
@@ -144,8 +142,7 @@ struct waiter {
     struct slot *slot; /* OK: its own, LENT or CHECKING */
 };
 
-/* ---- the pool
- * ---------------------------------------------------------------------- */
+/* ---- the pool ---- */
 
 enum { WORKERS = 65 }; /* at most create_concurrency + 1 */
 
