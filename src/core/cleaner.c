@@ -135,6 +135,7 @@ static int replace_ahead_locked(struct pool *pool, struct slot *slot,
     return 1;
 }
 
+/* One at a time, so that the others can be borrowed meanwhile. */
 static void keep_alive_locked(struct pool *pool, struct slot *slot,
                               uint64_t word, struct round *round)
     POOL_LOCKED(pool)
@@ -146,7 +147,10 @@ static void keep_alive_locked(struct pool *pool, struct slot *slot,
         saturating((int64_t)atom_peek(&slot->proven), pool->keepalive);
     if (round->now < due)
         at_latest(round, due);
+    else if (pool->keeping)
+        pool->keep_more = 1;
     else if (take_idle(slot, word, SLOT_CHECKING)) {
+        pool->keeping = 1;
         list_push_back(&pool->checks, &slot->node);
         round->acted++;
     }

@@ -179,11 +179,12 @@ struct pool {
     /* Under the mutex. */
     struct lock lock;
     int max_size, min_size;
-    int occupied;          /* slots that are not EMPTY */
-    int creating, leaving; /* of these: CREATING, DISPOSING */
-    int ageing;            /* of these: neither, and near their end */
-    int may_leave;         /* more than min_size: 1 an ageing one, 2 any */
-    int asked;             /* somebody who would not wait wants one more */
+    int occupied;           /* slots that are not EMPTY */
+    int creating, leaving;  /* of these: CREATING, DISPOSING */
+    int ageing;             /* of these: neither, and near their end */
+    int may_leave;          /* more than min_size: 1 an ageing one, 2 any */
+    int keeping, keep_more; /* an idle item is checked; more are due */
+    int asked;              /* somebody who would not wait wants one more */
     uint64_t tickets;
     struct list line; /* waiters, by ticket */
     int waiting;

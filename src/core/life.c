@@ -78,7 +78,7 @@ static void reset_shell(struct pool *pool)
 {
     pool->occupied = pool->creating = pool->leaving = pool->ageing = 0;
     pool->may_leave = 0;
-    pool->wakes = 0;
+    pool->wakes = pool->keeping = pool->keep_more = 0;
     pool->asked = pool->waiting = pool->workers = pool->idle_workers = 0;
     pool->busy_workers = pool->threads = pool->no_more_workers = 0;
     pool->cleaner_asleep = pool->failures = pool->stopping = 0;

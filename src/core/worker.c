@@ -134,6 +134,9 @@ static void check_idle_locked(struct pool *pool) POOL_LOCKED(pool)
         rpool__dispose_locked(pool, slot,
                               rpool__flag_reason(atom_load(&slot->word)));
     rpool__arm_slot_locked(pool, slot);
+    if (pool->keep_more)
+        rpool__arm_locked(pool, 0);
+    pool->keeping = pool->keep_more = 0;
     rpool__settle_locked(pool);
 }
 
