@@ -340,6 +340,7 @@ int rpool__start_worker(struct pool *pool, int index)
     pool->idle_workers--;
     pool->threads--;
     pool->no_more_workers = 1;
+    cond_wake_all(&pool->changed); /* a close waits for it as for a thread */
     pool->inside++;
     lock_drop(&pool->lock);
     rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_DEGRADED,
