@@ -15,7 +15,7 @@ static uint64_t heard(rpool_event_type type)
 /* ---- pools
  * --------------------------------------------------------------------- */
 
-void era_open(void)
+void era_open(int may_fail)
 {
     struct era *era = &world.eras[world.era_count];
     world.opening = 1;
@@ -32,6 +32,9 @@ void era_open(void)
     rpool_failure why;
     rpool_status status =
         rpool_open(&era->handle, &provider, era, &options, &why);
+    if (status == RPOOL_SYSTEM && era->handle == NULL &&
+        (may_fail || world.script->misfortune.break_nth > 0))
+        goto out;
     if (status != RPOOL_OK)
         sim_fail("open says %s: %s", rpool_status_name(status), why.message);
     struct pool *pool = rpool__pool_of((uintptr_t)era->handle);
@@ -45,6 +48,7 @@ void era_open(void)
     era->occupied = pool->occupied;
     era->pool = pool;
     world.era_count++;
+out:
     world.opening = 0;
 }
 
@@ -325,6 +329,18 @@ static int holds(const struct actor *a)
     return free_hand(a) != 0 || a->held[1] != NULL;
 }
 
+/* Sometimes one of the calls that open needs fails. */
+static void reopen(const struct op *op)
+{
+    static const enum sim_call calls[] = {SIM_THREAD_START, SIM_WATCH_OPEN,
+                                          SIM_STOP_OPEN};
+    enum sim_call call = calls[op->a % 3];
+    int breaks = op->b % 2;
+    sim_break(call, 1 + op->b / 2 % 2, breaks);
+    era_open(breaks);
+    sim_break(call, 1, 0);
+}
+
 static void steer(struct actor *a, const struct op *op, struct era *era)
 {
     int max = 1 + op->a % (MODEL_SLOTS - 1), lines = 0;
@@ -350,7 +366,7 @@ static void steer(struct actor *a, const struct op *op, struct era *era)
     case OP_REOPEN:
         if (era->closed && !world.opening && world.era_count < MAX_POOLS &&
             era == &world.eras[world.era_count - 1])
-            era_open();
+            reopen(op);
         break;
     case OP_DUMP:
         rpool_dump(era->handle, count_line, &lines);

@@ -178,7 +178,7 @@ static void quiet_idle(const struct pool *pool, int index)
         sim_fail("slot %d is idle in a pool over its size", index);
     if (pool->waiting > 0 && (gate & GATE_SUSPENDED) == 0)
         sim_fail("slot %d is idle while %d wait", index, pool->waiting);
-    if (thing_in(slot)->hung && !world.script->no_fd)
+    if (thing_in(slot)->hung && sim_fd_watched(thing_in(slot)->fd))
         sim_fail("slot %d is idle, but was hung up", index);
     if (overdue(atom_peek(&slot->expires), 0))
         sim_fail("slot %d is idle past its lifetime", index);
@@ -186,7 +186,7 @@ static void quiet_idle(const struct pool *pool, int index)
     if (!slot->ageing && staying > pool->min_size &&
         overdue(atom_peek(&slot->idle_since), pool->idle_timeout))
         sim_fail("slot %d is idle for too long", index);
-    if (!world.script->no_check &&
+    if (!world.script->no_check && !pool->keeping &&
         overdue(atom_peek(&slot->proven), pool->keepalive) &&
         overdue((uint64_t)thing_in(slot)->checked_at, pool->keepalive))
         sim_fail("slot %d was not kept alive", index);
@@ -201,7 +201,7 @@ static void quiet_creations(const struct pool *pool)
     if ((gate & GATE_CLOSED) == 0 && (wanted > 0 || missing > 0) &&
         pool->creating == 0 && pool->occupied < pool->max_size &&
         (pool->failures == 0 || pool->retry_at < sched_now()) &&
-        pool->busy_workers <= pool->create_concurrency)
+        pool->busy_workers < pool->workers)
         sim_fail("nobody creates: %d wait, %d of %d there, %d at least, %d "
                  "failures, %d idle workers, %d busy",
                  wanted, pool_live(pool), pool->max_size, pool->min_size,

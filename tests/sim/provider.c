@@ -21,6 +21,8 @@ enum roll {
     ROLL_DISCARD,
     ROLL_CHECK,
     ROLL_SLOW,
+    ROLL_HOOK,
+    ROLL_CALL,
     ROLL_MS
 };
 
@@ -284,6 +286,35 @@ static void follow(struct era *era, const rpool_event *event)
     }
 }
 
+/* The listener may call the pool; close there only begins. */
+static void call_back(struct era *era, const rpool_event *event)
+{
+    if (event->type == RPOOL_EVENT_FREED || world.calls_back ||
+        !roll(ROLL_HOOK, world.script->misfortune.hook))
+        return;
+    rpool *handle = era->handle;
+    rpool_stats stats = {.size = sizeof stats};
+    world.calls_back = 1;
+    switch (number(ROLL_CALL) % 16) {
+    case 0:
+        era->closing++;
+        if (handle != NULL && rpool_close(&handle, -1) == RPOOL_TIMEOUT)
+            sim_fail("close in an event waits");
+        break;
+    case 1:
+        era->recycled = 1;
+        (void)rpool_recycle(handle);
+        break;
+    case 2:
+        (void)rpool_suspend(handle);
+        (void)rpool_resume(handle);
+        break;
+    default:
+        (void)rpool_stats_get(handle, &stats);
+    }
+    world.calls_back = 0;
+}
+
 void world_on_event(void *arg, const rpool_event *event)
 {
     struct era *era = arg;
@@ -310,4 +341,5 @@ void world_on_event(void *arg, const rpool_event *event)
         break;
     }
     sim_sleep_ms(0);
+    call_back(era, event);
 }

@@ -91,6 +91,9 @@ static void draw_misfortune(struct misfortune *m, struct draw *d)
     m->reset_check = draw_rarely(d, 100, 1000, 0);
     m->slow = draw_rarely(d, 50, 600, 0);
     m->slow_ms = draw(d, 1, 60);
+    m->hook = draw_rarely(d, 20, 300, 0);
+    m->break_call = draw(d, 0, 1) ? SIM_THREAD_START : SIM_WATCH_ADD;
+    m->break_nth = draw_rarely(d, 1, 3, 0);
 }
 
 static enum op_kind draw_kind(struct draw *d)

@@ -50,6 +50,8 @@ struct misfortune { /* permille, and milliseconds at most */
     int create_fails, create_permanent, create_null, create_hangs;
     int check_bad, check_late, reset_discard, reset_check;
     int slow, slow_ms;
+    int hook;                  /* the listener calls the pool */
+    int break_call, break_nth; /* that call fails, in a pool that runs */
 };
 
 struct script {

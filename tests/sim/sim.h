@@ -134,8 +134,8 @@ int sim_fork(int (*run)(void *), void *arg);
 
 struct sim_search {
     uint64_t shuffle; /* another search with the same seed */
-    int walk;     /* permille: a random other coroutine at a point */
-    int depth;    /* PCT with that many priority changes, if not 0 */
+    int walk;         /* permille: a random other coroutine at a point */
+    int depth;        /* PCT with that many priority changes, if not 0 */
     int steps;    /* the run's length in points, which PCT spreads them over */
     int spurious; /* permille: cond_wait() returns for no reason */
     int slip;     /* permille: time jumps to the next deadline although

@@ -77,7 +77,10 @@ void world_run(const struct script *script, const unsigned char *dropped,
         sim_replay(replay, replay_count);
     world_reset(script, dropped);
     sim_observe(oracle_step, oracle_quiet);
-    era_open();
+    era_open(0);
+    const struct misfortune *m = &script->misfortune;
+    if (m->break_nth > 0)
+        sim_break((enum sim_call)m->break_call, m->break_nth, 1);
     for (int i = 0; i < script->actors; i++) {
         world.actors[i].index = i;
         (void)sim_spawn(actor_run, &world.actors[i]);

@@ -62,6 +62,7 @@ struct world {
     struct actor actors[MAX_ACTORS];
     int finished;
     rpool_item *board; /* a posted handle */
+    int calls_back;    /* a listener calls the pool */
     int healthy;       /* nothing fails any more */
     uint64_t rolls[16];
     uint64_t events[MODEL_THREADS][RPOOL_EVENT_COUNT]; /* by thread */
@@ -79,7 +80,7 @@ void world_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* actor.c */
 void actor_run(void *actor);
-void era_open(void);
+void era_open(int may_fail); /* a call it needs may be broken */
 void era_close(struct era *era, int timeout_ms);
 
 /* provider.c */
