@@ -1,0 +1,28 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* The pool's threads are threads of the case: thread_start() only notes what
+ * machine_run() is to run, and fails beyond the first two. */
+#ifndef BASE_THREAD_H
+#define BASE_THREAD_H
+
+#include <stdint.h>
+
+struct thread {
+    int index;
+};
+
+int thread_start(struct thread *thread, const char *name, void *(*run)(void *),
+                 void *arg);
+void thread_join(struct thread *thread);
+void thread_detach(struct thread *thread);
+int thread_at_fork(void (*in_child)(void));
+
+struct thread_memo {
+    uint64_t key, value;
+    int64_t time;
+    const void *inside;
+};
+
+struct thread_memo *thread_memo(void);
+
+#endif

@@ -1,0 +1,483 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * The cases.  Each is one hand-shake of the core, as small as it can be and
+ * still go wrong.  What must hold at the end is the same for all: the pool is
+ * at rest, nothing is lost, and nothing is twice.
+ */
+#include "core/internal.h"
+#include "machine.h"
+
+#include <stdlib.h>
+
+/* ---- the provider ---- */
+
+static struct {
+    int made, ended, done;
+    int failures, bad; /* so many creations and checks to come */
+    int alive[MACHINE_RESOURCES];
+} world;
+
+static int make(void *ctx, int64_t deadline, int stop_fd, void **resource,
+                rpool_failure *why)
+{
+    (void)ctx, (void)deadline, (void)stop_fd, (void)why;
+    if (world.failures > 0) {
+        world.failures--;
+        return -1;
+    }
+    int id = world.made++;
+    machine_check(id < MACHINE_RESOURCES, "too many are made");
+    machine_touch(id);
+    world.alive[id] = 1;
+    *resource = &world.alive[id];
+    return 0;
+}
+
+static void use(void *resource)
+{
+    int id = (int)((int *)resource - world.alive);
+    machine_check(world.alive[id], "a resource is used after its end");
+    machine_touch(id);
+}
+
+static void destroy(void *ctx, void *resource)
+{
+    (void)ctx;
+    use(resource);
+    *(int *)resource = 0;
+    world.ended++;
+}
+
+static int check(void *ctx, void *resource, int64_t idle_ms, int64_t deadline)
+{
+    (void)ctx, (void)idle_ms, (void)deadline;
+    use(resource);
+    if (world.bad == 0)
+        return RPOOL_GOOD;
+    world.bad--;
+    return RPOOL_BAD;
+}
+
+static int reset(void *ctx, void *resource)
+{
+    (void)ctx;
+    use(resource);
+    return RPOOL_REUSE;
+}
+
+static void done(void *ctx)
+{
+    (void)ctx;
+    world.done++;
+}
+
+/* ---- the pool of a case ---- */
+
+static rpool *handle;
+static struct pool *pool;
+static struct atom running; /* borrowers that have not finished */
+
+/* A word's first touch is the start of its history: before the threads'. */
+static void touch_words(void)
+{
+    (void)atom_load(&pool->chunks[0]->maybe_idle);
+    (void)atom_peek(&pool->suspect);
+    for (uint32_t i = 0; i < (uint32_t)pool->max_size; i++) {
+        struct slot *slot = pool_slot(pool, i);
+        const struct atom *words[] = {
+            &slot->lent_since, &slot->idle_since, &slot->proven,
+            &slot->expires,    &slot->leases,     &slot->checks,
+            &slot->file,       &slot->func,       &slot->line,
+            &slot->number,     &slot->reported,   &slot->first_lease};
+        (void)atom_load(&slot->word);
+        for (size_t w = 0; w < sizeof words / sizeof words[0]; w++)
+            (void)atom_peek(words[w]);
+    }
+}
+
+/* filled: the worker makes what min_size asks for before the case begins. */
+static void open_pool(int borrowers, int filled, int with_reset,
+                      const rpool_options *options)
+{
+    const rpool_provider provider = {.size = sizeof provider,
+                                     .create = make,
+                                     .destroy = destroy,
+                                     .check = check,
+                                     .reset = with_reset ? reset : NULL,
+                                     .done = done};
+    world.made = world.ended = world.done = world.failures = world.bad = 0;
+    rpool_status status = rpool_open(&handle, &provider, NULL, options, NULL);
+    machine_check(status == RPOOL_OK, "open fails");
+    pool = rpool__pool_of((uintptr_t)handle);
+    pool->inside++; /* it must not end before after() */
+    atom_store(&running, (uint64_t)borrowers);
+    if (filled)
+        machine_prime(1);
+    touch_words();
+}
+#define OPTIONS(...)                                                           \
+    RPOOL_OPTIONS(.idle_timeout_ms = RPOOL_NEVER,                              \
+                  .max_lifetime_ms = RPOOL_NEVER, .create_concurrency = 1,     \
+                  __VA_ARGS__)
+
+/* The last borrower sends the pool's threads home. */
+static void finish(void)
+{
+    uint64_t left = atom_load(&running);
+    while (!atom_cas(&running, &left, left - 1))
+        ;
+    if (left > 1)
+        return;
+    lock_take(&pool->lock);
+    pool->stopping = 1;
+    cond_wake_all(&pool->work);
+    watch_wake(&pool->watch);
+    lock_drop(&pool->lock);
+}
+
+static void check_slots(void)
+{
+    uint64_t gate = atom_load(&pool->gate);
+    int occupied = 0;
+    for (uint32_t i = 0; i < (uint32_t)atom_load(&pool->nslots); i++) {
+        const struct slot *slot = pool_slot(pool, i);
+        uint64_t word = atom_load(&slot->word);
+        occupied += word_state(word) != SLOT_EMPTY;
+        if (word_state(word) == SLOT_EMPTY)
+            continue;
+        machine_check(word_state(word) == SLOT_IDLE, "a slot is stranded");
+        machine_check((word & SLOT_LEAVE) == 0, "a marked item is idle");
+        machine_check((gate & GATE_CLOSED) == 0, "a closed pool keeps an item");
+        machine_check((atom_load(&pool->chunks[0]->maybe_idle) >> i & 1) != 0,
+                      "an idle slot cannot be found");
+        int64_t due = (int64_t)atom_peek(&slot->idle_since);
+        if (pool->idle_timeout != CLOCK_NEVER && pool_live(pool) > 0)
+            machine_check((int64_t)atom_load(&pool->next_wake) <=
+                              due + pool->idle_timeout,
+                          "the cleaner sleeps for too long");
+    }
+    machine_check(occupied == pool->occupied, "occupied is miscounted");
+    machine_check(occupied <= pool->max_size, "the pool is over its size");
+    machine_check(world.made - world.ended == occupied, "an item is lost");
+}
+
+/* The pool's memory goes too: no run sees another's. */
+static void free_pool(void)
+{
+    machine_forget();
+    for (int i = 0; i < CHUNKS; i++)
+        free(pool->chunks[i]);
+    free(pool);
+}
+
+/* At the end of a case that leaves the pool open. */
+static void at_rest(void)
+{
+    if (pool->stopping && !list_empty(&pool->disposals)) {
+        lock_take(&pool->lock);
+        rpool__run_disposals_locked(pool);
+        lock_drop(&pool->lock);
+    }
+    machine_check(list_empty(&pool->line) && pool->waiting == 0,
+                  "somebody waits for ever");
+    machine_check((atom_load(&pool->gate) & GATE_LINE) == 0,
+                  "the gate says that somebody waits");
+    machine_check(pool->creating == 0 && pool->leaving == 0,
+                  "creations or disposals are miscounted");
+    check_slots();
+    free(pool->name);
+    free_pool();
+}
+
+/* At the end of a case that closes it. */
+static void over(void)
+{
+    machine_check(world.done == 1, "done was not called once");
+    machine_check(world.made == world.ended, "a resource is left");
+    machine_check(!pool_is_open(pool), "the handle still opens the pool");
+    machine_check(pool->inside == 0 && pool->threads == 0, "miscounted");
+    free_pool();
+}
+
+/* ---- borrowers ---- */
+
+static rpool_status borrow(int timeout_ms)
+{
+    rpool_item *item = NULL;
+    rpool_status status = rpool_acquire(handle, timeout_ms, &item, NULL);
+    machine_check((status == RPOOL_OK) == (item != NULL), "no item, or no OK");
+    if (item != NULL) {
+        use(rpool_resource(item));
+        rpool_release(&item);
+    }
+    return status;
+}
+
+static void borrow_for_ever(void)
+{
+    machine_check(borrow(-1) == RPOOL_OK, "an acquire without deadline fails");
+}
+
+static void borrow_for_a_while(void)
+{
+    rpool_status status = borrow(5);
+    machine_check(status == RPOOL_OK || status == RPOOL_TIMEOUT,
+                  "an acquire neither succeeds nor times out");
+}
+
+/* ---- one item, nobody else ---- */
+
+static void one_item(void)
+{
+    open_pool(2, 1, 0, OPTIONS(.max_size = 1, .min_size = 1));
+}
+
+static void one_item_with_reset(void)
+{
+    open_pool(2, 1, 1, OPTIONS(.max_size = 1, .min_size = 1));
+}
+
+static void all_wait(int index)
+{
+    (void)index;
+    borrow_for_ever();
+    finish();
+}
+
+static void one_is_impatient(int index)
+{
+    if (index == 0)
+        borrow_for_a_while();
+    else
+        borrow_for_ever();
+    finish();
+}
+
+static void three_for_one_item(void)
+{
+    open_pool(3, 1, 0, OPTIONS(.max_size = 1, .min_size = 1));
+}
+
+static void all_are_impatient(int index)
+{
+    (void)index;
+    borrow_for_a_while();
+    finish();
+}
+
+/* ---- two slots and tries: the hint ---- */
+
+static void two_items(void)
+{
+    open_pool(2, 1, 0, OPTIONS(.max_size = 2, .min_size = 2));
+}
+
+static void try_twice(int index)
+{
+    (void)index;
+    for (int i = 0; i < 2; i++) {
+        rpool_status status = borrow(0);
+        machine_check(status == RPOOL_OK || status == RPOOL_BUSY, "a try");
+    }
+    finish();
+}
+
+/* ---- what comes between ---- */
+
+/* Recycle and hang-up mark, the worker replaces. */
+static void recycled(int index)
+{
+    if (index == 0)
+        machine_run(1);
+    else if (index == 1) {
+        machine_check(rpool_recycle(handle) == RPOOL_OK, "recycle");
+        finish();
+    } else {
+        borrow_for_ever();
+        finish();
+    }
+}
+
+static void hung_up(int index)
+{
+    if (index == 0)
+        machine_run(1);
+    else if (index == 1) {
+        lock_take(&pool->lock);
+        rpool__mark_locked(pool, pool_slot(pool, 0), SLOT_HUNG_UP);
+        rpool__settle_locked(pool);
+        lock_drop(&pool->lock);
+        finish();
+    } else {
+        borrow_for_ever();
+        finish();
+    }
+}
+
+static void closed(int index)
+{
+    if (index == 0) {
+        lock_take(&pool->lock);
+        rpool__begin_close_locked(pool);
+        lock_drop(&pool->lock);
+    } else {
+        rpool_status status = borrow(-1);
+        machine_check(status == RPOOL_OK || status == RPOOL_CLOSED,
+                      "an acquire of a pool that closes");
+    }
+    finish();
+}
+
+static void suspended(int index)
+{
+    if (index == 0) {
+        machine_check(rpool_suspend(handle) == RPOOL_OK, "suspend");
+        machine_check(rpool_resume(handle) == RPOOL_OK, "resume");
+    } else
+        borrow_for_ever();
+    finish();
+}
+
+static void shrunk(int index)
+{
+    if (index == 0)
+        machine_check(rpool_resize(handle, 1, 0) == RPOOL_OK, "resize");
+    else
+        borrow_for_ever();
+    finish();
+}
+
+/* ---- creations ---- */
+
+static void nothing_yet(void)
+{
+    open_pool(2, 0, 0, OPTIONS(.max_size = 1));
+}
+
+static void first_creation_fails(void)
+{
+    open_pool(2, 0, 0, OPTIONS(.max_size = 2, .create_retry_max_ms = 1));
+    world.failures = 1;
+}
+
+static void worker_and_borrowers(int index)
+{
+    if (index == 0) {
+        machine_run(1);
+        return;
+    }
+    borrow_for_ever();
+    finish();
+}
+
+static void discard(int index)
+{
+    if (index == 0) {
+        machine_run(1);
+        return;
+    }
+    rpool_item *item = NULL;
+    machine_check(rpool_acquire(handle, -1, &item, NULL) == RPOOL_OK, "OK");
+    use(rpool_resource(item));
+    rpool_discard(&item);
+    finish();
+}
+
+static void first_check_fails(void)
+{
+    open_pool(2, 1, 0,
+              OPTIONS(.max_size = 1, .min_size = 1, .check_always = 1,
+                      .create_retry_max_ms = 1));
+    world.bad = 1;
+}
+
+/* ---- the end ---- */
+
+static void two_items_to_close(void)
+{
+    open_pool(1, 1, 1, OPTIONS(.max_size = 2, .min_size = 2));
+    pool->inside--;
+}
+
+static void close_and_borrow(int index, int timeout_ms)
+{
+    if (index < 2) {
+        machine_run(index);
+    } else if (index == 2) {
+        rpool *closing = handle;
+        rpool_status status = rpool_close(&closing, timeout_ms);
+        machine_check(status == RPOOL_OK ||
+                          (timeout_ms == 0 && status == RPOOL_TIMEOUT),
+                      "a close fails");
+    } else {
+        rpool_status status = borrow(-1);
+        machine_check(status == RPOOL_OK || status == RPOOL_CLOSED,
+                      "an acquire of a pool that closes");
+    }
+}
+
+static void close_that_waits(int index)
+{
+    close_and_borrow(index, -1);
+}
+
+static void close_that_leaves(int index)
+{
+    close_and_borrow(index, 0);
+}
+
+/* ---- the cleaner ---- */
+
+static void expiring(void)
+{
+    open_pool(1, 0, 0,
+              RPOOL_OPTIONS(.max_size = 1, .idle_timeout_ms = 5,
+                            .max_lifetime_ms = RPOOL_NEVER));
+    pool->min_size = 1;
+    machine_prime(1);
+    pool->min_size = 0;
+    lock_take(&pool->lock);
+    rpool__set_idle_due_locked(pool);
+    lock_drop(&pool->lock);
+}
+
+static void cleaner_and_borrower(int index)
+{
+    if (index == 0) {
+        machine_run(0);
+        return;
+    }
+    rpool_status status = borrow(0);
+    machine_check(status == RPOOL_OK || status == RPOOL_BUSY, "a try");
+    finish();
+}
+
+const struct machine_case machine_cases[] = {
+    {"two wait for one", 2, 0, 3, one_item, all_wait, at_rest},
+    {"two wait for one that is reset", 2, 0, 3, one_item_with_reset, all_wait,
+     at_rest},
+    {"three wait for one", 3, 0, 2, three_for_one_item, all_wait, at_rest},
+    {"one of two gives up", 2, 1, 2, one_item, one_is_impatient, at_rest},
+    {"both give up", 2, 1, 2, one_item, all_are_impatient, at_rest},
+    {"one of three gives up", 3, 1, 1, three_for_one_item, one_is_impatient,
+     at_rest},
+    {"two try twice", 2, 0, 3, two_items, try_twice, at_rest},
+    {"a close comes between", 2, 0, 3, one_item, closed, at_rest},
+    {"a suspension comes between", 2, 0, 3, one_item, suspended, at_rest},
+    {"a shrinking comes between", 2, 0, 3, two_items, shrunk, at_rest},
+    {"a recycle comes between", 3, 0, 2, one_item, recycled, at_rest},
+    {"a hang-up comes between", 3, 0, 2, one_item, hung_up, at_rest},
+    {"two wait for a creation", 3, 0, 2, nothing_yet, worker_and_borrowers,
+     at_rest},
+    {"a creation fails", 3, 1, 1, first_creation_fails, worker_and_borrowers,
+     at_rest},
+    {"two discard", 3, 0, 2, one_item, discard, at_rest},
+    {"a check fails", 3, 1, 1, first_check_fails, worker_and_borrowers,
+     at_rest},
+    {"a close that waits", 4, 0, 1, two_items_to_close, close_that_waits, over},
+    {"a close that leaves", 4, 1, 0, two_items_to_close, close_that_leaves,
+     over},
+    {"the cleaner and a release", 2, 1, 2, expiring, cleaner_and_borrower,
+     at_rest},
+    {NULL, 0, 0, 0, NULL, NULL, NULL}};
