@@ -65,7 +65,8 @@ static int report(struct attempt *attempt, const char *advice)
     (void)snprintf(text, sizeof text, "%s", outcome->text);
     attempt_shrink(attempt);
     if (!outcome->failed) {
-        (void)printf("FAILED, not alone but %s: %s\n", advice, text);
+        (void)printf("FAILED: seed %llu, not alone but %s: %s\n",
+                     (unsigned long long)attempt->seed, advice, text);
         return 1;
     }
     static struct script script;
