@@ -1,0 +1,237 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* life.c, the beginning: what open refuses, what may fail in it, and waiting
+ * for the pool to be ready. */
+#include "support_caller.h"
+
+#include <limits.h>
+#include <string.h>
+
+static void refuse(const rpool_provider *provider, const rpool_options *options,
+                   const char *named)
+{
+    static int untouched;
+    rpool *pool = (rpool *)(void *)&untouched;
+    rpool_failure why = {0};
+    assert_int_equal(rpool_open(&pool, provider, NULL, options, &why),
+                     RPOOL_INVALID);
+    assert_null(pool);
+    if (strstr(why.message, named) == NULL)
+        fail_msg("\"%s\" does not name %s", why.message, named);
+    assert_int_equal(rpool_open(&pool, provider, NULL, options, NULL),
+                     RPOOL_INVALID);
+}
+
+/* N02 N03 */
+static void options_that_make_no_sense_are_refused(void **state)
+{
+    struct fake *fake = *state;
+    const rpool_provider *p = &fake->provider;
+    refuse(p, RPOOL_OPTIONS(.max_size = -1), "max_size");
+    refuse(p, RPOOL_OPTIONS(.max_size = 10001), "max_size");
+    refuse(p, RPOOL_OPTIONS(.max_size = INT_MAX), "max_size");
+    refuse(p, RPOOL_OPTIONS(.max_size = INT_MIN), "max_size");
+    refuse(p, RPOOL_OPTIONS(.min_size = -1), "min_size");
+    refuse(p, RPOOL_OPTIONS(.min_size = 11), "min_size");
+    refuse(p, RPOOL_OPTIONS(.max_size = 2, .min_size = 4), "min_size");
+    refuse(p, RPOOL_OPTIONS(.create_concurrency = -1), "create_concurrency");
+    refuse(p, RPOOL_OPTIONS(.create_concurrency = 65), "create_concurrency");
+    refuse(p, RPOOL_OPTIONS(.max_waiters = -2), "below");
+    refuse(p, RPOOL_OPTIONS(.create_timeout_ms = -2), "below");
+    refuse(p, RPOOL_OPTIONS(.idle_timeout_ms = -2), "below");
+    refuse(p, RPOOL_OPTIONS(.max_lifetime_ms = INT_MIN), "below");
+    refuse(p, RPOOL_OPTIONS(.max_uses = -2), "below");
+    refuse(p, RPOOL_OPTIONS(.check_after_ms = -2), "below");
+    refuse(p, RPOOL_OPTIONS(.keepalive_ms = -2), "below");
+    refuse(p, RPOOL_OPTIONS(.leak_after_ms = -2), "below");
+    refuse(p, RPOOL_OPTIONS(.create_retry_max_ms = -1), "create_retry_max_ms");
+}
+
+/* N01 N05 */
+static void an_incomplete_caller_is_refused(void **state)
+{
+    struct fake *fake = *state;
+    rpool_provider p = fake->provider;
+    refuse(NULL, NULL, "provider");
+    p.create = NULL;
+    refuse(&p, NULL, "provider");
+    p = fake->provider;
+    p.destroy = NULL;
+    refuse(&p, NULL, "provider");
+    p = fake->provider;
+    p.size = 0;
+    refuse(&p, NULL, "provider");
+    p.size = sizeof p + 8;
+    refuse(&p, NULL, "provider");
+    rpool_options o = {.max_size = 1};
+    refuse(&fake->provider, &o, "RPOOL_OPTIONS");
+    o.size = sizeof o + 8;
+    refuse(&fake->provider, &o, "RPOOL_OPTIONS");
+    rpool_failure why;
+    assert_int_equal(rpool_open(NULL, &fake->provider, fake, NULL, &why),
+                     RPOOL_INVALID);
+    assert_non_null(strstr(why.message, "pool"));
+    assert_int_equal(fake->done, 0);
+}
+
+static void close_and_forget(struct fake *fake, rpool **pool)
+{
+    close_pool(pool);
+    fake->done = 0;
+    fake->event_count = 0;
+}
+
+/* How often open fails when its nth such call does, for every n. */
+static int fail_each(struct fake *fake, enum sim_call call,
+                     rpool_status expected)
+{
+    int threads = sim_thread("").live, fds = sim_fds_open();
+    for (int n = 1;; n++) {
+        rpool *pool = NULL;
+        rpool_failure why = {0};
+        sim_break(call, n, 1);
+        rpool_status status = rpool_open(
+            &pool, &fake->provider, fake,
+            RPOOL_OPTIONS(.on_event = fake_on_event, .arg = fake), &why);
+        sim_break(call, 1, 0);
+        if (status == RPOOL_OK) {
+            close_and_forget(fake, &pool);
+            return n - 1;
+        }
+        assert_int_equal(status, expected);
+        assert_null(pool);
+        assert_true(why.message[0] != '\0');
+        assert_int_equal(sim_thread("").live, threads);
+        assert_int_equal(sim_fds_open(), fds);
+        assert_int_equal(fake->done, 0);
+        assert_int_equal(fake->event_count, 0);
+    }
+}
+
+/* L03 L04 */
+static void an_open_that_fails_leaves_nothing(void **state)
+{
+    struct fake *fake = *state;
+    assert_int_equal(fail_each(fake, SIM_AT_FORK, RPOOL_SYSTEM), 1);
+    assert_int_equal(fail_each(fake, SIM_WATCH_OPEN, RPOOL_SYSTEM), 1);
+    assert_int_equal(fail_each(fake, SIM_STOP_OPEN, RPOOL_SYSTEM), 1);
+    assert_int_equal(fail_each(fake, SIM_THREAD_START, RPOOL_SYSTEM), 2);
+    /* Another pool at the same time needs a shell of its own. */
+    rpool *first = fake_open(fake, .max_size = 1);
+    assert_int_equal(fail_each(fake, SIM_LOCK_INIT, RPOOL_NOMEM), 1);
+    rpool *second = fake_open(fake, .max_size = 1);
+    assert_true(fail_each(fake, SIM_COND_INIT, RPOOL_NOMEM) >= 3);
+    close_and_forget(fake, &first);
+    close_and_forget(fake, &second);
+}
+
+/* N02: none means none, and all of them have a default. */
+static void the_least_and_the_default_are_accepted(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = NULL;
+    rpool_failure why = {.message = "old"};
+    assert_int_equal(rpool_open(&pool, &fake->provider, fake, NULL, &why),
+                     RPOOL_OK);
+    assert_string_equal(why.message, "");
+    assert_int_equal(fake_stats(pool).max_size, 10);
+    sim_settle();
+    assert_int_equal(fake->creates, 0);
+    close_pool(&pool);
+    assert_null(pool);
+    assert_int_equal(fake->done, 1);
+}
+
+/* B18 */
+static void wait_returns_when_the_least_is_there(void **state)
+{
+    struct fake *fake = *state;
+    fake->create.ms = 100;
+    rpool *pool = fake_open(fake, .max_size = 8, .min_size = 3);
+    assert_int_equal(sim_now_ms(), 0); /* open does not wait */
+    rpool_failure why;
+    assert_int_equal(rpool_wait(pool, 50, &why), RPOOL_TIMEOUT);
+    assert_int_equal(sim_now_ms(), 50);
+    assert_non_null(strstr(why.message, "2 creating"));
+    assert_int_equal(rpool_wait(pool, 1000, &why), RPOOL_OK);
+    assert_int_equal(sim_now_ms(), 200);
+    assert_int_equal(fake_stats(pool).idle, 3);
+    rpool_item *item = fake_lease(pool); /* a lent one counts */
+    assert_int_equal(rpool_wait(pool, 0, NULL), RPOOL_OK);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+/* B18 */
+static void wait_without_a_server_is_a_timeout_and_close_is_clean(void **state)
+{
+    struct fake *fake = *state;
+    fake->create.result = FAKE_TRANSIENT;
+    rpool *pool = fake_open(fake, .max_size = 2, .min_size = 1);
+    rpool_failure why;
+    assert_int_equal(rpool_wait(pool, 3000, &why), RPOOL_TIMEOUT);
+    assert_int_equal(sim_now_ms(), 3000);
+    assert_non_null(strstr(why.message, "fake transient failure"));
+    close_pool(&pool);
+    assert_int_equal(sim_now_ms(), 3000);
+    assert_int_equal(fake->done, 1);
+}
+
+/* B20 */
+static void wait_ends_with_a_permanent_failure(void **state)
+{
+    struct fake *fake = *state;
+    fake->create = (struct fake_step){.result = FAKE_PERMANENT, .ms = 20};
+    rpool *pool = fake_open(fake, .max_size = 2, .min_size = 1);
+    rpool_failure why;
+    assert_int_equal(rpool_wait(pool, -1, &why), RPOOL_CREATE);
+    assert_int_equal(sim_now_ms(), 20);
+    assert_true(why.permanent);
+    assert_string_equal(why.code, "28P01");
+    close_pool(&pool);
+}
+
+struct waiting {
+    rpool *pool;
+    rpool_status status;
+    int64_t at_ms;
+};
+
+static void wait_long(void *arg)
+{
+    struct waiting *w = arg;
+    w->status = rpool_wait(w->pool, -1, NULL);
+    w->at_ms = sim_now_ms();
+}
+
+/* F04 */
+static void wait_ends_when_the_pool_closes(void **state)
+{
+    struct fake *fake = *state;
+    fake->create.ms = 1000;
+    rpool *pool = fake_open(fake, .max_size = 2, .min_size = 1);
+    struct waiting w = {.pool = pool};
+    int id = sim_spawn(wait_long, &w);
+    sim_advance_ms(10);
+    close_pool(&pool);
+    sim_join(id);
+    assert_int_equal(w.status, RPOOL_CLOSED);
+    assert_int_equal(w.at_ms, 10);
+    assert_int_equal(rpool_wait(NULL, 0, NULL), RPOOL_INVALID);
+    assert_int_equal(rpool_wait(w.pool, 0, NULL), RPOOL_CLOSED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAKE_TEST(options_that_make_no_sense_are_refused),
+        FAKE_TEST(an_incomplete_caller_is_refused),
+        FAKE_TEST(an_open_that_fails_leaves_nothing),
+        FAKE_TEST(the_least_and_the_default_are_accepted),
+        FAKE_TEST(wait_returns_when_the_least_is_there),
+        FAKE_TEST(wait_without_a_server_is_a_timeout_and_close_is_clean),
+        FAKE_TEST(wait_ends_with_a_permanent_failure),
+        FAKE_TEST(wait_ends_when_the_pool_closes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
