@@ -333,14 +333,18 @@ static void await_items_locked(struct pool *pool, int64_t deadline)
     }
 }
 
-/* The threads that are not in the provider's hands end. */
-static void stop_threads_locked(struct pool *pool) POOL_LOCKED(pool)
+/* The threads that are not in the provider's hands end, and until the deadline
+ * the others may. */
+static void stop_threads_locked(struct pool *pool, int64_t deadline)
+    POOL_LOCKED(pool)
 {
     pool->stopping = 1;
     cond_wake_all(&pool->work);
     watch_wake(&pool->watch);
     while (pool->threads > pool->busy_workers)
         rpool__sleep_locked(pool, &pool->changed, CLOCK_NEVER);
+    while (pool->threads > 0 && clock_now() < deadline)
+        rpool__sleep_locked(pool, &pool->changed, deadline);
 }
 
 static void part_with(struct pool_thread *t, int exited)
@@ -387,7 +391,7 @@ rpool_status rpool_close(rpool **handle, int timeout_ms)
     rpool__step_out(pool);
     lock_take(&pool->lock);
     await_items_locked(pool, deadline);
-    stop_threads_locked(pool);
+    stop_threads_locked(pool, deadline);
     lock_drop(&pool->lock);
     part_with_threads(pool);
     lock_take(&pool->lock);

@@ -67,6 +67,15 @@ int rpool__worker_missing_locked(const struct pool *pool)
            pool->workers <= pool->create_concurrency && jobs_locked(pool) > 0;
 }
 
+/* Drops the mutex for a job that was taken.  The wake is passed on: several
+ * jobs may have had one. */
+static void begin(struct pool *pool)
+    LOCK_ATTRIBUTE(release_capability(pool->lock))
+{
+    rpool__wake_workers_locked(pool);
+    rpool__step_out(pool);
+}
+
 /* ---- destroy ---- */
 
 void rpool__unwatch(struct pool *pool, struct slot *slot)
@@ -88,7 +97,7 @@ void rpool__run_disposals_locked(struct pool *pool)
     while (!list_empty(&pool->disposals)) {
         struct slot *slot =
             container_of(list_pop_front(&pool->disposals), struct slot, node);
-        rpool__step_out(pool);
+        begin(pool);
         destroy(pool, slot);
         lock_take(&pool->lock);
         pool->leaving--;
@@ -123,9 +132,11 @@ static void check_idle_locked(struct pool *pool) POOL_LOCKED(pool)
 {
     struct slot *slot =
         container_of(list_pop_front(&pool->checks), struct slot, node);
-    rpool__step_out(pool);
+    begin(pool);
     int verdict = rpool__run_check(
         pool, slot, clock_after(clock_now(), pool->create_timeout / CLOCK_MS));
+    if (verdict == RPOOL_AGAIN) /* others first: a lease waits for it anyway */
+        atom_put(&slot->proven, (uint64_t)clock_coarse());
     lock_take(&pool->lock);
     if (verdict != RPOOL_GOOD && verdict != RPOOL_AGAIN)
         rpool__dispose_locked(pool, slot, RPOOL_REASON_CHECK);
@@ -268,7 +279,7 @@ static int create(struct pool *pool, struct slot *slot, rpool_failure *why,
 static void create_one_locked(struct pool *pool) POOL_LOCKED(pool)
 {
     struct slot *slot = occupy_locked(pool);
-    rpool__step_out(pool);
+    begin(pool);
     rpool_failure why = {0};
     int64_t took;
     int rc = create(pool, slot, &why, &took);
