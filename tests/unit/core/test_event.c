@@ -1,0 +1,257 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* event.c: what is told, in which order, and that those who are told may call
+ * the pool. */
+#include "support_caller.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static rpool_event_type type_of(const struct fake *fake, int i)
+{
+    assert_true(i < fake->event_count);
+    return fake->events[i].type;
+}
+
+/* U05 H13 */
+static void the_life_of_an_item_is_told_in_order(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    for (int i = 0; i < 2; i++) {
+        rpool_item *item = fake_lease(pool);
+        sim_advance_ms(32);
+        if (i == 0)
+            rpool_release(&item);
+        else
+            rpool_discard(&item);
+    }
+    close_pool(&pool);
+    const rpool_event_type expected[] = {
+        RPOOL_EVENT_CREATED,  RPOOL_EVENT_ACQUIRED, RPOOL_EVENT_RELEASED,
+        RPOOL_EVENT_ACQUIRED, RPOOL_EVENT_RELEASED, RPOOL_EVENT_CLOSED,
+        RPOOL_EVENT_FREED};
+    assert_int_equal(fake->event_count, 7);
+    for (int i = 0; i < 7; i++) {
+        const struct fake_event *e = &fake->events[i];
+        assert_int_equal(type_of(fake, i), expected[i]);
+        assert_int_equal(e->item, i < 6 ? fake->events[0].item : 0);
+        assert_int_equal(e->resource, i < 6 ? 1 : 0);
+    }
+    assert_int_equal(fake->events[2].ms, 32);
+    assert_int_equal(fake->events[5].reason, RPOOL_REASON_DISCARD);
+}
+
+/* U08 */
+static void an_event_carries_what_it_is_about(void **state)
+{
+    struct fake *fake = *state;
+    fake->create.ms = 40;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *held = NULL;
+    assert_int_equal(rpool_acquire(pool, 1000, &held, NULL), RPOOL_OK);
+    assert_int_equal(fake_last(fake, RPOOL_EVENT_CREATED)->ms, 40);
+    const struct fake_event *e = fake_last(fake, RPOOL_EVENT_ACQUIRED);
+    assert_int_equal(e->ms, 40); /* that long it waited */
+    assert_string_equal(e->site.func, __func__);
+    assert_string_equal(e->site.file, __FILE__);
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_acquire(pool, 25, &item, NULL), RPOOL_TIMEOUT);
+    assert_int_equal(fake_last(fake, RPOOL_EVENT_TIMED_OUT)->ms, 25);
+    rpool_release(&held);
+    close_pool(&pool);
+}
+
+static int fits(const struct fake *fake, uint64_t item)
+{
+    rpool_event_type last = RPOOL_EVENT_COUNT;
+    for (int i = 0; i < fake->event_count; i++) {
+        const struct fake_event *e = &fake->events[i];
+        if (e->item != item || e->type == RPOOL_EVENT_LEAK)
+            continue;
+        int good = 0;
+        switch (e->type) {
+        case RPOOL_EVENT_CREATED:
+            good = last == RPOOL_EVENT_COUNT;
+            break;
+        case RPOOL_EVENT_RELEASED:
+            good = last == RPOOL_EVENT_ACQUIRED;
+            break;
+        case RPOOL_EVENT_ACQUIRED:
+        case RPOOL_EVENT_CLOSED:
+            good = last == RPOOL_EVENT_CREATED || last == RPOOL_EVENT_RELEASED;
+            break;
+        default:
+            break;
+        }
+        if (!good)
+            return 0;
+        last = e->type;
+    }
+    return last == RPOOL_EVENT_CLOSED;
+}
+
+/* U05: under load, for each item; and nothing is left out. */
+static void every_item_is_told_from_made_to_closed(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        rpool *pool = fake_open(&fake, .max_size = 3, .max_uses = 4);
+        struct caller c[30];
+        for (int i = 0; i < 30; i++) {
+            c[i] = (struct caller){
+                .pool = pool, .start_ms = i / 6, .timeout_ms = 20};
+            caller_spawn(&c[i]);
+        }
+        sim_sleep_ms(3);
+        assert_int_equal(rpool_recycle(pool), RPOOL_OK);
+        for (int i = 0; i < 30; i++)
+            sim_join(c[i].id);
+        close_pool(&pool);
+        assert_int_equal(fake_count(&fake, RPOOL_EVENT_CREATED), fake.created);
+        assert_int_equal(fake_count(&fake, RPOOL_EVENT_CLOSED), fake.created);
+        assert_int_equal(fake_count(&fake, RPOOL_EVENT_ACQUIRED),
+                         fake_count(&fake, RPOOL_EVENT_RELEASED));
+        assert_true(fake_count(&fake, RPOOL_EVENT_ACQUIRED) > 0);
+        for (int i = 0; i < fake.event_count; i++)
+            if (fake.events[i].type == RPOOL_EVENT_CREATED)
+                assert_true(fits(&fake, fake.events[i].item));
+        assert_int_equal(fake.events[fake.event_count - 1].type,
+                         RPOOL_EVENT_FREED);
+        fake_end(&fake);
+    }
+}
+
+static rpool *hooked;
+static int nested, nested_ok;
+
+static void call_the_pool(struct fake *fake, const rpool_event *event)
+{
+    if (event->type == RPOOL_EVENT_FREED || nested)
+        return;
+    nested = 1;
+    rpool_stats stats = {.size = sizeof stats};
+    rpool_item *item = NULL;
+    if (rpool_stats_get(hooked, &stats) == RPOOL_OK &&
+        rpool_resize(hooked, 3, 0) == RPOOL_OK) {
+        if (rpool_try_acquire(hooked, &item) == RPOOL_OK)
+            rpool_release(&item);
+        nested_ok++;
+    }
+    nested = 0;
+    (void)fake;
+}
+
+/* H08 I8 */
+static void who_is_told_may_call_the_pool(void **state)
+{
+    struct fake *fake = *state;
+    hooked = fake_open(fake, .max_size = 2, .idle_timeout_ms = 1000,
+                       .leak_after_ms = 100);
+    fake->hook = call_the_pool;
+    nested_ok = 0;
+    rpool_item *item = fake_lease(hooked), *stale = item;
+    sim_advance_ms(200);
+    rpool_release(&item);
+    rpool_release(&stale);
+    assert_int_equal(rpool_acquire(hooked, 10, &item, NULL), RPOOL_OK);
+    rpool_discard(&item);
+    sim_advance_ms(1100);
+    assert_true(nested_ok >= 8);
+    fake->hook = NULL;
+    close_pool(&hooked);
+}
+
+static void (*fake_destroy)(void *, void *);
+static rpool_item *last_lease;
+
+static void destroy_that_gives_back(void *ctx, void *resource)
+{
+    rpool_release(&last_lease);
+    fake_destroy(ctx, resource);
+}
+
+/* E21 */
+static void a_destroy_that_gives_back_is_no_loop(void **state)
+{
+    struct fake *fake = *state;
+    fake_destroy = fake->provider.destroy;
+    fake->provider.destroy = destroy_that_gives_back;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *item = fake_lease(pool);
+    last_lease = item;
+    rpool_discard(&item);
+    sim_settle();
+    assert_int_equal(fake->destroyed, 1);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_MISUSE), 1);
+    close_pool(&pool);
+}
+
+/* I-01 C18 */
+static void misuse_is_told_and_counted(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *item = fake_lease(pool), *stale = item;
+    rpool_release(&item);
+    rpool_release(&stale);
+    const struct fake_event *e = fake_last(fake, RPOOL_EVENT_MISUSE);
+    assert_non_null(strstr(e->message, "not lent"));
+    assert_int_equal(e->item, 0);
+    assert_int_equal(fake_stats(pool).misused, 1);
+    close_pool(&pool);
+}
+
+/* U06: one line for each attempt, not for each that waits. */
+static void an_outage_is_not_told_once_per_waiter(void **state)
+{
+    struct fake *fake = *state;
+    fake->create.result = FAKE_TRANSIENT;
+    rpool *pool = fake_open(fake, .max_size = 50);
+    struct caller c[100];
+    for (int i = 0; i < 100; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = 10000};
+        caller_start(&c[i]);
+    }
+    sim_advance_ms(9999);
+    assert_int_equal(fake->event_count, fake->creates);
+    assert_in_range(fake->event_count, 5, 60);
+    sim_advance_ms(1);
+    close_pool(&pool);
+}
+
+/* Nobody need listen. */
+static void a_pool_without_a_listener_works(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = NULL;
+    assert_int_equal(
+        rpool_open(&pool, &fake->provider, fake,
+                   RPOOL_OPTIONS(.max_size = 1, .leak_after_ms = 5), NULL),
+        RPOOL_OK);
+    rpool_item *item = fake_lease(pool), *stale = item, *none = NULL;
+    sim_advance_ms(10);
+    assert_int_equal(rpool_acquire(pool, 5, &none, NULL), RPOOL_TIMEOUT);
+    rpool_release(&item);
+    rpool_release(&stale);
+    assert_int_equal(fake_stats(pool).misused, 1);
+    assert_int_equal(fake_stats(pool).timed_out, 1);
+    close_pool(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAKE_TEST(the_life_of_an_item_is_told_in_order),
+        FAKE_TEST(an_event_carries_what_it_is_about),
+        cmocka_unit_test(every_item_is_told_from_made_to_closed),
+        FAKE_TEST(who_is_told_may_call_the_pool),
+        FAKE_TEST(a_destroy_that_gives_back_is_no_loop),
+        FAKE_TEST(misuse_is_told_and_counted),
+        FAKE_TEST(an_outage_is_not_told_once_per_waiter),
+        FAKE_TEST(a_pool_without_a_listener_works),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,189 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* slot.c: which idle item is lent, that each is lent to one, and pools of many
+ * slots. */
+#include "support_caller.h"
+
+#include <stdlib.h>
+
+static void the_lowest_idle_slot_is_lent_first(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 5);
+    rpool_item *item[5];
+    for (int i = 0; i < 5; i++)
+        item[i] = fake_lease(pool);
+    for (int i = 0; i < 5; i++)
+        rpool_release(&item[(i + 2) % 5]);
+    sim_advance_ms(12); /* nobody's own slot any more */
+    for (int i = 0; i < 5; i++) {
+        item[i] = fake_lease(pool);
+        assert_int_equal(fake_of(item[i])->number, i + 1);
+    }
+    for (int i = 0; i < 5; i++)
+        rpool_release(&item[i]);
+    close_pool(&pool);
+}
+
+/* E24: what is not needed rests, and its time comes. */
+static void steady_use_keeps_few_items_warm(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 8, .idle_timeout_ms = 1000,
+                            .check_after_ms = RPOOL_NEVER);
+    make_idle(pool, 8);
+    for (int i = 0; i < 200; i++) {
+        rpool_item *a = fake_lease(pool), *b = fake_lease(pool);
+        sim_advance_ms(5);
+        rpool_release(&a);
+        rpool_release(&b);
+        sim_advance_ms(5);
+    }
+    assert_in_range(fake->live, 2, 3);
+    assert_int_equal(fake->created, 8);
+    close_pool(&pool);
+}
+
+static void a_thread_finds_its_own_slot_again(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 4);
+    rpool_item *item[4];
+    for (int i = 0; i < 4; i++)
+        item[i] = fake_lease(pool);
+    for (int i = 0; i < 4; i++)
+        rpool_release(&item[i]);
+    item[0] = fake_lease(pool);
+    assert_int_equal(fake_of(item[0])->number, 4);
+    rpool_release(&item[0]);
+    sim_advance_ms(12);
+    item[0] = fake_lease(pool);
+    assert_int_equal(fake_of(item[0])->number, 1);
+    rpool_release(&item[0]);
+    close_pool(&pool);
+}
+
+/* L15: slots over many words of the hint. */
+static void a_large_pool_is_searched_quickly(void **state)
+{
+    struct fake *fake = *state;
+    enum { MANY = 3000 };
+    rpool *pool = fake_open(fake, .max_size = MANY, .create_concurrency = 64);
+    rpool_item **item = calloc(MANY, sizeof(rpool_item *));
+    assert_non_null(item);
+    for (int i = 0; i < MANY; i++)
+        item[i] = fake_lease(pool);
+    rpool_item *more = NULL;
+    assert_int_equal(rpool_try_acquire(pool, &more), RPOOL_BUSY);
+    assert_int_equal(fake_stats(pool).lent, MANY);
+    rpool_release(&item[MANY - 1]);
+    sim_advance_ms(12);
+    uint64_t before = sim_counts().atoms;
+    item[MANY - 1] = fake_lease(pool);
+    assert_int_equal(fake_of(item[MANY - 1])->number, MANY);
+    assert_true(sim_counts().atoms - before < 200);
+    for (int i = 0; i < MANY; i++)
+        rpool_release(&item[i]);
+    assert_int_equal(fake_stats(pool).idle, MANY);
+    before = sim_counts().atoms;
+    more = fake_lease(pool);
+    assert_true(sim_counts().atoms - before < 20);
+    rpool_release(&more);
+    free(item);
+    close_pool(&pool);
+    assert_int_equal(fake->destroyed, MANY);
+}
+
+/* I2: whoever comes at the same time, an item has one borrower. */
+static void of_many_who_claim_each_gets_another(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        rpool *pool = fake_open(&fake, .max_size = 4);
+        make_idle(pool, 4);
+        struct caller c[6];
+        for (int i = 0; i < 6; i++) {
+            c[i] = (struct caller){.pool = pool,
+                                   .timeout_ms = i % 2 ? 10 : 0,
+                                   .hold_ms = CALLER_KEEPS};
+            caller_spawn(&c[i]);
+        }
+        int lent = 0, times[5] = {0};
+        for (int i = 0; i < 6; i++) {
+            sim_join(c[i].id);
+            lent += c[i].status == RPOOL_OK;
+            times[c[i].resource]++; /* 0: none */
+        }
+        assert_int_equal(lent, 4);
+        for (int i = 1; i <= 4; i++)
+            assert_int_equal(times[i], 1);
+        for (int i = 0; i < 6; i++)
+            rpool_release(&c[i].item);
+        close_pool(&pool);
+        fake_end(&fake);
+    }
+}
+
+static void borrow_and_return(void *arg)
+{
+    for (int i = 0; i < 10; i++) {
+        rpool_item *item = NULL;
+        if (rpool_try_acquire(arg, &item) == RPOOL_OK)
+            rpool_release(&item);
+    }
+}
+
+/* The hint may say idle when it is not, but never the other way round. */
+static void no_idle_slot_is_ever_overlooked(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        sim_search(&(struct sim_search){
+            .walk = 400, .depth = seed % 3 == 0 ? 4 : 0, .steps = 600});
+        rpool *pool = fake_open(&fake, .max_size = 3);
+        make_idle(pool, 3);
+        int id[3];
+        for (int i = 0; i < 3; i++)
+            id[i] = sim_spawn(borrow_and_return, pool);
+        for (int i = 0; i < 3; i++)
+            sim_join(id[i]);
+        rpool_item *item[3] = {NULL, NULL, NULL};
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(rpool_try_acquire(pool, &item[i]), RPOOL_OK);
+        assert_int_equal(fake.created, 3);
+        for (int i = 0; i < 3; i++)
+            rpool_release(&item[i]);
+        close_pool(&pool);
+        fake_end(&fake);
+    }
+}
+
+/* L05 */
+static void the_largest_pool_makes_no_more_than_it_needs(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 10000);
+    make_idle(pool, 100);
+    assert_int_equal(fake->creates, 100);
+    assert_int_equal(fake_stats(pool).max_size, 10000);
+    assert_int_equal(fake_stats(pool).idle, 100);
+    close_pool(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAKE_TEST(the_lowest_idle_slot_is_lent_first),
+        FAKE_TEST(steady_use_keeps_few_items_warm),
+        FAKE_TEST(a_thread_finds_its_own_slot_again),
+        cmocka_unit_test(of_many_who_claim_each_gets_another),
+        cmocka_unit_test(no_idle_slot_is_ever_overlooked),
+        FAKE_TEST(a_large_pool_is_searched_quickly),
+        FAKE_TEST(the_largest_pool_makes_no_more_than_it_needs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
