@@ -169,6 +169,7 @@ struct pool {
     rpool_event_fn on_event;
     void *arg;
     int told;  /* leases are reported, by events or as leaks */
+    int plain; /* a release has nothing to run and nobody to tell */
     int shell; /* index in the table of shells */
     int create_concurrency, max_waiters, max_uses, check_always;
     int64_t create_timeout, create_retry_max;                     /* ns */

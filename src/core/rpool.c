@@ -258,23 +258,20 @@ rpool_status rpool_acquire_at(rpool *pool_handle, int timeout_ms,
 
 /* ---- release ---- */
 
-/* Takes the lease from its holder: of two who try, one.  NULL: not lent, and
- * whoever can be told was told. */
-static struct slot *take_lease(void *lease, struct pool **pool)
+/* Takes the lease from its holder, LENT to RETURNING: of two who try, one.  0:
+ * not lent, and whoever can be told was told. */
+static int take_lease(struct pool *pool, struct slot *slot, uint64_t handle)
 {
-    uint64_t handle = (uintptr_t)lease;
-    struct slot *slot = rpool__slot_of(handle, pool);
-    if (*pool != NULL && atom_load(&(*pool)->gate) & GATE_FORKED)
-        return NULL;
+    if (pool == NULL || atom_load(&pool->gate) & GATE_FORKED)
+        return 0;
     if (slot != NULL) {
         uint64_t word = atom_load(&slot->word);
         while (slot_is_lease(word, handle))
             if (atom_cas(&slot->word, &word, word_with(word, SLOT_RETURNING)))
-                return slot;
+                return 1;
     }
-    if (*pool != NULL)
-        rpool__misuse(*pool, "a lease that is not lent was given back");
-    return NULL;
+    rpool__misuse(pool, "a lease that is not lent was given back");
+    return 0;
 }
 
 static rpool_reason reason_to_leave(struct pool *pool, const struct slot *slot,
@@ -348,49 +345,27 @@ static void after_idle(struct pool *pool, uint32_t index, int64_t now,
  * The times are stored before it: of two who give the same lease back both may
  * store them, but only one swaps.  0: it takes the long way.
  */
-static int give_back_at_once(void *lease)
+static int give_back_at_once(struct pool *pool, struct slot *slot,
+                             uint64_t handle)
 {
-    uint64_t handle = (uintptr_t)lease;
-    struct pool *pool;
-    struct slot *slot = rpool__slot_of(handle, &pool);
-    if (slot == NULL || pool->provider.reset != NULL ||
-        pool->on_event != NULL || atom_load(&pool->gate) & GATE_FORKED)
-        return 0;
     uint64_t word = atom_load(&slot->word);
+    if (!slot_is_lease(word, handle) || !pool->plain)
+        return 0;
     int64_t now = clock_coarse();
-    if (!slot_is_lease(word, handle) || word & SLOT_LEAVE ||
+    if (word & SLOT_LEAVE || atom_load(&pool->gate) & GATE_FORKED ||
         reason_to_leave(pool, slot, RPOOL_REUSE, now) != RPOOL_REASON_NONE)
         return 0;
-    uint32_t index = slot->index;
     int64_t expires = (int64_t)atom_peek(&slot->expires);
     stamp_end(slot, now);
     if (!atom_cas(&slot->word, &word, word_with(word, SLOT_IDLE)))
         return 0;
     slot_set_hint(pool, slot);
-    after_idle(pool, index, now, expires);
+    after_idle(pool, slot->index, now, expires);
     return 1;
 }
 
-__attribute__((noinline)) static void give_back(rpool_item **item,
-                                                rpool_reason reason)
+static void dispose(struct pool *pool, struct slot *slot, rpool_reason reason)
 {
-    struct pool *pool;
-    struct slot *slot = take_lease(*item, &pool);
-    *item = NULL;
-    if (slot == NULL)
-        return;
-    int verdict =
-        reason == RPOOL_REASON_NONE ? run_reset(pool, slot) : RPOOL_DISCARD;
-    int64_t now = clock_coarse();
-    if (reason == RPOOL_REASON_NONE)
-        reason = reason_to_leave(pool, slot, verdict, now);
-    end_lease(pool, slot, RPOOL_EVENT_RELEASED, now);
-    int64_t expires = (int64_t)atom_peek(&slot->expires);
-    if (reason == RPOOL_REASON_NONE &&
-        slot_make_idle(pool, slot, verdict == RPOOL_CHECK ? SLOT_ANSWER : 0)) {
-        after_idle(pool, slot->index, now, expires);
-        return;
-    }
     lock_take(&pool->lock);
     if (reason == RPOOL_REASON_NONE)
         reason = rpool__flag_reason(atom_load(&slot->word));
@@ -399,30 +374,56 @@ __attribute__((noinline)) static void give_back(rpool_item **item,
     rpool__unlock(pool);
 }
 
-void rpool_release(rpool_item **item)
+static void give_back(struct pool *pool, struct slot *slot, rpool_reason reason)
+{
+    int verdict =
+        reason == RPOOL_REASON_NONE ? run_reset(pool, slot) : RPOOL_DISCARD;
+    int64_t now = clock_coarse();
+    if (reason == RPOOL_REASON_NONE)
+        reason = reason_to_leave(pool, slot, verdict, now);
+    end_lease(pool, slot, RPOOL_EVENT_RELEASED, now);
+    int64_t expires = (int64_t)atom_peek(&slot->expires);
+    if (reason == RPOOL_REASON_NONE &&
+        slot_make_idle(pool, slot, verdict == RPOOL_CHECK ? SLOT_ANSWER : 0))
+        after_idle(pool, slot->index, now, expires);
+    else
+        dispose(pool, slot, reason);
+}
+
+static void end(rpool_item **item, rpool_reason reason)
 {
     if (item == NULL || *item == NULL)
         return;
-    if (give_back_at_once(*item))
-        *item = NULL;
-    else
-        give_back(item, RPOOL_REASON_NONE);
+    uint64_t handle = (uintptr_t)*item;
+    struct pool *pool;
+    struct slot *slot = rpool__slot_of(handle, &pool);
+    *item = NULL;
+    if (slot != NULL && reason == RPOOL_REASON_NONE &&
+        give_back_at_once(pool, slot, handle))
+        return;
+    if (take_lease(pool, slot, handle))
+        give_back(pool, slot, reason);
+}
+
+void rpool_release(rpool_item **item)
+{
+    end(item, RPOOL_REASON_NONE);
 }
 
 void rpool_discard(rpool_item **item)
 {
-    if (item != NULL && *item != NULL)
-        give_back(item, RPOOL_REASON_DISCARD);
+    end(item, RPOOL_REASON_DISCARD);
 }
 
 void *rpool_detach(rpool_item **item)
 {
     if (item == NULL || *item == NULL)
         return NULL;
+    uint64_t handle = (uintptr_t)*item;
     struct pool *pool;
-    struct slot *slot = take_lease(*item, &pool);
+    struct slot *slot = rpool__slot_of(handle, &pool);
     *item = NULL;
-    if (slot == NULL)
+    if (!take_lease(pool, slot, handle))
         return NULL;
     void *resource = slot->resource;
     rpool__unwatch(pool, slot);
