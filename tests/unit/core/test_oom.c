@@ -1,0 +1,146 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Memory that runs out: of everything the core allocates, each allocation in
+ * turn fails.  The program is linked with the allocating functions wrapped; the
+ * fake and the simulator allocate while the core is called, too, but theirs
+ * are not what is counted.
+ */
+#include "support_caller.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int fail_in; /* 1: the next one; 0: none */
+static int calls;
+static int counting;
+
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+char *__real_strdup(const char *text);
+char *__wrap_strdup(const char *text);
+
+static int fails(void)
+{
+    calls += counting;
+    return counting && fail_in > 0 && --fail_in == 0;
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return fails() ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return fails() ? NULL : __real_strdup(text);
+}
+
+static rpool_status open_failing(struct fake *fake, int nth, int max_size,
+                                 rpool **pool)
+{
+    rpool_failure why = {0};
+    counting = 1;
+    calls = 0;
+    fail_in = nth;
+    rpool_status status =
+        rpool_open(pool, &fake->provider, fake,
+                   RPOOL_OPTIONS(.max_size = max_size, .name = "starved",
+                                 .on_event = fake_on_event, .arg = fake),
+                   &why);
+    counting = fail_in = 0;
+    if (status != RPOOL_OK)
+        assert_non_null(strstr(why.message, "no memory"));
+    return status;
+}
+
+/* L01 V05: the first opens of the process, so that all is allocated anew. */
+static void open_works_or_leaves_nothing(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = NULL;
+    int nth = 1;
+    while (open_failing(fake, nth, 300, &pool) != RPOOL_OK) {
+        assert_null(pool);
+        assert_int_equal(calls, nth);
+        assert_int_equal(sim_fds_open(), 0);
+        assert_int_equal(sim_thread("").live, 0);
+        assert_int_equal(fake->done, 0);
+        assert_int_equal(fake->event_count, 0);
+        nth++;
+    }
+    assert_true(nth >= 4); /* the shell, the name, slots */
+    make_idle(pool, 100);
+    assert_int_equal(fake->created, 100);
+    close_pool(&pool);
+}
+
+/* L01 G05: it stays as large as it was. */
+static void a_pool_that_cannot_grow_stays_as_it_is(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 400);
+    rpool_item *held = fake_lease(pool);
+    for (int nth = 1; nth <= 5; nth++) {
+        counting = 1;
+        fail_in = nth;
+        rpool_status status = rpool_resize(pool, 10000, 100);
+        counting = fail_in = 0;
+        assert_int_equal(status, RPOOL_NOMEM);
+        assert_int_equal(fake_stats(pool).max_size, 400);
+        assert_non_null(rpool_resource(held));
+    }
+    sim_settle();
+    assert_int_equal(fake->created, 1);
+    assert_int_equal(rpool_resize(pool, 1000, 3), RPOOL_OK);
+    sim_settle();
+    assert_int_equal(fake->created, 3);
+    rpool_release(&held);
+    close_pool(&pool);
+}
+
+/* L02 I13: after open, nothing is allocated by what borrows and gives back. */
+static void borrowing_needs_no_memory(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 4, .leak_after_ms = 50);
+    counting = 1;
+    calls = 0;
+    fail_in = 1;
+    rpool_item *item[4], *none = NULL;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 4; i++)
+            item[i] = fake_lease(pool);
+        assert_int_equal(rpool_acquire(pool, 100, &none, NULL), RPOOL_TIMEOUT);
+        rpool_release(&item[0]);
+        rpool_discard(&item[1]);
+        fake_take(rpool_detach(&item[2]));
+        assert_int_equal(rpool_recycle(pool), RPOOL_OK);
+        rpool_release(&item[3]);
+        assert_int_equal(rpool_resize(pool, 4, round), RPOOL_OK);
+    }
+    close_pool(&pool);
+    assert_int_equal(calls, 0);
+    counting = fail_in = 0;
+}
+
+/* The wrapping works: without it these tests would prove nothing. */
+static void the_allocations_of_open_are_counted(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = NULL;
+    assert_int_equal(open_failing(fake, 0, 1, &pool), RPOOL_OK);
+    assert_int_equal(calls, 1); /* the name: shell and slots are there */
+    close_pool(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAKE_TEST(open_works_or_leaves_nothing),
+        FAKE_TEST(a_pool_that_cannot_grow_stays_as_it_is),
+        FAKE_TEST(borrowing_needs_no_memory),
+        FAKE_TEST(the_allocations_of_open_are_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
