@@ -1,0 +1,126 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* Threads of the pool: signals, names, what a thread remembers, and fork. */
+#include "base/thread.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/watch.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static sigset_t blocked_there;
+
+static void *look_at_signals(void *arg)
+{
+    (void)arg;
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &blocked_there);
+    return NULL;
+}
+
+/* K04 K02 */
+static void every_signal_is_blocked_there_and_none_here(void **state)
+{
+    (void)state;
+    sigset_t before, after;
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &before), 0);
+    struct thread thread;
+    assert_int_equal(thread_start(&thread, "t", look_at_signals, NULL), 0);
+    thread_join(&thread);
+    const int all[] = {SIGTERM, SIGINT,  SIGHUP, SIGUSR1, SIGUSR2, SIGALRM,
+                       SIGPIPE, SIGCHLD, SIGIO,  SIGQUIT, SIGTSTP, SIGWINCH};
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &after), 0);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        assert_int_equal(sigismember(&blocked_there, all[i]), 1);
+        assert_int_equal(sigismember(&after, all[i]),
+                         sigismember(&before, all[i]));
+    }
+}
+
+static void *remember(void *arg)
+{
+    struct thread_memo *memo = thread_memo();
+    if (memo->key == 0 && memo->value == 0 && memo->time == 0 &&
+        memo->inside == NULL)
+        *(int *)arg = 1;
+    memo->key = 77;
+    return NULL;
+}
+
+static void each_thread_remembers_for_itself(void **state)
+{
+    (void)state;
+    thread_memo()->key = 5;
+    for (int i = 0; i < 2; i++) {
+        int was_empty = 0;
+        struct thread thread;
+        assert_int_equal(thread_start(&thread, "t", remember, &was_empty), 0);
+        thread_join(&thread);
+        assert_true(was_empty);
+    }
+    assert_int_equal(thread_memo()->key, 5);
+    thread_memo()->key = 0;
+}
+
+static void *stop_when_told(void *arg)
+{
+    struct pollfd p = {.fd = *(int *)arg, .events = POLLIN};
+    (void)poll(&p, 1, 10000);
+    return NULL;
+}
+
+/* A name that is longer than the kernel's is cut, and no failure. */
+static void a_thread_may_have_a_long_name(void **state)
+{
+    (void)state;
+    int stop = stop_open();
+    struct thread thread;
+    assert_int_equal(thread_start(&thread, "a name of more than 15 characters",
+                                  stop_when_told, &stop),
+                     0);
+    stop_raise(stop);
+    thread_join(&thread);
+    stop_close(stop);
+}
+
+static int forked;
+
+static void in_child(void)
+{
+    forked++;
+}
+
+/* J01 */
+static void the_child_of_a_fork_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(thread_at_fork(in_child), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(forked == 1 ? 0 : 1);
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(forked, 0); /* and the parent is not */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_signal_is_blocked_there_and_none_here),
+        cmocka_unit_test(each_thread_remembers_for_itself),
+        cmocka_unit_test(a_thread_may_have_a_long_name),
+        cmocka_unit_test(the_child_of_a_fork_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,201 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * The watch and the stop descriptor on real sockets: a hang-up is reported
+ * once, data never, what was removed not at all.
+ */
+#include "base/watch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct watch watch;
+static int pair[2];
+
+static int setup(void **state)
+{
+    (void)state;
+    return watch_open(&watch) != 0 ||
+           socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        if (pair[i] >= 0)
+            (void)close(pair[i]);
+    watch_close(&watch);
+    return 0;
+}
+
+static int wait_ms(int64_t ms, uint64_t *token)
+{
+    return watch_wait(&watch, clock_after(clock_now(), ms), token, 1);
+}
+
+static void hang_up(void)
+{
+    (void)close(pair[1]);
+    pair[1] = -1;
+}
+
+/* C01 */
+static void a_hang_up_is_reported_once(void **state)
+{
+    (void)state;
+    uint64_t token = 0;
+    assert_int_equal(watch_add(&watch, pair[0], 12345), 0);
+    assert_int_equal(wait_ms(0, &token), 0);
+    hang_up();
+    assert_int_equal(wait_ms(5000, &token), 1);
+    assert_int_equal(token, 12345);
+    assert_int_equal(wait_ms(0, &token), 0);
+    assert_int_equal(wait_ms(20, &token), 0);
+}
+
+static void a_hang_up_before_the_registration_is_reported(void **state)
+{
+    (void)state;
+    uint64_t token = 0;
+    hang_up();
+    assert_int_equal(watch_add(&watch, pair[0], 7), 0);
+    assert_int_equal(wait_ms(5000, &token), 1);
+    assert_int_equal(token, 7);
+}
+
+/* E13: a busy connection wakes nobody. */
+static void data_is_not_reported(void **state)
+{
+    (void)state;
+    uint64_t token = 0;
+    char byte = 'x';
+    assert_int_equal(watch_add(&watch, pair[0], 7), 0);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(write(pair[1], &byte, 1), 1);
+        assert_int_equal(wait_ms(0, &token), 0);
+        assert_int_equal(read(pair[0], &byte, 1), 1);
+    }
+    assert_int_equal(write(pair[1], &byte, 1), 1);
+    hang_up(); /* also with data unread */
+    assert_int_equal(wait_ms(5000, &token), 1);
+}
+
+static void what_was_removed_is_not_reported(void **state)
+{
+    (void)state;
+    uint64_t token = 0;
+    assert_int_equal(watch_add(&watch, pair[0], 7), 0);
+    watch_remove(&watch, pair[0]);
+    watch_remove(&watch, pair[0]); /* again does no harm */
+    hang_up();
+    assert_int_equal(wait_ms(20, &token), 0);
+    assert_true(watch_add(&watch, -1, 1) != 0);
+}
+
+static void several_are_reported_together_and_none_is_lost(void **state)
+{
+    (void)state;
+    enum { MANY = 100 };
+    int end[MANY][2], seen[MANY] = {0}, found = 0;
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, end[i]), 0);
+        assert_int_equal(watch_add(&watch, end[i][0], (uint64_t)i), 0);
+    }
+    for (int i = 0; i < MANY; i++)
+        (void)close(end[i][1]);
+    uint64_t tokens[MANY];
+    while (found < MANY) {
+        int n = watch_wait(&watch, clock_after(clock_now(), 5000), tokens, 7);
+        assert_in_range(n, 1, 7);
+        for (int i = 0; i < n; i++)
+            seen[tokens[i]]++;
+        found += n;
+    }
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(seen[i], 1);
+        (void)close(end[i][0]);
+    }
+}
+
+static void a_wait_ends_at_its_deadline(void **state)
+{
+    (void)state;
+    uint64_t token;
+    int64_t deadline = clock_after(clock_now(), 20);
+    assert_int_equal(watch_wait(&watch, deadline, &token, 1), 0);
+    assert_true(clock_now() >= deadline);
+    assert_int_equal(watch_wait(&watch, 0, &token, 1), 0);
+}
+
+static void a_wake_ends_the_next_wait_and_only_that(void **state)
+{
+    (void)state;
+    uint64_t token;
+    for (int i = 0; i < 3; i++)
+        watch_wake(&watch); /* they add up to one */
+    assert_int_equal(watch_wait(&watch, CLOCK_NEVER, &token, 1), 0);
+    int64_t before = clock_now();
+    assert_int_equal(wait_ms(20, &token), 0);
+    assert_true(clock_now() - before >= 20 * CLOCK_MS);
+}
+
+static int readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0;
+}
+
+static void a_stop_descriptor_stays_raised(void **state)
+{
+    (void)state;
+    int fd = stop_open();
+    assert_true(fd >= 0);
+    assert_false(readable(fd));
+    stop_raise(fd);
+    stop_raise(fd);
+    assert_true(readable(fd));
+    assert_true(readable(fd));
+    stop_close(fd);
+}
+
+/* J06 */
+static void no_descriptor_is_inherited_by_a_program(void **state)
+{
+    (void)state;
+    int fd = stop_open();
+    const int ours[] = {fd, watch.epoll, watch.wake};
+    for (int i = 0; i < 3; i++)
+        assert_true((fcntl(ours[i], F_GETFD) & FD_CLOEXEC) != 0);
+    stop_close(fd);
+}
+
+#define WATCH_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WATCH_TEST(a_hang_up_is_reported_once),
+        WATCH_TEST(a_hang_up_before_the_registration_is_reported),
+        WATCH_TEST(data_is_not_reported),
+        WATCH_TEST(what_was_removed_is_not_reported),
+        WATCH_TEST(several_are_reported_together_and_none_is_lost),
+        WATCH_TEST(a_wait_ends_at_its_deadline),
+        WATCH_TEST(a_wake_ends_the_next_wait_and_only_that),
+        WATCH_TEST(a_stop_descriptor_stays_raised),
+        WATCH_TEST(no_descriptor_is_inherited_by_a_program),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
