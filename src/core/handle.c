@@ -21,7 +21,8 @@ static struct pool *shell_make(int index)
     struct pool *pool = aligned_alloc(128, (sizeof *pool + 127) / 128 * 128);
     if (pool == NULL)
         return NULL;
-    *pool = (struct pool){.shell = index, .gate = {GATE_CLOSED}};
+    *pool = (struct pool){.shell = index};
+    atom_put(&pool->gate, GATE_CLOSED);
     int seats = 0;
     if (lock_init(&pool->lock) != 0)
         goto no_lock;

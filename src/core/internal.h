@@ -258,10 +258,10 @@ int rpool__enter(struct pool *pool, uint64_t handle)
 rpool_status rpool__refusal(const struct pool *pool);
 
 /* slot.c */
-/* Claims the lowest idle slot, from `from` on: as slot_claim, *slot is set if
+/* Claims the lowest idle slot, from `from` on: as slot_claim, *out is set if
  * the word is not 0. */
 uint64_t rpool__claim(struct pool *pool, int64_t now, int eager_only,
-                      uint32_t from, struct slot **slot);
+                      uint32_t from, struct slot **out);
 /* CHECKING to LENT; 0 if a reason to leave came in: still the owner's. */
 int rpool__make_lent(struct slot *slot);
 rpool_reason rpool__flag_reason(uint64_t word);
