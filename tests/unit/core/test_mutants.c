@@ -1,0 +1,42 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Tests that were written because a fault of tests/mutants/list went through
+ * all others.
+ */
+#include "support_caller.h"
+
+enum { SEATS = 256 }; /* of core/internal.h */
+
+/* shared-seat: whoever comes back from a failed check has the ticket 1, and
+ * sleeps behind the one that has sat there since before. */
+static void who_shares_a_seat_is_woken_too(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1, .check_always = 1);
+    make_idle(pool, 1);
+    sim_advance_ms(1000);
+    fake->check = (struct fake_step){.result = RPOOL_BAD, .ms = 50, .times = 1};
+    fake->create = (struct fake_step){.ms = 10};
+    struct caller first = {.pool = pool, .timeout_ms = 1000};
+    static struct caller line[SEATS];
+    caller_start(&first);
+    for (int i = 0; i < SEATS; i++) {
+        line[i] = (struct caller){.pool = pool, .timeout_ms = 1000};
+        caller_start(&line[i]);
+    }
+    int64_t begun = sim_now_ms();
+    sim_advance_ms(2000);
+    assert_int_equal(caller_status(&first), RPOOL_OK);
+    assert_int_equal(first.at_ms - begun, 60);
+    for (int i = 0; i < SEATS; i++)
+        assert_int_equal(caller_status(&line[i]), RPOOL_OK);
+    close_pool(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAKE_TEST(who_shares_a_seat_is_woken_too)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
