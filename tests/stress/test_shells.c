@@ -1,0 +1,135 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Pools come and go while threads go on using whatever handle they have seen:
+ * of a pool that is closing, over, or recycled as another.
+ */
+#include "support_stress.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <poll.h>
+#include <pthread.h>
+
+enum { THREADS = 6, SEEN = 16 };
+
+struct world {
+    struct stress stress;
+    _Atomic(rpool *) pool;       /* of now, or of a moment ago */
+    _Atomic(rpool_item *) lease; /* seen by everybody, held by somebody */
+    atomic_int stop;
+};
+
+struct user {
+    struct world *world;
+    uint64_t random;
+    rpool *seen[SEEN];
+    uint64_t leases, refused, wrong;
+};
+
+static void borrow(struct user *u, rpool *pool)
+{
+    rpool_item *item = NULL;
+    rpool_status status =
+        rpool_acquire(pool, (int)stress_random(&u->random, 3), &item, NULL);
+    if (status != RPOOL_OK) {
+        u->refused += status == RPOOL_CLOSED;
+        u->wrong += item != NULL || status == RPOOL_SYSTEM;
+        return;
+    }
+    u->leases++;
+    struct stress_resource *resource = rpool_resource(item);
+    stress_enter(resource);
+    if (stress_random(&u->random, 4) == 0)
+        (void)poll(NULL, 0, 1);
+    stress_leave(resource);
+    rpool_item *copy = item;
+    rpool_release(&item);
+    atomic_store(&u->world->lease, copy); /* stale by now */
+}
+
+static void *use(void *arg)
+{
+    struct user *u = arg;
+    while (!atomic_load(&u->world->stop)) {
+        uint64_t i = stress_random(&u->random, SEEN);
+        if (stress_random(&u->random, 4) == 0)
+            u->seen[i] = atomic_load(&u->world->pool);
+        if (u->seen[i] == NULL)
+            continue;
+        borrow(u, u->seen[i]);
+        rpool_item *stale = atomic_load(&u->world->lease);
+        if (stale != NULL && stress_random(&u->random, 4) == 0)
+            rpool_release(&stale);
+        if (stress_random(&u->random, 50) == 0)
+            (void)rpool_recycle(u->seen[i]);
+    }
+    return NULL;
+}
+
+static void open_and_close(struct world *w, uint64_t *random)
+{
+    struct stress *s = &w->stress;
+    rpool *pool = NULL;
+    int listening = stress_random(random, 2) == 0;
+    assert_int_equal(
+        rpool_open(&pool, &s->provider, s,
+                   RPOOL_OPTIONS(.max_size = 3, .min_size = 1,
+                                 .create_retry_max_ms = 5,
+                                 .on_event = listening ? stress_on_event : NULL,
+                                 .arg = s),
+                   NULL),
+        RPOOL_OK);
+    atomic_store(&w->pool, pool);
+    (void)poll(NULL, 0, (int)stress_random(random, 4));
+    rpool *copy = pool;
+    int timeout = stress_random(random, 2) == 0 ? -1 : 0;
+    rpool_status status = rpool_close(&pool, timeout);
+    assert_true(status == RPOOL_OK || status == RPOOL_TIMEOUT);
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_acquire(copy, -1, &item, NULL), RPOOL_CLOSED);
+}
+
+/* F20 I-04 N16: and no pool's resource reaches the user of another. */
+static void handles_outlive_their_pools(void **state)
+{
+    (void)state;
+    static struct world w;
+    stress_begin(&w.stress);
+    w.stress.failing = 10;
+    int threads = stress_threads(), opened = 0;
+    struct user u[THREADS];
+    pthread_t id[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        u[i] = (struct user){.world = &w,
+                             .random = w.stress.seed + (uint64_t)i * 104729};
+        assert_int_equal(pthread_create(&id[i], NULL, use, &u[i]), 0);
+    }
+    uint64_t random = w.stress.seed;
+    for (int64_t until = stress_until(); rpool_now() < until; opened++)
+        open_and_close(&w, &random);
+    atomic_store(&w.stop, 1);
+    uint64_t leases = 0, refused = 0;
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(id[i], NULL), 0);
+        assert_int_equal(u[i].wrong, 0);
+        leases += u[i].leases;
+        refused += u[i].refused;
+    }
+    assert_true(opened > 1 && leases > 0 && refused > 0);
+    assert_int_equal(stress_threads_left(threads), 0);
+    assert_int_equal(w.stress.overlaps, 0);
+    assert_int_equal(w.stress.created, w.stress.destroyed);
+    assert_int_equal(w.stress.done, opened);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(handles_outlive_their_pools),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
