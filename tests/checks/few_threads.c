@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Every operation of the generic pool, on real threads, few enough for
- * valgrind's tools.
+ * few_threads [TIMES]: every operation of the generic pool, on real threads,
+ * few enough for valgrind's tools.
  */
 #include <pqpool/rpool.h>
 
@@ -87,7 +87,7 @@ static void *borrow(void *arg)
     return NULL;
 }
 
-int main(void)
+static int run(void)
 {
     const rpool_provider provider = {.size = sizeof provider,
                                      .create = create,
@@ -100,16 +100,26 @@ int main(void)
                                  .create_retry_max_ms = 2,
                                  .on_event = on_event),
                    NULL) != RPOOL_OK)
-        return EXIT_FAILURE;
+        return -1;
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++)
         if (pthread_create(&threads[i], NULL, borrow, NULL) != 0)
-            return EXIT_FAILURE;
+            return -1;
     for (int i = 0; i < THREADS; i++)
         (void)pthread_join(threads[i], NULL);
     rpool_status status = rpool_close(&pool, -1);
-    (void)printf("close: %s, %d left\n", rpool_strerror(status),
-                 atomic_load(&live));
-    return status == RPOOL_OK && atomic_load(&live) == 0 ? EXIT_SUCCESS
-                                                         : EXIT_FAILURE;
+    if (status == RPOOL_OK && atomic_load(&live) == 0)
+        return 0;
+    (void)fprintf(stderr, "close: %s, %d left\n", rpool_strerror(status),
+                  atomic_load(&live));
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    for (long times = argc > 1 ? strtol(argv[1], NULL, 10) : 1; times > 0;
+         times--)
+        if (run() != 0)
+            return EXIT_FAILURE;
+    return EXIT_SUCCESS;
 }

@@ -34,9 +34,39 @@ static void who_shares_a_seat_is_woken_too(void **state)
     close_pool(&pool);
 }
 
+struct closing {
+    rpool *pool;
+    int64_t at_ms; /* when it was closed */
+};
+
+static void close_for_ever(void *arg)
+{
+    struct closing *closing = arg;
+    close_pool(&closing->pool);
+    closing->at_ms = sim_now_ms();
+}
+
+/* unsettled-check */
+static void an_item_that_fails_its_check_in_a_closed_pool_ends(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1, .check_always = 1);
+    make_idle(pool, 1);
+    fake->check = (struct fake_step){.result = RPOOL_BAD, .ms = 50, .times = 1};
+    struct caller caller = {.pool = pool, .timeout_ms = 1000};
+    struct closing closing = {.pool = pool, .at_ms = -1};
+    int64_t begun = sim_now_ms();
+    caller_start(&caller);
+    (void)sim_spawn(close_for_ever, &closing);
+    sim_advance_ms(100);
+    assert_int_equal(caller_status(&caller), RPOOL_CLOSED);
+    assert_int_equal(closing.at_ms - begun, 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(who_shares_a_seat_is_woken_too)};
+        FAKE_TEST(who_shares_a_seat_is_woken_too),
+        FAKE_TEST(an_item_that_fails_its_check_in_a_closed_pool_ends)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
