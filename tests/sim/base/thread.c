@@ -60,6 +60,9 @@ int sim_fork(int (*run)(void *), void *arg)
     if (child < 0)
         sim_fail("fork failed: %d", errno);
     if (child == 0) {
+        struct sim_thread *t;
+        for (int i = 1; (t = sched_thread(i)) != NULL; i++)
+            t->state = SIM_ENDED;
         for (int i = 0; i < handler_count; i++)
             handlers[i]();
         _exit(run(arg));
