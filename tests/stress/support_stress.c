@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,8 +141,23 @@ void stress_on_event(void *arg, const rpool_event *event)
         atomic_fetch_add(&s->freed, 1);
 }
 
+static void *nothing(void *arg)
+{
+    return arg;
+}
+
+/* A sanitizer starts a thread of its own beside the first of ours. */
+static void start_the_sanitizers(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, nothing, NULL) != 0)
+        abort();
+    (void)pthread_join(thread, NULL);
+}
+
 void stress_begin(struct stress *stress)
 {
+    start_the_sanitizers();
     memset(stress, 0, sizeof *stress);
     stress->provider = (rpool_provider){.size = sizeof(rpool_provider),
                                         .create = create,

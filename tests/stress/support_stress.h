@@ -48,8 +48,9 @@ uint64_t stress_random(uint64_t *state, uint64_t below);
 /* The absolute time of rpool_now() until when to go on: PQPOOL_STRESS_MS. */
 int64_t stress_until(void);
 
-/* Waits for `count` more threads than that to be gone; not 0: they are not. */
-int stress_threads_left(int before);
+/* Threads of the process; and how many more than `before` there still are when
+ * those that end had time to go. */
 int stress_threads(void);
+int stress_threads_left(int before);
 
 #endif
