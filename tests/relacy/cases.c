@@ -467,6 +467,8 @@ const struct machine_case machine_cases[] = {
     {"a suspension comes between", 2, 0, 3, one_item, suspended, at_rest},
     {"a shrinking comes between", 2, 0, 3, two_items, shrunk, at_rest},
     {"a recycle comes between", 3, 0, 2, one_item, recycled, at_rest},
+    {"a recycle comes between, with a reset", 3, 0, 2, one_item_with_reset,
+     recycled, at_rest},
     {"a hang-up comes between", 3, 0, 2, one_item, hung_up, at_rest},
     {"two wait for a creation", 3, 0, 2, nothing_yet, worker_and_borrowers,
      at_rest},
