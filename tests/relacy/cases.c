@@ -422,6 +422,18 @@ static void close_that_waits(int index)
     close_and_borrow(index, -1);
 }
 
+static void two_close(int index)
+{
+    if (index < 2) {
+        machine_run(index);
+        return;
+    }
+    rpool *closing = handle;
+    rpool_status status = rpool_close(&closing, -1);
+    machine_check(status == RPOOL_OK || status == RPOOL_CLOSED,
+                  "a close fails");
+}
+
 static void close_that_leaves(int index)
 {
     close_and_borrow(index, 0);
@@ -478,6 +490,7 @@ const struct machine_case machine_cases[] = {
     {"a check fails", 3, 1, 1, first_check_fails, worker_and_borrowers,
      at_rest},
     {"a close that waits", 4, 0, 1, two_items_to_close, close_that_waits, over},
+    {"two close", 4, 0, 0, two_items_to_close, two_close, over},
     {"a close that leaves", 4, 1, 0, two_items_to_close, close_that_leaves,
      over},
     {"the cleaner and a release", 2, 1, 2, expiring, cleaner_and_borrower,
