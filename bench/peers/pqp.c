@@ -16,7 +16,7 @@ int peer_open(int size, int threads, int real)
                       PQP_OPTIONS(.conninfo = resource_conninfo(),
                                   .max_size = size, .min_size = size,
                                   .connect_concurrency = 8,
-                                  .leak_after_ms = 60000),
+                                  .leak_after_ms = 600000),
                       &err) != PQP_OK ||
         pqp_pool_wait(pool, 10000, &err) != PQP_OK)
         die(err.message);
