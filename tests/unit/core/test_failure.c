@@ -54,7 +54,7 @@ static void the_second_waiter_gets_its_chance(void **state)
     close_pool(&pool);
 }
 
-/* B04 P10 A24 */
+/* B04 B06 P10 A24 */
 static void without_a_server_each_waiter_fails_at_its_deadline(void **state)
 {
     struct fake *fake = *state;
@@ -76,6 +76,10 @@ static void without_a_server_each_waiter_fails_at_its_deadline(void **state)
     int creates = fake->creates;
     sim_advance_ms(60000); /* nobody wants one any more */
     assert_int_equal(fake->creates, creates);
+    fake->create.result = FAKE_OK;
+    rpool_item *item = fake_lease(pool);
+    assert_int_equal(fake->creates, creates + 1);
+    rpool_release(&item);
     close_pool(&pool);
 }
 

@@ -106,8 +106,11 @@ static void a_detached_item_leaves_room_and_is_the_borrowers(void **state)
     assert_int_equal(stats.total, 1);
     assert_int_equal(fake_count(fake, RPOOL_EVENT_DETACHED), 1);
     /* It is watched no more: a hang-up of it means nothing to the pool. */
+    sim_settle();
+    uint64_t wakes = sim_thread("watch").wakes;
     sim_hang_up(fake->resources[0]->fd);
     sim_settle();
+    assert_int_equal(sim_thread("watch").wakes, wakes);
     assert_int_equal(fake_count(fake, RPOOL_EVENT_CLOSED), 0);
     fake_take(resource);
     close_pool(&pool);
