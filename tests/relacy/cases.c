@@ -190,6 +190,13 @@ static void at_rest(void)
     free_pool();
 }
 
+/* The same, and the item that was there before is not. */
+static void replaced(void)
+{
+    machine_check(!world.alive[0], "a mark is lost");
+    at_rest();
+}
+
 /* At the end of a case that closes it. */
 static void over(void)
 {
@@ -478,10 +485,10 @@ const struct machine_case machine_cases[] = {
     {"a close comes between", 2, 0, 3, one_item, closed, at_rest},
     {"a suspension comes between", 2, 0, 3, one_item, suspended, at_rest},
     {"a shrinking comes between", 2, 0, 3, two_items, shrunk, at_rest},
-    {"a recycle comes between", 3, 0, 2, one_item, recycled, at_rest},
+    {"a recycle comes between", 3, 0, 2, one_item, recycled, replaced},
     {"a recycle comes between, with a reset", 3, 0, 2, one_item_with_reset,
-     recycled, at_rest},
-    {"a hang-up comes between", 3, 0, 2, one_item, hung_up, at_rest},
+     recycled, replaced},
+    {"a hang-up comes between", 3, 0, 2, one_item, hung_up, replaced},
     {"two wait for a creation", 3, 0, 2, nothing_yet, worker_and_borrowers,
      at_rest},
     {"a creation fails", 3, 1, 1, first_creation_fails, worker_and_borrowers,
