@@ -198,7 +198,8 @@ def is_void(results):
               " not at 2 to 4 times")
         return True
     held = results.get(("hold_64", "dedicated"))
-    share = held and median(run["rate"] for run in held) * 50e-6 / os.cpu_count()
+    share = held and (median(run["rate"] for run in held) * 50e-6
+                      / os.cpu_count())
     if held and share < .9:
         print(f"bench: VOID: we had {share:.0%} of the processors, other"
               " programs the rest")
