@@ -99,6 +99,7 @@ static void reset_shell(struct pool *pool)
         atom_put(&pool_slot(pool, i)->leases, 0);
         atom_put(&pool_slot(pool, i)->checks, 0);
     }
+    atom_store(&pool->nslots, 0); /* of a larger pool, only the memory stays */
 }
 
 /* Everything that can fail without a thread running yet. */

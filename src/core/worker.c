@@ -104,7 +104,7 @@ void rpool__run_disposals_locked(struct pool *pool)
         pool->stats.closed++;
         pool->stats.closed_by[slot->reason]++;
         rpool__empty_locked(pool, slot);
-        rpool__settle_locked(pool); /* there is room again */
+        rpool__wake_workers_locked(pool); /* there is room again */
     }
 }
 
