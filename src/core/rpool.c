@@ -60,6 +60,7 @@ static void put_back_locked(struct pool *pool, struct slot *slot,
                               rpool__flag_reason(atom_load(&slot->word)));
     rpool__settle_locked(pool);
     rpool__arm_slot_locked(pool, slot);
+    rpool__wake_workers_locked(pool); /* for what is due of it at once */
 }
 
 /* Without waiting: newcomers do not overtake a line. */

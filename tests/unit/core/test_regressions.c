@@ -326,6 +326,34 @@ static void a_close_without_a_deadline_waits_for_who_is_being_told(void **state)
     assert_true(told > 0);
 }
 
+/* 13, found while the test of 2 was written; "core: what is due as it comes
+ * back wakes a worker". */
+static void what_is_due_as_it_comes_back_is_done_at_once(void **state)
+{
+    struct fake *fake = *state;
+    for (int expires = 0; expires < 2; expires++) {
+        int64_t began = sim_now_ms();
+        rpool *pool = fake_open(
+            fake, .max_size = 1, .keepalive_ms = expires ? RPOOL_NEVER : 1000,
+            .idle_timeout_ms = expires ? 1000 : RPOOL_NEVER);
+        make_idle(pool, 1);
+        sim_advance_ms(600);
+        fake->check = (struct fake_step){.ms = 10000, .times = 1};
+        fake->checks = 0;
+        struct caller c = {.pool = pool, .timeout_ms = 800};
+        caller_start(&c); /* checks from 600 to 1400 */
+        sim_advance_ms(800);
+        assert_int_equal(caller_status(&c), RPOOL_TIMEOUT);
+        assert_int_equal(sim_now_ms() - began, 1400);
+        assert_int_equal(fake->checks, expires ? 1 : 2);
+        assert_int_equal(fake_closed_by(fake, RPOOL_REASON_IDLE), expires);
+        assert_int_equal(fake->live, 1 - expires);
+        close_pool(&pool);
+        fake->done = 0;
+        fake->event_count = 0;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +371,7 @@ int main(void)
         cmocka_unit_test(a_close_does_not_wait_for_a_worker_that_never_was),
         cmocka_unit_test(
             a_close_without_a_deadline_waits_for_who_is_being_told),
+        FAKE_TEST(what_is_due_as_it_comes_back_is_done_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
