@@ -178,7 +178,8 @@ set style fill solid 0.6
 set boxwidth 0.7
 set yrange [0:*]
 set grid ytics
-set xtics rotate by -25
+set xtics rotate by -25 left nomirror
+set bmargin 4
 unset key
 $bars << END
 {data}
