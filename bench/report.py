@@ -171,15 +171,14 @@ def draw(rows, folder):
                 if row["name"] == name and row["peer"] != "mutex"]
         data = "\n".join(f'"{row["peer"].replace("_", " ")}" {row["median"]}'
                          f' {row["min"]} {row["max"]}' for row in bars)
-        script = f"""set terminal svg size 640,360 font 'sans,11'
+        script = f"""set terminal svg size 800,360 font 'sans,11'
 set output '{folder / name}.svg'
 set title '{name.replace("_", " ")} ({bars[0]["unit"]}): median, min, max'
 set style fill solid 0.6
 set boxwidth 0.7
 set yrange [0:*]
 set grid ytics
-set xtics rotate by -25 left nomirror
-set bmargin 4
+set xtics nomirror
 unset key
 $bars << END
 {data}
