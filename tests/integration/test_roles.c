@@ -1,0 +1,170 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * What the server allows its roles, and what of them outlives a session.
+ */
+#include "support_pg.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "support_admin.h"
+
+/* P01: what is there goes on serving, and more comes once there is room. */
+static void a_full_server_is_named_and_not_stormed(void **state)
+{
+    (void)state;
+    (void)admin("ALTER ROLE " GUEST " CONNECTION LIMIT 2");
+    pqp_pool *pool =
+        open_pool_with(PQP_OPTIONS(.conninfo = guest_dsn(), .max_size = 4));
+    pqp_conn *a = borrow(pool), *b = borrow(pool), *c = NULL;
+    pqp_error err;
+    assert_int_equal(pqp_acquire(pool, 500, &c, &err), PQP_TIMEOUT);
+    assert_string_equal(err.sqlstate, "53300");
+    assert_non_null(strstr(err.message, "too many connections"));
+    assert_in_range(stats_of(pool).failed, 1, 8);
+    assert_string_equal(ask(a, "SELECT 1"), "1");
+    pqp_release(&a);
+    a = borrow(pool);
+    assert_string_equal(ask(a, "SELECT 1"), "1");
+    (void)admin("ALTER ROLE " GUEST " CONNECTION LIMIT -1");
+    c = borrow(pool);
+    pqp_release(&a);
+    pqp_release(&b);
+    pqp_release(&c);
+    close_pool(&pool);
+}
+
+/* P21 */
+static void a_role_without_login_keeps_its_sessions(void **state)
+{
+    (void)state;
+    pqp_pool *pool =
+        open_pool_with(PQP_OPTIONS(.conninfo = guest_dsn(), .max_size = 2));
+    pqp_conn *old = borrow(pool), *new = NULL;
+    int pid = backend_of(old);
+    (void)admin("ALTER ROLE " GUEST " NOLOGIN");
+    pqp_error err;
+    assert_int_equal(pqp_acquire(pool, 200, &new, &err), PQP_TIMEOUT);
+    assert_string_equal(err.sqlstate, "28000");
+    assert_string_equal(ask(old, "SELECT 1"), "1");
+    pqp_release(&old);
+    old = borrow(pool);
+    assert_int_equal(backend_of(old), pid);
+    pqp_discard(&old);
+    assert_int_equal(pqp_acquire(pool, SOON_MS, &new, &err), PQP_CONNECT);
+    assert_string_equal(err.sqlstate, "28000");
+    (void)admin("ALTER ROLE " GUEST " LOGIN");
+    int64_t end = now_ms() + SOON_MS;
+    while (pqp_acquire(pool, 100, &new, NULL) != PQP_OK && now_ms() < end)
+        pause_ms(10);
+    assert_non_null(new);
+    pqp_release(&new);
+    close_pool(&pool);
+}
+
+/* The server has to be started anew for it. */
+static void allow_prepared_transactions(const char *number)
+{
+    char sql[80];
+    (void)snprintf(sql, sizeof sql,
+                   "ALTER SYSTEM SET max_prepared_transactions = %s", number);
+    (void)admin(sql);
+    assert_true(server_ctl("restart"));
+}
+
+static int prepared_transactions_end(void **state)
+{
+    (void)state;
+    (void)admin("ALTER SYSTEM RESET max_prepared_transactions");
+    return server_ctl("restart") ? 0 : -1;
+}
+
+/* D29: it is the database's and no longer the session's. */
+static void a_prepared_transaction_outlives_its_lease(void **state)
+{
+    (void)state;
+    need_server_ctl();
+    allow_prepared_transactions("2");
+    pqp_pool *pool = open_pool(.max_size = 1, .reset = PQP_RESET_DISCARD_ALL);
+    pqp_conn *conn = borrow(pool);
+    must_exec(conn, "BEGIN; CREATE TABLE d29 (n int)");
+    must_exec(conn, "PREPARE TRANSACTION 'd29'");
+    pqp_release(&conn);
+    conn = borrow(pool);
+    assert_string_equal(
+        ask(conn, "SELECT count(*) FROM pg_prepared_xacts WHERE gid = 'd29'"),
+        "1");
+    must_exec(conn, "ROLLBACK PREPARED 'd29'");
+    assert_string_equal(ask(conn, "SELECT count(*) FROM pg_prepared_xacts"),
+                        "0");
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+static int dblink_comes(void **state)
+{
+    (void)state;
+    (void)admin("CREATE EXTENSION IF NOT EXISTS dblink");
+    return 0;
+}
+
+static int dblink_goes(void **state)
+{
+    (void)state;
+    (void)admin("DROP EXTENSION IF EXISTS dblink");
+    return 0;
+}
+
+/* To the server itself, as it sees itself. */
+static void connect_dblink(pqp_conn *conn)
+{
+    const PGconn *pg = pqp_pg(conn);
+    const char *const values[] = {PQuser(pg), PQpass(pg)};
+    pqp_error err;
+    if (pqp_run(conn,
+                PQP_QUERY(.sql = "SELECT dblink_connect('left', format("
+                                 "'host=%s port=%s dbname=%s user=%s "
+                                 "password=%s', host(inet_server_addr()), "
+                                 "inet_server_port(), current_database(), "
+                                 "$1::text, $2::text))",
+                          .nparams = 2, .values = values),
+                NULL, &err) != PQP_OK)
+        fail_msg("dblink_connect: %s", err.message);
+}
+
+/* D24: nothing resets it but the end of the session. */
+static void only_close_ends_a_connection_of_dblink(void **state)
+{
+    (void)state;
+    static const struct {
+        pqp_reset reset;
+        const char *left;
+    } cases[] = {{PQP_RESET_DISCARD_ALL, "{left}"}, {PQP_RESET_CLOSE, ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pqp_pool *pool = open_pool(.max_size = 1, .reset = cases[i].reset);
+        pqp_conn *conn = borrow(pool);
+        connect_dblink(conn);
+        pqp_release(&conn);
+        conn = borrow(pool);
+        assert_string_equal(ask(conn, "SELECT dblink_get_connections()"),
+                            cases[i].left);
+        pqp_release(&conn);
+        close_pool(&pool);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_full_server_is_named_and_not_stormed,
+                                        guest_comes, guest_goes),
+        cmocka_unit_test_setup_teardown(a_role_without_login_keeps_its_sessions,
+                                        guest_comes, guest_goes),
+        cmocka_unit_test_teardown(a_prepared_transaction_outlives_its_lease,
+                                  prepared_transactions_end),
+        cmocka_unit_test_setup_teardown(only_close_ends_a_connection_of_dblink,
+                                        dblink_comes, dblink_goes),
+    };
+    return run_with_server(tests);
+}
