@@ -1,0 +1,185 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * The pool as a guest in a process: its signals are left alone, and its end
+ * needs no goodbye.
+ */
+#include "support_pg.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support_listener.h"
+
+/* ---- signals ---- */
+
+/* What the application has set for every signal there is. */
+struct signals {
+    struct sigaction action[32];
+    sigset_t blocked;
+};
+
+static void look_at_signals(struct signals *signals)
+{
+    memset(signals, 0, sizeof *signals);
+    for (int n = 1; n < 32; n++)
+        assert_int_equal(sigaction(n, NULL, &signals->action[n]), 0);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &signals->blocked), 0);
+}
+
+static void assert_same_signals(const struct signals *a,
+                                const struct signals *b)
+{
+    for (int n = 1; n < 32; n++) {
+        assert_true(a->action[n].sa_handler == b->action[n].sa_handler);
+        assert_int_equal(sigismember(&a->blocked, n),
+                         sigismember(&b->blocked, n));
+    }
+}
+
+static void lose_and_write(const char *dsn)
+{
+    pqp_pool *pool =
+        open_pool_with(PQP_OPTIONS(.conninfo = dsn, .max_size = 1));
+    pqp_conn *conn = borrow(pool);
+    kill_backend(backend_of(conn));
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pqp_exec(conn, "SELECT 1", NULL, NULL), PQP_LOST);
+    for (int i = 0; i < 3; i++)
+        PQclear(PQexec(pqp_pg(conn), "SELECT 1"));
+    pqp_release(&conn);
+    conn = borrow(pool);
+    kill_backend(backend_of(conn));
+    pqp_release(&conn); /* the goodbye has nobody at the other end */
+    close_pool(&pool);
+}
+
+/* K02: a write to who is gone would end the process. */
+static void sigpipe_keeps_its_default_and_does_not_come(void **state)
+{
+    (void)state;
+    struct signals before, after;
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    assert_int_equal(sigaction(SIGPIPE, &action, NULL), 0);
+    look_at_signals(&before);
+    lose_and_write(pg_dsn());
+    lose_and_write(pg_dsn_with("sslmode=disable"));
+    look_at_signals(&after);
+    assert_same_signals(&before, &after);
+}
+
+/* The line of a thread's status that begins with `key`, in `line`. */
+static int thread_says(const char *id, const char *key, char *line, int size)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/self/task/%.16s/status", id);
+    FILE *file = fopen(path, "r");
+    int found = 0;
+    while (file != NULL && !found && fgets(line, size, file) != NULL)
+        found = strncmp(line, key, strlen(key)) == 0;
+    if (file != NULL)
+        (void)fclose(file);
+    return found;
+}
+
+/* K04: so that the application's threads get them.  Bit n - 1 is signal n. */
+static void the_threads_of_a_pool_block_every_signal(void **state)
+{
+    (void)state;
+    const unsigned long long never = (1ULL << (SIGKILL - 1)) |
+                                     (1ULL << (SIGSTOP - 1)) |
+                                     (3ULL << (32 - 1)); /* libc's own */
+    pqp_pool *pool = open_pool(.name = "k04", .max_size = 4, .min_size = 4);
+    assert_int_equal(pqp_pool_wait(pool, SOON_MS, NULL), PQP_OK);
+    DIR *dir = opendir("/proc/self/task");
+    assert_non_null(dir);
+    int threads = 0;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        char line[128];
+        if (!thread_says(entry->d_name, "Name:\tk04", line, sizeof line))
+            continue;
+        threads++;
+        assert_true(thread_says(entry->d_name, "SigBlk:", line, sizeof line));
+        unsigned long long blocked = strtoull(line + 8, NULL, 16);
+        assert_true((blocked | never) == ~0ULL);
+    }
+    (void)closedir(dir);
+    assert_true(threads >= 2); /* the cleaner and a worker */
+    close_pool(&pool);
+}
+
+/* ---- the end ---- */
+
+/* A process of its own, which must exit by itself. */
+static int ends_well(void (*live)(const char *dsn), const char *dsn)
+{
+    (void)fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)alarm(SOON_MS / 1000);
+        live(dsn);
+        exit(EXIT_SUCCESS); /* NOLINT: the others of its threads are the test */
+    }
+    int status = -1;
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+           WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+/* One idle, one lent, one in the middle of a transaction. */
+static void leave_sessions(const char *dsn)
+{
+    pqp_pool *pool = NULL;
+    pqp_conn *conns[3] = {NULL};
+    if (pqp_pool_open(&pool, PQP_OPTIONS(.conninfo = dsn, .max_size = 3),
+                      NULL) != PQP_OK)
+        _exit(2);
+    for (int i = 0; i < 3; i++)
+        if (pqp_acquire(pool, SOON_MS, &conns[i], NULL) != PQP_OK)
+            _exit(3);
+    if (!PQsslInUse(pqp_pg(conns[0])) ||
+        pqp_exec(conns[0], "BEGIN", NULL, NULL) != PQP_OK)
+        _exit(4);
+    pqp_release(&conns[1]);
+}
+
+static void leave_a_connect(const char *dsn)
+{
+    pqp_pool *pool = NULL;
+    pqp_conn *conn = NULL;
+    if (pqp_pool_open(
+            &pool, PQP_OPTIONS(.conninfo = dsn, .max_size = 2, .min_size = 2),
+            NULL) != PQP_OK)
+        _exit(2);
+    if (pqp_acquire(pool, 50, &conn, NULL) != PQP_TIMEOUT)
+        _exit(3);
+}
+
+/* F17: with its threads at work, over TLS, whatever order exit() has. */
+static void a_process_may_end_without_a_close(void **state)
+{
+    (void)state;
+    struct listener silent;
+    for (int i = 0; i < 5; i++)
+        assert_true(ends_well(leave_sessions, pg_dsn_with("sslmode=require")));
+    listener_start(&silent, NULL, 0);
+    int ended = ends_well(leave_a_connect, listener_dsn(&silent, ""));
+    int tried = atomic_load(&silent.accepted);
+    listener_end(&silent);
+    assert_true(ended);
+    assert_in_range(tried, 1, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sigpipe_keeps_its_default_and_does_not_come),
+        cmocka_unit_test(the_threads_of_a_pool_block_every_signal),
+        cmocka_unit_test(a_process_may_end_without_a_close),
+    };
+    return run_with_server(tests);
+}
