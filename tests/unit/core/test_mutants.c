@@ -63,10 +63,49 @@ static void an_item_that_fails_its_check_in_a_closed_pool_ends(void **state)
     assert_int_equal(closing.at_ms - begun, 50);
 }
 
+struct waiting {
+    rpool *pool;
+    rpool_status status;
+    int64_t at_ms;
+};
+
+static void wait_for_ever(void *arg)
+{
+    struct waiting *waiting = arg;
+    waiting->status = rpool_wait(waiting->pool, -1, NULL);
+    waiting->at_ms = sim_now_ms();
+}
+
+/* close-in-silence: in the pause between two attempts, while the close itself
+ * waits for a lease. */
+static void who_waits_for_min_size_is_told_of_a_close_at_once(void **state)
+{
+    struct fake *fake = *state;
+    sim_random(1000);
+    rpool *pool = fake_open(fake, .max_size = 2);
+    rpool_item *item = fake_lease(pool);
+    fake->create = (struct fake_step){.result = FAKE_TRANSIENT};
+    assert_int_equal(rpool_resize(pool, 2, 2), RPOOL_OK);
+    struct waiting waiting = {.pool = pool, .at_ms = -1};
+    (void)sim_spawn(wait_for_ever, &waiting);
+    sim_advance_ms(10);
+    assert_int_equal(waiting.at_ms, -1);
+    struct closing closing = {.pool = pool, .at_ms = -1};
+    (void)sim_spawn(close_for_ever, &closing);
+    int64_t begun = sim_now_ms();
+    sim_advance_ms(500);
+    assert_int_equal(waiting.status, RPOOL_CLOSED);
+    assert_int_equal(waiting.at_ms, begun);
+    assert_int_equal(closing.at_ms, -1);
+    rpool_release(&item);
+    sim_settle();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FAKE_TEST(who_shares_a_seat_is_woken_too),
-        FAKE_TEST(an_item_that_fails_its_check_in_a_closed_pool_ends)};
+        FAKE_TEST(an_item_that_fails_its_check_in_a_closed_pool_ends),
+        FAKE_TEST(who_waits_for_min_size_is_told_of_a_close_at_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
