@@ -210,7 +210,7 @@ static rpool_status lose_one(rpool *pool, sem_t *hung_up, rpool_failure *why)
     if (status == RPOOL_OK)
         print_square(item, 15);
     rpool_release(&item);
-    return status;
+    return status == RPOOL_OK ? rpool_wait(pool, 5000, why) : status;
 }
 
 static void on_event(void *arg, const rpool_event *event)
