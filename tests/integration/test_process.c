@@ -6,15 +6,15 @@
  */
 #include "support_pg.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "support_listener.h"
 
 /* ---- signals ---- */
 
@@ -151,27 +151,42 @@ static void leave_a_connect(const char *dsn)
 {
     pqp_pool *pool = NULL;
     pqp_conn *conn = NULL;
-    if (pqp_pool_open(
-            &pool, PQP_OPTIONS(.conninfo = dsn, .max_size = 2, .min_size = 2),
-            NULL) != PQP_OK)
+    pqp_stats stats = {.size = sizeof stats};
+    if (pqp_pool_open(&pool, PQP_OPTIONS(.conninfo = dsn, .max_size = 1),
+                      NULL) != PQP_OK)
         _exit(2);
     if (pqp_acquire(pool, 50, &conn, NULL) != PQP_TIMEOUT)
         _exit(3);
+    if (pqp_pool_stats(pool, &stats) != PQP_OK || stats.connecting != 1)
+        _exit(4);
+}
+
+/* A place where one may connect and nobody answers; needs no thread, which
+ * would be one too many at a fork. */
+static int open_silence(int *port)
+{
+    struct sockaddr_in at;
+    socklen_t size = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0 && listen(fd, 8) == 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+    *port = ntohs(at.sin_port);
+    return fd;
 }
 
 /* F17: with its threads at work, over TLS, whatever order exit() has. */
 static void a_process_may_end_without_a_close(void **state)
 {
     (void)state;
-    struct listener silent;
     for (int i = 0; i < 5; i++)
         assert_true(ends_well(leave_sessions, pg_dsn_with("sslmode=require")));
-    listener_start(&silent, NULL, 0);
-    int ended = ends_well(leave_a_connect, listener_dsn(&silent, ""));
-    int tried = atomic_load(&silent.accepted);
-    listener_end(&silent);
-    assert_true(ended);
-    assert_in_range(tried, 1, 2);
+    char place[64];
+    int port, fd = open_silence(&port);
+    /* Kerberos' own destructors do not wait for its users: not our subject. */
+    (void)snprintf(place, sizeof place,
+                   "host=127.0.0.1 port=%d gssencmode=disable", port);
+    assert_true(ends_well(leave_a_connect, pg_dsn_with(place)));
+    (void)close(fd);
 }
 
 int main(void)
