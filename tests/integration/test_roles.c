@@ -6,6 +6,7 @@
 #include "support_pg.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "support_admin.h"
@@ -76,6 +77,8 @@ static void allow_prepared_transactions(const char *number)
 static int prepared_transactions_end(void **state)
 {
     (void)state;
+    if (getenv("PQPOOL_SERVER_CTL") == NULL)
+        return 0; /* and the test was skipped */
     (void)admin("ALTER SYSTEM RESET max_prepared_transactions");
     return server_ctl("restart") ? 0 : -1;
 }

@@ -31,10 +31,18 @@ static const char *in_dir(const char *name)
 /* In our folder. */
 static int shell(const char *command)
 {
-    char line[1024];
+    char line[2048];
     (void)snprintf(line, sizeof line, "cd '%s' && { %s; } >/dev/null 2>&1", dir,
                    command);
     return system(line) == 0 ? 0 : -1;
+}
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *file = fopen(in_dir(name), "w");
+    assert_non_null(file);
+    (void)fputs(text, file);
+    assert_int_equal(fclose(file), 0);
 }
 
 /* The server's authority, and one that is nobody's. */
@@ -42,13 +50,20 @@ static int make_files(void **state)
 {
     (void)state;
     const char *ca = getenv("PQPOOL_TEST_CA");
-    char copy[512];
-    (void)snprintf(copy, sizeof copy, "cp '%s' ca.crt", ca != NULL ? ca : "");
-    if (mkdtemp(dir) == NULL || shell(copy) != 0)
+    char copy[512] = "";
+    if (mkdtemp(dir) == NULL)
         return -1;
-    return shell("openssl req -x509 -newkey ec -pkeyopt "
-                 "ec_paramgen_curve:prime256v1 -nodes -keyout other.key "
-                 "-out other.crt -subj '/CN=nobody'");
+    if (ca != NULL)
+        (void)snprintf(copy, sizeof copy, "cp '%s' ca.crt &&", ca);
+    else
+        write_file("ca.crt", admin("SELECT pg_read_file('ca.crt')"));
+    char command[1024];
+    (void)snprintf(command, sizeof command,
+                   "%s openssl req -x509 -newkey ec -pkeyopt "
+                   "ec_paramgen_curve:prime256v1 -nodes -keyout other.key "
+                   "-out other.crt -subj '/CN=nobody'",
+                   copy);
+    return shell(command);
 }
 
 static int remove_files(void **state)
@@ -228,13 +243,11 @@ static void send_to_server(const char *name)
     (void)admin(sql);
 }
 
-/* A certificate for the server's own key, of ca2, until yesterday or so. */
+/* A certificate for the server's own key, of the other authority; with fewer
+ * than 0 days it is over. */
 static void make_certificate(const char *name, int days)
 {
-    FILE *file = fopen(in_dir("server.crt"), "w");
-    assert_non_null(file);
-    (void)fputs(admin("SELECT pg_read_file('server.crt')"), file);
-    (void)fclose(file);
+    write_file("server.crt", admin("SELECT pg_read_file('server.crt')"));
     char command[800];
     (void)snprintf(
         command, sizeof command,
