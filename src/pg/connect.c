@@ -33,6 +33,7 @@ struct connecting {
     struct targets targets;
     int64_t deadline;
     int stop_fd;
+    int inside; /* of libpq; 0: the process ends */
     rpool_failure *why;
 };
 
@@ -160,18 +161,21 @@ static PGconn *begin(struct connecting *c)
 
 /* As pqp__wait_socket, but late is late even if something is there: a peer
  * may always have one more byte to say. */
-static int wait_to_poll(const struct connecting *c, const PGconn *pg,
+static int wait_to_poll(struct connecting *c, const PGconn *pg,
                         PostgresPollingStatusType polling, int64_t limit)
 {
     if (clock_now() >= limit)
         return 0;
-    return pqp__wait_socket(PQsocket(pg), polling == PGRES_POLLING_WRITING,
-                            c->stop_fd, limit);
+    pqp__libpq_leave();
+    int ready = pqp__wait_socket(PQsocket(pg), polling == PGRES_POLLING_WRITING,
+                                 c->stop_fd, limit);
+    c->inside = pqp__libpq_enter();
+    return c->inside ? ready : -1;
 }
 
 /* Polls until the end, or until the address being tried has used its time up:
  * its index is then in *slow. */
-static enum outcome drive(const struct connecting *c, PGconn *pg, int *slow)
+static enum outcome drive(struct connecting *c, PGconn *pg, int *slow)
 {
     PostgresPollingStatusType polling = PGRES_POLLING_WRITING;
     int64_t until = 0;
@@ -227,7 +231,8 @@ static PGconn *attempt(struct connecting *c, int *again)
             fail(c, "connecting was interrupted");
         break;
     }
-    PQfinish(pg);
+    if (c->inside)
+        PQfinish(pg);
     return NULL;
 }
 
@@ -245,8 +250,13 @@ PGconn *pqp__connect(struct config *config, struct session *session,
         return fail(&c, "out of memory");
     PGconn *pg = NULL;
     int again = pqp__resolve(&c.targets, c.settings, config, why) == 0;
-    while (again)
+    c.inside = pqp__libpq_enter();
+    while (again && c.inside)
         pg = attempt(&c, &again);
+    if (c.inside)
+        pqp__libpq_leave();
+    else
+        fail(&c, "the process is ending");
     pqp__targets_free(&c.targets);
     PQconninfoFree(c.settings);
     return pg;

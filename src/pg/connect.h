@@ -55,6 +55,13 @@ void pqp__targets_drop(struct targets *targets, int index);
  * Owner: caller, free(). */
 char *pqp__targets_list(const struct targets *targets, int part);
 
+/* ---- ending.c ---- */
+
+/* Around what a thread of ours does in libpq with TLS, but not while it waits
+ * for a socket.  0: the process ends, and libpq is not to be touched again. */
+int pqp__libpq_enter(void);
+void pqp__libpq_leave(void);
+
 /* ---- session.c ---- */
 
 /* Takes the notices and the life and death of a connection for the session.

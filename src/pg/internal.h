@@ -47,9 +47,16 @@ char *pqp__conninfo_split(const char *conninfo,
 
 /* ---- tls.c: the one file that knows OpenSSL ---- */
 
+/* From now on OpenSSL's handler of exit() is there. */
+void pqp__tls_begin(void);
 void pqp__wipe(void *at, size_t size);
 /* Wipes up to the NUL and frees; NULL is a no-op. */
 void pqp__wipe_free(char *text);
+
+/* ---- ending.c ---- */
+
+/* From now on exit() waits for who is in libpq; before there is a thread. */
+void pqp__ending_watch(void);
 
 /* ---- error.c ---- */
 

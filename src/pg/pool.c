@@ -117,6 +117,7 @@ pqp_status pqp_pool_open(pqp_pool **pool, const pqp_options *options,
     clear_failure(&why);
     const rpool_options core = core_options(config);
     rpool *opened = NULL;
+    pqp__ending_watch();
     rpool_status rc = rpool_open(&opened, &provider, config, &core, &why);
     if (rc != RPOOL_OK) {
         pqp__config_free(config);

@@ -166,7 +166,10 @@ void pqp__session_destroy(void *ctx, void *resource)
         int polite = (session->answers > 0 || at_rest(pg)) && is_writable(fd);
         if (fd >= 0 && !polite)
             (void)shutdown(fd, SHUT_RDWR);
+        if (!pqp__libpq_enter())
+            return;
         PQfinish(pg);
+        pqp__libpq_leave();
     }
     free(session);
 }

@@ -10,6 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+void pqp__tls_begin(void)
+{
+    /* With no option at all it would do nothing at all. */
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
+}
+
 void pqp__wipe(void *at, size_t size)
 {
     OPENSSL_cleanse(at, size);
