@@ -161,6 +161,18 @@ static void leave_a_connect(const char *dsn)
         _exit(4);
 }
 
+/* At any moment of its connects. */
+static void leave_many_connects(const char *dsn)
+{
+    pqp_pool *pool = NULL;
+    if (pqp_pool_open(&pool,
+                      PQP_OPTIONS(.conninfo = dsn, .max_size = 16,
+                                  .min_size = 16, .connect_concurrency = 8),
+                      NULL) != PQP_OK)
+        _exit(2);
+    pause_ms((int)(getpid() % 40));
+}
+
 /* A place where one may connect and nobody answers; needs no thread, which
  * would be one too many at a fork. */
 static int open_silence(int *port)
@@ -180,6 +192,8 @@ static void a_process_may_end_without_a_close(void **state)
     (void)state;
     for (int i = 0; i < 5; i++)
         assert_true(ends_well(leave_sessions, pg_dsn_with("sslmode=require")));
+    for (int i = 0; i < 20; i++)
+        assert_true(ends_well(leave_many_connects, pg_dsn()));
     char place[64];
     int port, fd = open_silence(&port);
     /* Kerberos' own destructors do not wait for its users: not our subject. */
