@@ -56,7 +56,7 @@ struct found {
     struct sockaddr_in at;
 };
 
-/* In place of libc's, for the library and for libpq; IPv4 only. */
+/* In place of libc's, for the library; libpq is given addresses.  IPv4 only. */
 int getaddrinfo(const char *name, const char *service,
                 const struct addrinfo *hints, struct addrinfo **to)
 {
