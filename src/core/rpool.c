@@ -9,8 +9,6 @@
  */
 #include "slot.h"
 
-#include <string.h>
-
 struct request {
     uint64_t handle;
     uint64_t ticket; /* 0: not in line yet */
