@@ -7,9 +7,10 @@
  * A slot's word is the only truth about its item: state, serial, reasons to
  * leave.  Whoever made the transition into LENT, CHECKING, RETURNING, CREATING
  * or DISPOSING owns the slot, alone, until the transition out of it; the plain
- * fields are the owner's.  Four transitions are made without the mutex, each
+ * fields are the owner's.  Five transitions are made without the mutex, each
  * by one compare-and-swap: IDLE to LENT and IDLE to CHECKING (claim), LENT to
- * RETURNING and RETURNING to IDLE (give back).  All others need the mutex.
+ * RETURNING and RETURNING to IDLE (give back), and LENT to IDLE where a release
+ * has nothing to run and nobody to tell.  All others need the mutex.
  *
  * A pool's gate is its serial and the obstacles between a caller and the quick
  * path.  Obstacles change under the mutex only.
