@@ -8,8 +8,7 @@
 
 _Thread_local struct thread_memo thread__memo;
 
-int thread_start(struct thread *thread, const char *name, void *(*run)(void *),
-                 void *arg)
+int thread_start(struct thread *thread, void *(*run)(void *), void *arg)
 {
     sigset_t all, before;
     (void)sigfillset(&all);
@@ -18,11 +17,6 @@ int thread_start(struct thread *thread, const char *name, void *(*run)(void *),
         return rc;
     rc = pthread_create(&thread->id, NULL, run, arg);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc == 0) {
-        char short_name[16]; /* the kernel's limit */
-        (void)snprintf(short_name, sizeof short_name, "%s", name);
-        (void)pthread_setname_np(thread->id, short_name);
-    }
     return rc;
 }
 
@@ -34,6 +28,13 @@ void thread_join(struct thread *thread)
 void thread_detach(struct thread *thread)
 {
     (void)pthread_detach(thread->id);
+}
+
+void thread_set_name(const char *name)
+{
+    char short_name[16]; /* the kernel's limit */
+    (void)snprintf(short_name, sizeof short_name, "%s", name);
+    (void)pthread_setname_np(pthread_self(), short_name);
 }
 
 int thread_at_fork(void (*in_child)(void))

@@ -13,10 +13,14 @@ struct thread {
 
 /* Starts with every signal blocked, so that the application's handlers run in
  * the application's threads.  0, or an errno value. */
-int thread_start(struct thread *thread, const char *name, void *(*run)(void *),
-                 void *arg);
+int thread_start(struct thread *thread, void *(*run)(void *), void *arg);
 void thread_join(struct thread *thread);
 void thread_detach(struct thread *thread);
+
+/* Names the calling thread, for debuggers and top; the kernel keeps 15 bytes.
+ * By itself, because whoever started it may find it ended already, and with it
+ * whatever the name belonged to. */
+void thread_set_name(const char *name);
 
 /* Calls in_child in every child that fork() makes from now on, in its only
  * thread.  0, or an errno value. */

@@ -252,6 +252,7 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     struct pool *pool = ((struct pool_thread *)arg)->pool;
     uint64_t tokens[BATCH];
     thread_memo()->inside = pool;
+    thread_set_name(pool->name);
     lock_take(&pool->lock);
     while (!pool->stopping) {
         if (clock_now() >= (int64_t)atom_load(&pool->next_wake)) {

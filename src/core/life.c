@@ -142,13 +142,13 @@ static int start_threads(struct pool *pool)
     pool->workers = pool->idle_workers = 1;
     pool->threads = 2;
     lock_drop(&pool->lock);
-    if (thread_start(&pool->cleaner.thread, pool->name, rpool__cleaner_run,
+    if (thread_start(&pool->cleaner.thread, rpool__cleaner_run,
                      &pool->cleaner) != 0) {
         pool->cleaner.running = 0;
         return -1;
     }
     pool->worker[0].pool = pool;
-    return thread_start(&pool->worker[0].thread, pool->name, rpool__worker_run,
+    return thread_start(&pool->worker[0].thread, rpool__worker_run,
                         &pool->worker[0]);
 }
 

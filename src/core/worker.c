@@ -314,6 +314,7 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     struct pool_thread *self = arg;
     struct pool *pool = self->pool;
     thread_memo()->inside = pool;
+    thread_set_name(pool->name);
     lock_take(&pool->lock);
     pool->idle_workers--;
     for (;;) {
@@ -342,7 +343,7 @@ int rpool__start_worker(struct pool *pool, int index)
 {
     struct pool_thread *w = &pool->worker[index];
     w->pool = pool;
-    int rc = thread_start(&w->thread, pool->name, rpool__worker_run, w);
+    int rc = thread_start(&w->thread, rpool__worker_run, w);
     if (rc == 0)
         return 0;
     lock_take(&pool->lock);

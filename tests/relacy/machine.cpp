@@ -257,8 +257,7 @@ struct thread_memo *thread_memo(void)
     return &memos[rl::thread_index()];
 }
 
-int thread_start(struct thread *thread, const char *, void *(*run)(void *),
-                 void *arg)
+int thread_start(struct thread *thread, void *(*run)(void *), void *arg)
 {
     if (starts == 2)
         return 11; /* EAGAIN */
@@ -266,6 +265,10 @@ int thread_start(struct thread *thread, const char *, void *(*run)(void *),
     started[starts].run = run;
     started[starts++].arg = arg;
     return 0;
+}
+
+void thread_set_name(const char *)
+{
 }
 
 void thread_join(struct thread *)

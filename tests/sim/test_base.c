@@ -153,6 +153,7 @@ static void watch_reports_a_hang_up_once(void **state)
 
 static void *raise_soon(void *arg)
 {
+    thread_set_name("raiser");
     sim_sleep_ms(5);
     stop_raise(*(int *)arg);
     thread_memo()->key = 7;
@@ -164,9 +165,9 @@ static void threads_have_memos_and_raise_stops(void **state)
     (void)state;
     struct thread thread;
     int fd = stop_open();
-    assert_int_equal(thread_start(&thread, "raiser", raise_soon, &fd), 0);
-    assert_int_equal(sim_thread("rais").live, 1);
+    assert_int_equal(thread_start(&thread, raise_soon, &fd), 0);
     assert_int_equal(sim_stop_wait(fd, clock_after(clock_now(), 4)), 0);
+    assert_int_equal(sim_thread("rais").live, 1);
     assert_int_equal(sim_stop_wait(fd, CLOCK_NEVER), 1);
     assert_int_equal(sim_now_ms(), 5);
     assert_true(sim_stop_raised(fd));

@@ -11,8 +11,8 @@ struct thread {
     int index;
 };
 
-int thread_start(struct thread *thread, const char *name, void *(*run)(void *),
-                 void *arg);
+int thread_start(struct thread *thread, void *(*run)(void *), void *arg);
+void thread_set_name(const char *name);
 void thread_join(struct thread *thread);
 void thread_detach(struct thread *thread);
 int thread_at_fork(void (*in_child)(void));

@@ -5,6 +5,7 @@
 #include "base/sched.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -14,16 +15,21 @@ enum { MAX_HANDLERS = 8 };
 static void (*handlers[MAX_HANDLERS])(void);
 static int handler_count;
 
-int thread_start(struct thread *thread, const char *name, void *(*run)(void *),
-                 void *arg)
+int thread_start(struct thread *thread, void *(*run)(void *), void *arg)
 {
     sched_counts.system++;
     sched_point();
     if (sched_broken(SIM_THREAD_START))
         return EAGAIN;
-    thread->id = sched_start(name, run, arg);
+    thread->id = sched_start("thread", run, arg);
     sched_point();
     return 0;
+}
+
+void thread_set_name(const char *name)
+{
+    struct sim_thread *self = sched_self();
+    (void)snprintf(self->name, sizeof self->name, "%s", name);
 }
 
 void thread_join(struct thread *thread)

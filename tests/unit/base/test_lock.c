@@ -77,8 +77,8 @@ static void wake_three(int64_t deadline)
 {
     struct thread thread[3];
     for (int i = 0; i < 3; i++)
-        assert_int_equal(
-            thread_start(&thread[i], "test", wait_for_value, &deadline), 0);
+        assert_int_equal(thread_start(&thread[i], wait_for_value, &deadline),
+                         0);
     lock_take(&lock);
     while (waiting < 3)
         cond_wait(&cond, &lock, CLOCK_NEVER);
@@ -114,7 +114,7 @@ static void a_lock_has_one_holder(void **state)
     (void)state;
     struct thread thread[4];
     for (int i = 0; i < 4; i++)
-        assert_int_equal(thread_start(&thread[i], "test", count_up, NULL), 0);
+        assert_int_equal(thread_start(&thread[i], count_up, NULL), 0);
     for (int i = 0; i < 4; i++)
         thread_join(&thread[i]);
     assert_int_equal(value, 80000);

@@ -245,7 +245,7 @@ struct mock *mock_start(const char *scripts)
     m->stop = stop_open();
     m->listener = bound_socket(&m->port);
     if (m->stop < 0 || pipe(m->go_on) || listen(m->listener, 8) ||
-        lock_init(&m->lock) || thread_start(&m->thread, "mock", serve, m))
+        lock_init(&m->lock) || thread_start(&m->thread, serve, m))
         abort();
     return m;
 }
