@@ -272,8 +272,32 @@ PQP_EXPORT void *rpool_detach(rpool_item **item);
  * Thread: borrower. */
 PQP_EXPORT void *rpool_resource(const rpool_item *item);
 
+/*
+ * A use of a lease, for a provider's own calls on it: between the two nobody
+ * else uses the resource, however wrongly the handle is shared.  A second use
+ * at the same time is refused (BUSY) and an event (MISUSE); so is a handle that
+ * is not lent (INVALID).  Whoever ends a lease in use is told so (MISUSE), the
+ * handle is stale from then on, and the resource is destroyed when the use
+ * ends.  *resource is borrowed until then.  rpool_end_use only after an OK.
+ * Thread: borrower.
+ */
+PQP_EXPORT PQP_NODISCARD rpool_status rpool_begin_use(const rpool_item *item,
+                                                      void **resource);
+PQP_EXPORT void rpool_end_use(const rpool_item *item);
+
 /* The number that events give this lease's resource; 0 if not lent. */
 PQP_EXPORT uint64_t rpool_number(const rpool_item *item);
+
+/* ---- for the events of a provider ---- */
+
+/* Calls tell(arg) as the pool calls its listener: rpool_close() in there only
+ * begins to close.  pool may be NULL, and over.  Thread: any. */
+PQP_EXPORT void rpool_tell(rpool *pool, void (*tell)(void *arg), void *arg);
+
+/* Counts a misuse that the provider found, and tells of it (MISUSE).  number:
+ * of the resource, or 0.  Thread: any. */
+PQP_EXPORT void rpool_misused(rpool *pool, uint64_t number,
+                              const char *message);
 
 /* ---- looking inside ---- */
 

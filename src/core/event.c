@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* inside tells rpool_close that this thread cannot wait for the pool. */
 void rpool__emit(struct pool *pool, rpool_event *event)
 {
     if (pool->on_event == NULL)
@@ -19,11 +18,9 @@ void rpool__emit(struct pool *pool, rpool_event *event)
     event->pool = pool->name;
     if (event->message == NULL)
         event->message = "";
-    struct thread_memo *memo = thread_memo();
-    const void *outer = memo->inside;
-    memo->inside = pool;
+    const void *outer = rpool__go_inside(pool);
     pool->on_event(pool->arg, event);
-    thread_memo()->inside = outer;
+    (void)rpool__go_inside(outer);
 }
 
 void rpool__emit_slot(struct pool *pool, const struct slot *slot,
@@ -38,14 +35,14 @@ void rpool__emit_slot(struct pool *pool, const struct slot *slot,
             .reason =
                 type == RPOOL_EVENT_CLOSED ? slot->reason : RPOOL_REASON_NONE,
             .item = atom_peek(&slot->number),
-            .resource = slot->resource,
+            .resource = slot_resource(slot),
             .ms = ms,
             .site = {.file = (const char *)(uintptr_t)atom_peek(&slot->file),
                      .func = (const char *)(uintptr_t)atom_peek(&slot->func),
                      .line = (int)atom_peek(&slot->line)}});
 }
 
-void rpool__misuse(struct pool *pool, const char *message)
+void rpool__misuse(struct pool *pool, uint64_t item, const char *message)
 {
     lock_take(&pool->lock);
     if (!pool_is_open(pool)) {
@@ -55,11 +52,29 @@ void rpool__misuse(struct pool *pool, const char *message)
     pool->stats.misused++;
     pool->inside++;
     lock_drop(&pool->lock);
-    rpool__emit(pool,
-                &(rpool_event){.type = RPOOL_EVENT_MISUSE, .message = message});
+    rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_MISUSE,
+                                     .item = item,
+                                     .message = message});
     lock_take(&pool->lock);
     pool->inside--;
     rpool__unlock(pool);
+}
+
+void rpool_misused(rpool *pool_handle, uint64_t number, const char *message)
+{
+    struct pool *pool = rpool__pool_of((uintptr_t)pool_handle);
+    if (pool != NULL && (atom_load(&pool->gate) & GATE_FORKED) == 0)
+        rpool__misuse(pool, number, message);
+}
+
+void rpool_tell(rpool *pool_handle, void (*tell)(void *arg), void *arg)
+{
+    const void *outer = thread_memo()->inside;
+    struct pool *pool = rpool__pool_of((uintptr_t)pool_handle);
+    if (pool != NULL)
+        (void)rpool__go_inside(pool);
+    tell(arg);
+    (void)rpool__go_inside(outer);
 }
 
 rpool_status rpool__fail(rpool_failure *why, rpool_status status,

@@ -10,7 +10,9 @@
  * fields are the owner's.  Five transitions are made without the mutex, each
  * by one compare-and-swap: IDLE to LENT and IDLE to CHECKING (claim), LENT to
  * RETURNING and RETURNING to IDLE (give back), and LENT to IDLE where a release
- * has nothing to run and nobody to tell.  All others need the mutex.
+ * has nothing to run and nobody to tell.  All others need the mutex.  A use
+ * (rpool_begin_use) is a flag of LENT, set and cleared by the same swaps: while
+ * it is set nobody else makes the transition out of LENT.
  *
  * A pool's gate is its serial and the obstacles between a caller and the quick
  * path.  Obstacles change under the mutex only.
@@ -66,7 +68,9 @@ enum {
     SLOT_HUNG_UP = 1 << 4,  /* the other end closed it */
     SLOT_RECYCLED = 1 << 5, /* made before the last recycle */
     SLOT_LEAVE = SLOT_HUNG_UP | SLOT_RECYCLED,
-    SLOT_ANSWER = 1 << 6 /* check must read an answer before the next lease */
+    SLOT_ANSWER = 1 << 6, /* check must read an answer before the next lease */
+    SLOT_IN_USE = 1 << 7, /* LENT: a call of its borrower is under way */
+    SLOT_ENDED = 1 << 8   /* and its lease was ended meanwhile */
 };
 
 enum { /* obstacles */
@@ -96,7 +100,7 @@ static inline uint64_t gate_open(uint64_t handle)
 
 struct slot {
     _Alignas(128) struct atom word;
-    void *resource; /* the owner's; IDLE: nobody's */
+    struct atom resource; /* the owner's; IDLE: nobody's */
     /* Written by the owner, read by anybody: times of clock_coarse(). */
     struct atom lent_since; /* 0 unless lent, and for a moment after a claim */
     struct atom idle_since;
@@ -212,6 +216,11 @@ struct pool {
 static inline struct slot *pool_slot(const struct pool *pool, uint32_t index)
 {
     return &pool->chunks[index / CHUNK_SLOTS]->slots[index % CHUNK_SLOTS];
+}
+
+static inline void *slot_resource(const struct slot *slot)
+{
+    return (void *)(uintptr_t)atom_load(&slot->resource);
 }
 
 static inline int pool_is_open(const struct pool *pool)
@@ -352,11 +361,22 @@ void rpool__end_locked(struct pool *pool)
     LOCK_ATTRIBUTE(release_capability(pool->lock));
 
 /* event.c */
+/* This thread is in the provider or in a listener of that pool, and must not
+ * wait for it: rpool_close asks.  Returns what it was in before. */
+static inline const void *rpool__go_inside(const void *pool)
+{
+    struct thread_memo *memo = thread_memo();
+    const void *outer = memo->inside;
+    memo->inside = pool;
+    return outer;
+}
 void rpool__emit(struct pool *pool, rpool_event *event);
 /* An event about a slot the caller owns. */
 void rpool__emit_slot(struct pool *pool, const struct slot *slot,
                       rpool_event_type type, int64_t ms);
-void rpool__misuse(struct pool *pool, const char *message);
+/* Counts it and tells of it; item: the resource's number, or 0.  Lock: not
+ * held, and the pool may be over. */
+void rpool__misuse(struct pool *pool, uint64_t item, const char *message);
 rpool_status rpool__fail(rpool_failure *why, rpool_status status,
                          const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -39,7 +39,7 @@ void rpool__empty_locked(struct pool *pool, struct slot *slot)
     uint64_t word = atom_load(&slot->word);
     while (!atom_cas(&slot->word, &word, word & SERIAL_MASK))
         ;
-    slot->resource = NULL;
+    atom_put(&slot->resource, 0);
     atom_put(&slot->number, 0); /* a late hang-up finds nobody */
     pool->ageing -= slot->ageing;
     slot->ageing = 0;

@@ -125,7 +125,7 @@ static inline uint64_t slot_handle(const struct pool *pool,
 /* Is that word the lease that the handle names? */
 static inline int slot_is_lease(uint64_t word, uint64_t handle)
 {
-    return word_state(word) == SLOT_LENT &&
+    return (word & (SLOT_STATE_MASK | SLOT_ENDED)) == SLOT_LENT &&
            (word & SERIAL_MASK) == (handle & SERIAL_MASK);
 }
 

@@ -81,7 +81,7 @@ static void begin(struct pool *pool)
 void rpool__unwatch(struct pool *pool, struct slot *slot)
 {
     if (slot->fd >= 0 &&
-        pool->provider.fd(pool->ctx, slot->resource) == slot->fd)
+        pool->provider.fd(pool->ctx, slot_resource(slot)) == slot->fd)
         watch_remove(&pool->watch, slot->fd);
 }
 
@@ -89,7 +89,9 @@ static void destroy(struct pool *pool, struct slot *slot)
 {
     rpool__emit_slot(pool, slot, RPOOL_EVENT_CLOSED, 0);
     rpool__unwatch(pool, slot);
-    pool->provider.destroy(pool->ctx, slot->resource);
+    const void *outer = rpool__go_inside(pool);
+    pool->provider.destroy(pool->ctx, slot_resource(slot));
+    (void)rpool__go_inside(outer);
 }
 
 void rpool__run_disposals_locked(struct pool *pool)
@@ -119,8 +121,10 @@ int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline)
     int64_t now = clock_now();
     int64_t idle = now - (int64_t)atom_peek(&slot->idle_since);
     atom_put(&slot->checks, atom_peek(&slot->checks) + 1);
-    int verdict = pool->provider.check(pool->ctx, slot->resource,
+    const void *outer = rpool__go_inside(pool);
+    int verdict = pool->provider.check(pool->ctx, slot_resource(slot),
                                        idle / CLOCK_MS, deadline);
+    (void)rpool__go_inside(outer);
     if (verdict == RPOOL_GOOD)
         atom_put(&slot->proven, (uint64_t)clock_coarse());
     else if (verdict != RPOOL_AGAIN)
@@ -171,7 +175,7 @@ static struct slot *occupy_locked(struct pool *pool) POOL_LOCKED(pool)
 static void furnish(struct pool *pool, struct slot *slot, void *resource)
 {
     uint64_t now = (uint64_t)clock_now();
-    slot->resource = resource;
+    atom_put(&slot->resource, (uintptr_t)resource);
     slot->fd = -1;
     atom_put(&slot->number, next_number());
     atom_put(&slot->first_lease, atom_peek(&slot->leases));
@@ -189,7 +193,7 @@ static void watch_slot(struct pool *pool, struct slot *slot)
 {
     int fd = pool->provider.fd == NULL
                  ? -1
-                 : pool->provider.fd(pool->ctx, slot->resource);
+                 : pool->provider.fd(pool->ctx, slot_resource(slot));
     if (fd < 0)
         return;
     uint64_t token = atom_peek(&slot->number) << SLOT_BITS | slot->index;

@@ -253,14 +253,23 @@ static void steal(void)
 static void use(struct actor *a, int which, int ms)
 {
     int hand = which % MAX_HELD;
-    if (a->held[hand] == NULL || a->posted[hand])
+    rpool_item *item = a->held[hand];
+    void *resource = NULL;
+    if (item == NULL)
         return;
-    struct thing *t = rpool_resource(a->held[hand]);
-    if (t == NULL || t->holder != a->index + 1 || t->busy)
+    rpool_status status = rpool_begin_use(item, &resource);
+    struct thing *t = resource;
+    if (status == RPOOL_INVALID && a->posted[hand]) /* it was stolen */
+        return;
+    if (status != RPOOL_OK || t->holder != a->index + 1 || t->busy)
         sim_fail("actor %d does not have what it has", a->index);
     t->busy = 1;
     sim_sleep_ms(ms);
+    if (t->gone || t->holder != a->index + 1)
+        sim_fail("resource %d is taken away in its use", t->number);
     t->busy = 0;
+    t->unfit |= a->posted[hand]; /* whoever ended it in its use made it so */
+    rpool_end_use(item);
 }
 
 static void post(struct actor *a, int which)

@@ -165,7 +165,7 @@ static int overdue(uint64_t since, int64_t span)
 
 static const struct thing *thing_in(const struct slot *slot)
 {
-    return slot->resource;
+    return (const struct thing *)(uintptr_t)atom_peek(&slot->resource);
 }
 
 static void quiet_idle(const struct pool *pool, int index)

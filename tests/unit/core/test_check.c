@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * rpool.c, the check before a lease: when it is made, what each answer does,
+ * acquire.c, the check before a lease: when it is made, what each answer does,
  * and outstanding answers.
  */
 #include "support_caller.h"

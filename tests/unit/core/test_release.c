@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * rpool.c, giving back: release, discard, detach, what cleaning answers, and
+ * release.c, giving back: release, discard, detach, what cleaning answers, and
  * what makes an item leave with its lease.
  */
 #include "support_caller.h"

@@ -1,0 +1,287 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * What a borrower does with a lease: use it, and give it back by release,
+ * discard or detach.
+ *
+ * The quick path of a release is one swap and then a look at the gate.  Of two
+ * who end the same lease one swaps.  A lease in use is not ended: that is noted
+ * in its word, and who ends the use ends the lease.
+ */
+#include "slot.h"
+
+/* No such pool, or the parent's of a child of fork(). */
+static int is_foreign(const struct pool *pool)
+{
+    return pool == NULL || (atom_load(&pool->gate) & GATE_FORKED) != 0;
+}
+
+/* ---- the end of a lease ---- */
+
+/* A lease in use ends with the use.  0: the use was over, and nothing done. */
+__attribute__((noinline)) static int
+end_in_use(struct pool *pool, struct slot *slot, uint64_t word)
+{
+    uint64_t number = atom_peek(&slot->number);
+    if (!atom_cas(&slot->word, &word, word | SLOT_ENDED))
+        return 0;
+    rpool__misuse(pool, number, "a lease in use was given back");
+    return 1;
+}
+
+/* Takes the lease from its holder, LENT to RETURNING: of two who try, one.  0:
+ * not lent, or in use and ended by that, and whoever can be told was told. */
+static int take_lease(struct pool *pool, struct slot *slot, uint64_t handle)
+{
+    if (is_foreign(pool))
+        return 0;
+    uint64_t word = slot == NULL ? 0 : atom_load(&slot->word);
+    while (slot != NULL && slot_is_lease(word, handle)) {
+        if (word & SLOT_IN_USE) {
+            if (end_in_use(pool, slot, word))
+                return 0;
+            word = atom_load(&slot->word);
+        } else if (atom_cas(&slot->word, &word,
+                            word_with(word, SLOT_RETURNING))) {
+            return 1;
+        }
+    }
+    rpool__misuse(pool, 0, "a lease that is not lent was given back");
+    return 0;
+}
+
+static rpool_reason reason_to_leave(struct pool *pool, const struct slot *slot,
+                                    int verdict, int64_t now)
+{
+    if (verdict == RPOOL_DISCARD)
+        return RPOOL_REASON_RESET;
+    if (now >= (int64_t)atom_peek(&slot->expires))
+        return RPOOL_REASON_LIFETIME;
+    if (pool->max_uses >= 0 &&
+        atom_peek(&slot->leases) - atom_peek(&slot->first_lease) >=
+            (uint64_t)pool->max_uses)
+        return RPOOL_REASON_USES;
+    return RPOOL_REASON_NONE;
+}
+
+static int run_reset(struct pool *pool, struct slot *slot)
+{
+    if (pool->provider.reset == NULL)
+        return RPOOL_REUSE;
+    const void *outer = rpool__go_inside(pool);
+    int verdict = pool->provider.reset(pool->ctx, slot_resource(slot));
+    (void)rpool__go_inside(outer);
+    return verdict;
+}
+
+/* lent_since is 0 from here on, and idle times count. */
+static void stamp_end(struct slot *slot, int64_t now)
+{
+    atom_put(&slot->lent_since, 0);
+    atom_put(&slot->idle_since, (uint64_t)now);
+    atom_put(&slot->proven, (uint64_t)now);
+}
+
+static void end_lease(struct pool *pool, struct slot *slot,
+                      rpool_event_type type, int64_t now)
+{
+    int64_t since = (int64_t)atom_peek(&slot->lent_since);
+    stamp_end(slot, now);
+    if (pool->on_event == NULL)
+        return;
+    int64_t ms = (now - since) / CLOCK_MS;
+    rpool__emit_slot(pool, slot, type, ms);
+    if (pool->leak != CLOCK_NEVER &&
+        atom_peek(&slot->reported) == (atom_load(&slot->word) & SERIAL_MASK))
+        rpool__emit_slot(pool, slot, RPOOL_EVENT_LEAK_RETURNED, ms);
+}
+
+/* The slot is IDLE by now, and may be anybody's: the look at the gate, and a
+ * look at when the cleaner wakes. */
+static void after_idle(struct pool *pool, uint32_t index, int64_t now,
+                       int64_t expires)
+{
+    uint64_t gate = atom_load(&pool->gate);
+    struct thread_memo *memo = thread_memo();
+    memo->key = gate | (uint64_t)pool->shell;
+    memo->value = index;
+    memo->time = now;
+    if ((gate & SHELL_MASK) != 0)
+        rpool__settle(pool);
+    int64_t idle_due = (int64_t)atom_load(&pool->idle_due);
+    if (idle_due < expires - now)
+        expires = now + idle_due;
+    rpool__arm(pool, expires);
+}
+
+/*
+ * With nothing to run and nobody to tell, one swap gives back, LENT to IDLE.
+ * The times are stored before it: of two who give the same lease back both may
+ * store them, but only one swaps.  0: it takes the long way.
+ */
+static int give_back_at_once(struct pool *pool, struct slot *slot,
+                             uint64_t handle)
+{
+    uint64_t word = atom_load(&slot->word);
+    if (!slot_is_lease(word, handle) || !pool->plain)
+        return 0;
+    int64_t now = clock_coarse();
+    if (word & (SLOT_LEAVE | SLOT_IN_USE) ||
+        atom_load(&pool->gate) & GATE_FORKED ||
+        reason_to_leave(pool, slot, RPOOL_REUSE, now) != RPOOL_REASON_NONE)
+        return 0;
+    int64_t expires = (int64_t)atom_peek(&slot->expires);
+    stamp_end(slot, now);
+    if (!atom_cas(&slot->word, &word, word_with(word, SLOT_IDLE)))
+        return 0;
+    slot_set_hint(pool, slot);
+    after_idle(pool, slot->index, now, expires);
+    return 1;
+}
+
+static void dispose(struct pool *pool, struct slot *slot, rpool_reason reason)
+{
+    lock_take(&pool->lock);
+    if (reason == RPOOL_REASON_NONE)
+        reason = rpool__flag_reason(atom_load(&slot->word));
+    rpool__dispose_locked(pool, slot, reason);
+    rpool__settle_locked(pool);
+    rpool__unlock(pool);
+}
+
+static void give_back(struct pool *pool, struct slot *slot, rpool_reason reason)
+{
+    int verdict =
+        reason == RPOOL_REASON_NONE ? run_reset(pool, slot) : RPOOL_DISCARD;
+    int64_t now = clock_coarse();
+    if (reason == RPOOL_REASON_NONE)
+        reason = reason_to_leave(pool, slot, verdict, now);
+    end_lease(pool, slot, RPOOL_EVENT_RELEASED, now);
+    int64_t expires = (int64_t)atom_peek(&slot->expires);
+    if (reason == RPOOL_REASON_NONE &&
+        slot_make_idle(pool, slot, verdict == RPOOL_CHECK ? SLOT_ANSWER : 0))
+        after_idle(pool, slot->index, now, expires);
+    else
+        dispose(pool, slot, reason);
+}
+
+static void end(rpool_item **item, rpool_reason reason)
+{
+    if (item == NULL || *item == NULL)
+        return;
+    uint64_t handle = (uintptr_t)*item;
+    struct pool *pool;
+    struct slot *slot = rpool__slot_of(handle, &pool);
+    *item = NULL;
+    if (slot != NULL && reason == RPOOL_REASON_NONE &&
+        give_back_at_once(pool, slot, handle))
+        return;
+    if (take_lease(pool, slot, handle))
+        give_back(pool, slot, reason);
+}
+
+void rpool_release(rpool_item **item)
+{
+    end(item, RPOOL_REASON_NONE);
+}
+
+void rpool_discard(rpool_item **item)
+{
+    end(item, RPOOL_REASON_DISCARD);
+}
+
+void *rpool_detach(rpool_item **item)
+{
+    if (item == NULL || *item == NULL)
+        return NULL;
+    uint64_t handle = (uintptr_t)*item;
+    struct pool *pool;
+    struct slot *slot = rpool__slot_of(handle, &pool);
+    *item = NULL;
+    if (!take_lease(pool, slot, handle))
+        return NULL;
+    void *resource = slot_resource(slot);
+    rpool__unwatch(pool, slot);
+    end_lease(pool, slot, RPOOL_EVENT_DETACHED, clock_coarse());
+    lock_take(&pool->lock);
+    pool->stats.detached++;
+    rpool__empty_locked(pool, slot);
+    rpool__settle_locked(pool);
+    rpool__unlock(pool);
+    return resource;
+}
+
+/* ---- a lease in use ---- */
+
+rpool_status rpool_begin_use(const rpool_item *item, void **resource)
+{
+    uint64_t handle = (uintptr_t)item;
+    struct pool *pool;
+    struct slot *slot = rpool__slot_of(handle, &pool);
+    if (is_foreign(pool))
+        return pool == NULL ? RPOOL_INVALID : RPOOL_FORKED;
+    uint64_t word = slot == NULL ? 0 : atom_load(&slot->word);
+    while (slot != NULL && slot_is_lease(word, handle)) {
+        if (word & SLOT_IN_USE) {
+            rpool__misuse(pool, atom_peek(&slot->number),
+                          "a lease is used twice at once");
+            return RPOOL_BUSY;
+        }
+        if (atom_cas(&slot->word, &word, word | SLOT_IN_USE)) {
+            *resource = slot_resource(slot);
+            return RPOOL_OK;
+        }
+    }
+    rpool__misuse(pool, 0, "a lease that is not lent was used");
+    return RPOOL_INVALID;
+}
+
+void rpool_end_use(const rpool_item *item)
+{
+    uint64_t handle = (uintptr_t)item;
+    struct pool *pool;
+    struct slot *slot = rpool__slot_of(handle, &pool);
+    if (slot == NULL || is_foreign(pool))
+        return;
+    uint64_t word = atom_load(&slot->word);
+    while (word_state(word) == SLOT_LENT && (word & SLOT_IN_USE) != 0 &&
+           (word & SERIAL_MASK) == (handle & SERIAL_MASK)) {
+        int ended = (word & SLOT_ENDED) != 0;
+        uint64_t unused = word & ~(uint64_t)(SLOT_IN_USE | SLOT_ENDED);
+        if (!atom_cas(&slot->word, &word,
+                      ended ? word_with(unused, SLOT_RETURNING) : unused))
+            continue;
+        if (ended) {
+            end_lease(pool, slot, RPOOL_EVENT_RELEASED, clock_coarse());
+            dispose(pool, slot, RPOOL_REASON_RESET);
+        }
+        return;
+    }
+}
+
+/* ---- what a lease is ---- */
+
+static struct slot *lent_slot(const rpool_item *item)
+{
+    uint64_t handle = (uintptr_t)item;
+    struct pool *pool;
+    struct slot *slot = rpool__slot_of(handle, &pool);
+    if (slot == NULL || is_foreign(pool))
+        return NULL;
+    return slot_is_lease(atom_load(&slot->word), handle) ? slot : NULL;
+}
+
+/* The second look is for who asks with a handle that another thread ends at
+ * that moment: what was read may be the next lease's. */
+void *rpool_resource(const rpool_item *item)
+{
+    struct slot *slot = lent_slot(item);
+    void *resource = slot == NULL ? NULL : slot_resource(slot);
+    return lent_slot(item) == slot ? resource : NULL;
+}
+
+uint64_t rpool_number(const rpool_item *item)
+{
+    struct slot *slot = lent_slot(item);
+    return slot == NULL ? 0 : atom_peek(&slot->number);
+}

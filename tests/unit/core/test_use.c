@@ -1,0 +1,225 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * release.c: a lease in use is nobody else's until the use ends; and event.c:
+ * what a provider tells by itself.
+ */
+#include "support_caller.h"
+
+static void *begin_use(const rpool_item *item)
+{
+    void *resource = NULL;
+    assert_int_equal(rpool_begin_use(item, &resource), RPOOL_OK);
+    return resource;
+}
+
+static void a_use_leaves_the_lease_as_it_was(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *item = fake_lease(pool);
+    for (int i = 0; i < 3; i++) {
+        assert_ptr_equal(begin_use(item), rpool_resource(item));
+        assert_int_not_equal(rpool_number(item), 0);
+        rpool_end_use(item);
+    }
+    rpool_release(&item);
+    assert_int_equal(fake->resets, 1);
+    assert_int_equal(fake_stats(pool).idle, 1);
+    assert_int_equal(fake_stats(pool).misused, 0);
+    close_pool(&pool);
+}
+
+/* I-08 */
+static void a_second_use_at_once_is_refused_and_told(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *item = fake_lease(pool);
+    void *resource = begin_use(item), *again = NULL;
+    assert_int_equal(rpool_begin_use(item, &again), RPOOL_BUSY);
+    assert_null(again);
+    assert_int_equal(fake_last(fake, RPOOL_EVENT_MISUSE)->item,
+                     rpool_number(item));
+    rpool_end_use(item);
+    assert_ptr_equal(begin_use(item), resource);
+    rpool_end_use(item);
+    assert_int_equal(fake_stats(pool).misused, 1);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+/* How a lease may be ended by who does not know that it is in use. */
+static void by_release(rpool_item *item)
+{
+    rpool_release(&item);
+}
+
+static void by_discard(rpool_item *item)
+{
+    rpool_discard(&item);
+}
+
+static void by_detach(rpool_item *item)
+{
+    assert_null(rpool_detach(&item));
+}
+
+/* I-08 I-04 */
+static void a_lease_ended_in_use_ends_with_the_use(void **state)
+{
+    struct fake *fake = *state;
+    void (*const ends[])(rpool_item *) = {by_release, by_discard, by_detach};
+    rpool *pool = fake_open(fake, .max_size = 1);
+    for (int i = 0; i < 3; i++) {
+        rpool_item *item = fake_lease(pool);
+        const struct fake_resource *resource = begin_use(item);
+        ends[i](item);
+        assert_int_equal(fake_count(fake, RPOOL_EVENT_MISUSE), 2 * i + 1);
+        assert_null(rpool_resource(item)); /* stale for everybody else */
+        by_release(item);                  /* and refused from now on */
+        assert_int_equal(fake_count(fake, RPOOL_EVENT_MISUSE), 2 * i + 2);
+        assert_int_equal(fake_stats(pool).lent, 1);
+        assert_false(resource->gone);
+        rpool_end_use(item);
+        assert_int_equal(fake_count(fake, RPOOL_EVENT_RELEASED), i + 1);
+        sim_settle();
+        assert_int_equal(fake->destroyed, i + 1);
+        assert_int_equal(fake_closed_by(fake, RPOOL_REASON_RESET), i + 1);
+    }
+    assert_int_equal(fake->resets, 0);
+    close_pool(&pool);
+}
+
+static void a_waiter_is_served_when_an_ended_use_is_over(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *item = fake_lease(pool);
+    struct caller waiter = {.pool = pool, .timeout_ms = 1000};
+    (void)begin_use(item);
+    caller_start(&waiter);
+    by_release(item);
+    sim_sleep_ms(10);
+    assert_int_equal(waiter.answered, 0);
+    rpool_end_use(item);
+    sim_settle();
+    assert_int_equal(caller_status(&waiter), RPOOL_OK);
+    assert_int_equal(waiter.resource, 2);
+    close_pool(&pool);
+}
+
+/* A mark that comes in a use takes effect at the release. */
+static void what_is_recycled_in_use_leaves_at_its_release(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *item = fake_lease(pool);
+    (void)begin_use(item);
+    assert_int_equal(rpool_recycle(pool), RPOOL_OK);
+    rpool_end_use(item);
+    assert_non_null(rpool_resource(item));
+    rpool_release(&item);
+    sim_settle();
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_RECYCLE), 1);
+    close_pool(&pool);
+}
+
+/* F06 */
+static void a_use_outlasts_the_close(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *item = fake_lease(pool);
+    const struct fake_resource *resource = begin_use(item);
+    assert_int_equal(rpool_close(&pool, 10), RPOOL_TIMEOUT);
+    by_release(item);
+    assert_false(resource->gone);
+    assert_int_equal(fake->done, 0);
+    rpool_end_use(item);
+    assert_int_equal(fake->destroyed, 1);
+    assert_int_equal(fake->done, 1);
+}
+
+/* N01 N16 */
+static void what_is_not_lent_has_no_use(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *item = fake_lease(pool), *stale = item;
+    void *resource = NULL;
+    rpool_release(&item);
+    assert_int_equal(rpool_begin_use(stale, &resource), RPOOL_INVALID);
+    rpool_end_use(stale);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_MISUSE), 1);
+    item = fake_lease(pool);
+    rpool_end_use(item); /* never begun */
+    rpool_end_use(stale);
+    assert_non_null(rpool_resource(item));
+    assert_int_equal(rpool_begin_use(NULL, &resource), RPOOL_INVALID);
+    rpool_end_use(NULL);
+    rpool_release(&item);
+    close_pool(&pool);
+    assert_int_equal(rpool_begin_use(stale, &resource), RPOOL_INVALID);
+    assert_null(resource);
+}
+
+/* ---- what a provider tells ---- */
+
+static void close_it(void *arg)
+{
+    rpool *pool = *(rpool **)arg;
+    assert_int_equal(rpool_close(arg, -1), RPOOL_BUSY);
+    assert_ptr_equal(*(rpool **)arg, pool);
+}
+
+static void note(void *arg)
+{
+    *(int *)arg = 1;
+}
+
+/* F09 */
+static void a_close_in_what_a_provider_tells_only_begins(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *item = fake_lease(pool), *none = NULL;
+    rpool_tell(pool, close_it, &pool);
+    assert_int_equal(rpool_acquire(pool, 0, &none, NULL), RPOOL_CLOSED);
+    rpool_release(&item);
+    close_pool(&pool); /* and this thread may wait again */
+    int told = 0;
+    rpool_tell(NULL, note, &told);
+    assert_int_equal(told, 1);
+}
+
+static void a_misuse_that_a_provider_found_is_counted_and_told(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1), *over = pool;
+    rpool_misused(pool, 7, "odd");
+    const struct fake_event *event = fake_last(fake, RPOOL_EVENT_MISUSE);
+    assert_int_equal(event->item, 7);
+    assert_string_equal(event->message, "odd");
+    assert_int_equal(fake_stats(pool).misused, 1);
+    close_pool(&pool);
+    rpool_misused(over, 7, "odd");
+    rpool_misused(NULL, 7, "odd");
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_MISUSE), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAKE_TEST(a_use_leaves_the_lease_as_it_was),
+        FAKE_TEST(a_second_use_at_once_is_refused_and_told),
+        FAKE_TEST(a_lease_ended_in_use_ends_with_the_use),
+        FAKE_TEST(a_waiter_is_served_when_an_ended_use_is_over),
+        FAKE_TEST(what_is_recycled_in_use_leaves_at_its_release),
+        FAKE_TEST(a_use_outlasts_the_close),
+        FAKE_TEST(what_is_not_lent_has_no_use),
+        FAKE_TEST(a_close_in_what_a_provider_tells_only_begins),
+        FAKE_TEST(a_misuse_that_a_provider_found_is_counted_and_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
