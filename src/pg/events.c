@@ -13,11 +13,23 @@ static const pqp_event_type event_types[] = {
 #undef XX
 };
 
+struct message {
+    const pqp_options *options;
+    const pqp_event *event;
+};
+
+static void tell(void *arg)
+{
+    const struct message *m = arg;
+    m->options->on_event(m->options->arg, m->event);
+}
+
 void pqp__event(const struct config *config, const pqp_event *event)
 {
     if (config->options.on_event == NULL)
         return;
     pqp_event complete = *event;
+    struct message message = {&config->options, &complete};
     complete.size = sizeof complete;
     complete.pool = config->name;
     if (complete.reason == NULL)
@@ -26,15 +38,7 @@ void pqp__event(const struct config *config, const pqp_event *event)
         complete.message = "";
     if (complete.sqlstate == NULL)
         complete.sqlstate = "";
-    config->options.on_event(config->options.arg, &complete);
-}
-
-void pqp__misuse(const struct config *config, uint64_t number,
-                 const char *message)
-{
-    const pqp_event event = {
-        .type = PQP_EVENT_MISUSE, .connection = number, .message = message};
-    pqp__event(config, &event);
+    rpool_tell(config->core, tell, &message);
 }
 
 void pqp__core_event(void *arg, const rpool_event *event)

@@ -28,7 +28,7 @@ struct config {
     char *
         *secrets; /* every value never to be shown: borrowed from parameters */
     int secret_count;
-    rpool *core; /* for 25006; set right after rpool_open, may be NULL before */
+    _Atomic(rpool *) core; /* set right after rpool_open, NULL before */
 };
 
 /* Validates and merges options and conninfo; *config is ready for use.  */
@@ -97,7 +97,7 @@ struct session {
     uint64_t number;       /* of the item; 0 until the core gave one */
     int pid;               /* PQbackendPID at connect */
     int encoding;          /* PQclientEncoding at connect */
-    atomic_int in_use;     /* a call of ours runs on it: finds two threads */
+    const pqp_conn *lease; /* of the call of ours that is under way */
     int touched;           /* the borrower ran something, or has the PGconn */
     int broken;            /* unfit for reuse: reset answers DISCARD */
     int answers;           /* Syncs sent by reset or ping, not yet answered */
@@ -131,9 +131,9 @@ int pqp__wait_socket(int fd, int for_write, int stop_fd, int64_t deadline);
 
 /* ---- statements: statement.c ---- */
 
-/* Begins a call of ours on a lease: looks it up, refuses a stale handle, a
- * second thread and a broken session.  NULL and *err.  Every success is paired
- * with pqp__leave. */
+/* Begins a call of ours on a lease: refuses a stale handle, a second thread and
+ * a broken session.  NULL and *err.  Every success is paired with pqp__leave,
+ * and the session is nobody else's until then. */
 struct session *pqp__enter(const pqp_conn *conn, pqp_error *err);
 void pqp__leave(struct session *session);
 /* Sends and reads one query (params NULL: simple protocol) under a deadline
@@ -151,9 +151,6 @@ int pqp__copy_sized(void *to, size_t known, const void *from);
 
 /* Fills in size and pool, and calls on_event if there is one. */
 void pqp__event(const struct config *config, const pqp_event *event);
-/* Tells on_event of a refused call. */
-void pqp__misuse(const struct config *config, uint64_t number,
-                 const char *message);
 /* The core's events as ours; arg is the config. */
 void pqp__core_event(void *arg, const rpool_event *event);
 

@@ -58,15 +58,25 @@ static void receive_notice(void *arg, const PGresult *res)
     tell_notice(session, res, sqlstate);
 }
 
+static void tell_misuse(const struct session *session, const char *message)
+{
+    if (session->config)
+        rpool_misused(session->config->core, session->number, message);
+}
+
 /* `arg` is looked at for events of the connection only: the session lives at
  * least as long as that, the results may live longer. */
 static int on_libpq_event(PGEventId id, void *info, void *arg)
 {
     (void)info;
     struct session *session = arg;
-    if (id == PGEVT_CONNRESET)
+    if (id == PGEVT_CONNRESET) {
         session->broken = 1; /* another session, and unknown to us */
+        tell_misuse(session, "PQreset() of a connection that is lent");
+    }
     if (id == PGEVT_CONNDESTROY) {
+        if (session->pg) /* not by us */
+            tell_misuse(session, "PQfinish() of a connection that is lent");
         session->pg = NULL;
         if (!session->config) /* detached: nobody else knows of it */
             free(session);
@@ -139,28 +149,14 @@ static int at_rest(const PGconn *pg)
            PQpipelineStatus(pg) == PQ_PIPELINE_OFF;
 }
 
-/* Two threads on one lease, and one gave it back while the other was in a call
- * on it: that call is ended first.  A session in use even then (its borrower
- * released it within an event of its own statement) is left behind.  Not 0:
- * nobody is in it. */
-static int is_left(struct session *session)
-{
-    if (atomic_load(&session->in_use) && session->pg)
-        (void)shutdown(PQsocket(session->pg), SHUT_RDWR);
-    for (int ms = 0; ms < 1000 && atomic_load(&session->in_use); ms++)
-        (void)poll(NULL, 0, 1);
-    return !atomic_load(&session->in_use);
-}
-
 /* PQfinish() says goodbye to the server, and waits if that cannot be sent.
  * The socket is shut down, never closed: libpq still has its number. */
 void pqp__session_destroy(void *ctx, void *resource)
 {
     (void)ctx;
     struct session *session = resource;
-    if (!is_left(session))
-        return;
     PGconn *pg = session->pg;
+    session->pg = NULL;
     if (pg) {
         int fd = PQsocket(pg);
         int polite = (session->answers > 0 || at_rest(pg)) && is_writable(fd);
@@ -311,8 +307,6 @@ int pqp__session_reset(void *ctx, void *resource)
 {
     const struct config *config = ctx;
     struct session *session = resource;
-    if (atomic_load(&session->in_use))
-        return RPOOL_DISCARD;
     PGconn *pg = session->pg;
     pqp_reset how = config->options.reset;
     int touched = session->touched;

@@ -3,8 +3,8 @@
 /*
  * Statements on a lease: sent without blocking, flushed and read by a poll
  * loop of ours, so that a deadline holds also while 64 MB are on their way to
- * a server that has stopped reading.  Called by the borrower; nothing here has
- * a lock, in_use only finds out who breaks that rule.
+ * a server that has stopped reading.  Called by the borrower, who has the
+ * session for himself from pqp__enter to pqp__leave; nothing here has a lock.
  */
 #include "pg/internal.h"
 
@@ -34,28 +34,25 @@ int pqp__copy_sized(void *to, size_t known, const void *from)
 
 /* ---- entering a lease ---- */
 
+static const char *refusal(const pqp_conn *conn, rpool_status status)
+{
+    if (conn == NULL)
+        return "conn is NULL";
+    if (status == RPOOL_BUSY)
+        return "conn is in use by another thread";
+    return status == RPOOL_FORKED ? rpool_strerror(status) : "conn is not lent";
+}
+
 struct session *pqp__enter(const pqp_conn *conn, pqp_error *err)
 {
-    const rpool_item *item = (const rpool_item *)conn;
-    struct session *session = rpool_resource(item);
-    if (session == NULL) {
-        (void)pqp__fail(err, PQP_INVALID,
-                        conn ? "conn is not lent" : "conn is NULL");
+    void *resource = NULL;
+    rpool_status status = rpool_begin_use((const rpool_item *)conn, &resource);
+    if (status != RPOOL_OK) {
+        (void)pqp__fail(err, PQP_INVALID, "%s", refusal(conn, status));
         return NULL;
     }
-    if (atomic_exchange(&session->in_use, 1) != 0) {
-        const char *why = "conn is in use by another thread";
-        pqp__misuse(session->config, rpool_number(item), why);
-        (void)pqp__fail(err, PQP_INVALID, "%s", why);
-        return NULL;
-    }
-    /* A release that came between the lookup and the mark found no mark; one
-     * that comes from now on does. */
-    if (rpool_resource(item) != session) {
-        pqp__leave(session);
-        (void)pqp__fail(err, PQP_INVALID, "conn is not lent");
-        return NULL;
-    }
+    struct session *session = resource;
+    session->lease = conn;
     if (session->broken || session->pg == NULL) {
         pqp__leave(session);
         (void)pqp__fail(err, PQP_LOST, "the connection was given up before");
@@ -69,7 +66,7 @@ struct session *pqp__enter(const pqp_conn *conn, pqp_error *err)
 
 void pqp__leave(struct session *session)
 {
-    atomic_store(&session->in_use, 0);
+    rpool_end_use((const rpool_item *)session->lease);
 }
 
 /* ---- sending and reading ---- */

@@ -208,6 +208,40 @@ static void nothing_of_libpq_reaches_stderr(void **state)
     assert_int_equal(written, 0);
 }
 
+struct closing {
+    pqp_pool *pool;
+    pqp_status status; /* of the last close in a notice */
+};
+
+static void close_at_a_notice(void *arg, const pqp_event *event)
+{
+    struct closing *closing = arg;
+    if (event->type == PQP_EVENT_NOTICE)
+        closing->status = pqp_pool_close(&closing->pool, -1);
+}
+
+/* F09: of a statement of ours, and of the borrower's own. */
+static void a_close_in_a_notice_only_begins_to_close(void **state)
+{
+    (void)state;
+    static const char notice[] = "DO $$BEGIN RAISE NOTICE 'hello'; END$$";
+    for (int raw = 0; raw < 2; raw++) {
+        struct closing closing = {0};
+        closing.pool = open_pool(.max_size = 1, .on_event = close_at_a_notice,
+                                 .arg = &closing);
+        pqp_conn *conn = borrow(closing.pool), *more = NULL;
+        if (raw)
+            PQclear(PQexec(pqp_pg(conn), notice));
+        else
+            assert_int_equal(pqp_exec(conn, notice, NULL, NULL), PQP_OK);
+        assert_int_equal(closing.status, PQP_BUSY);
+        assert_non_null(closing.pool);
+        assert_int_equal(pqp_acquire(closing.pool, 0, &more, NULL), PQP_CLOSED);
+        pqp_release(&conn);
+        close_pool(&closing.pool);
+    }
+}
+
 /* U07 */
 static void a_wrong_password_is_nowhere_to_be_read(void **state)
 {
@@ -285,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_timed_out_acquire_is_an_event),
         cmocka_unit_test(a_notice_is_an_event_of_one_line),
         cmocka_unit_test(nothing_of_libpq_reaches_stderr),
+        cmocka_unit_test(a_close_in_a_notice_only_begins_to_close),
         cmocka_unit_test(a_wrong_password_is_nowhere_to_be_read),
         cmocka_unit_test(a_snapshot_under_load_adds_up),
     };
