@@ -184,12 +184,16 @@ static void fake_done(void *ctx)
         sim_fail("done is called while %d live", fake->live);
 }
 
+enum { MANY_EVENTS = 20000 }; /* more than any test has */
+
 void fake_on_event(void *arg, const rpool_event *event)
 {
     struct fake *fake = arg;
     outside("an event");
     if (fake_count(fake, RPOOL_EVENT_FREED) > 0)
         sim_fail("%s comes after FREED", rpool_event_name(event->type));
+    if (fake->event_count == MANY_EVENTS)
+        sim_fail("events without end");
     fake->events = grown(fake->events, fake->event_count, sizeof *fake->events);
     struct fake_event *e = &fake->events[fake->event_count++];
     const struct fake_resource *r = event->resource;

@@ -164,6 +164,43 @@ static void what_is_not_lent_has_no_use(void **state)
     assert_null(resource);
 }
 
+struct looker {
+    rpool_item *item;
+    const void *of_item; /* its resource */
+    int wrong;
+};
+
+static void look(void *arg)
+{
+    struct looker *l = arg;
+    for (int i = 0; i < 5; i++) {
+        const void *seen = rpool_resource(l->item);
+        l->wrong += seen != NULL && seen != l->of_item;
+    }
+}
+
+/* I-04: whenever the lease ends and the slot is lent again. */
+static void nobody_is_shown_the_next_leases_resource(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        sim_search(&(struct sim_search){.walk = 50, .depth = 4, .steps = 300});
+        rpool *pool = fake_open(&fake, .max_size = 1);
+        rpool_item *item = fake_lease(pool);
+        struct looker l = {.item = item, .of_item = rpool_resource(item)};
+        int id = sim_spawn(look, &l);
+        rpool_discard(&item);
+        item = fake_lease(pool);
+        sim_join(id);
+        assert_int_equal(l.wrong, 0);
+        rpool_release(&item);
+        close_pool(&pool);
+        fake_end(&fake);
+    }
+}
+
 /* ---- what a provider tells ---- */
 
 static void close_it(void *arg)
@@ -218,6 +255,7 @@ int main(void)
         FAKE_TEST(what_is_recycled_in_use_leaves_at_its_release),
         FAKE_TEST(a_use_outlasts_the_close),
         FAKE_TEST(what_is_not_lent_has_no_use),
+        cmocka_unit_test(nobody_is_shown_the_next_leases_resource),
         FAKE_TEST(a_close_in_what_a_provider_tells_only_begins),
         FAKE_TEST(a_misuse_that_a_provider_found_is_counted_and_told),
     };
