@@ -91,6 +91,26 @@ static void a_lease_ended_in_use_ends_with_the_use(void **state)
     close_pool(&pool);
 }
 
+/* With nothing to run and nobody to tell a release has a way of its own. */
+static void the_quick_release_respects_a_use_too(void **state)
+{
+    struct fake *fake = *state;
+    fake->provider.reset = NULL;
+    rpool *pool = NULL;
+    assert_int_equal(rpool_open(&pool, &fake->provider, fake,
+                                RPOOL_OPTIONS(.max_size = 1), NULL),
+                     RPOOL_OK);
+    rpool_item *item = fake_lease(pool);
+    (void)begin_use(item);
+    by_release(item);
+    assert_int_equal(fake_stats(pool).lent, 1);
+    assert_int_equal(fake_stats(pool).misused, 1);
+    rpool_end_use(item);
+    sim_settle();
+    assert_int_equal(fake->destroyed, 1);
+    close_pool(&pool);
+}
+
 static void a_waiter_is_served_when_an_ended_use_is_over(void **state)
 {
     struct fake *fake = *state;
@@ -251,6 +271,7 @@ int main(void)
         FAKE_TEST(a_use_leaves_the_lease_as_it_was),
         FAKE_TEST(a_second_use_at_once_is_refused_and_told),
         FAKE_TEST(a_lease_ended_in_use_ends_with_the_use),
+        FAKE_TEST(the_quick_release_respects_a_use_too),
         FAKE_TEST(a_waiter_is_served_when_an_ended_use_is_over),
         FAKE_TEST(what_is_recycled_in_use_leaves_at_its_release),
         FAKE_TEST(a_use_outlasts_the_close),
