@@ -102,21 +102,28 @@ static pqp_status wait_and_consume(PGconn *pg, int for_write, int64_t deadline)
     return PQP_OK;
 }
 
+/* The clock is asked here: the wait does not look at it while the server goes
+ * on reading. */
 static pqp_status flush_output(PGconn *pg, int64_t deadline)
 {
     pqp_status status = PQP_OK;
     int rc = 0;
     while (status == PQP_OK && (rc = PQflush(pg)) == 1)
-        status = wait_and_consume(pg, 1, deadline);
+        status = clock_now() < deadline ? wait_and_consume(pg, 1, deadline)
+                                        : PQP_TIMEOUT;
     return rc < 0 ? PQP_LOST : status;
 }
 
 /* A lost connection is no reason to stop: libpq still has to say what came
- * before the end, and does not wait for more. */
+ * before the end, and does not wait for more.  Past the deadline what is here
+ * already is read once more, however much of it still comes. */
 static pqp_status await_result(PGconn *pg, int64_t deadline)
 {
     while (PQstatus(pg) == CONNECTION_OK && PQisBusy(pg)) {
+        int late = clock_now() >= deadline;
         pqp_status status = wait_and_consume(pg, 0, deadline);
+        if (status == PQP_OK && late && PQisBusy(pg))
+            status = PQP_TIMEOUT;
         if (status != PQP_OK && PQstatus(pg) == CONNECTION_OK)
             return status;
     }

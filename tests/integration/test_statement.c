@@ -230,6 +230,34 @@ static void a_statement_past_its_deadline_costs_the_connection(void **state)
     tear_down(&f, 0);
 }
 
+static void dawdle(void *arg, const pqp_event *event)
+{
+    (void)arg;
+    if (event->type == PQP_EVENT_NOTICE)
+        pause_ms(1);
+}
+
+/* Notices come faster than they are read: the socket is never quiet. */
+static void a_server_that_keeps_sending_does_not_move_a_deadline(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1, .on_event = dawdle);
+    pqp_conn *conn = borrow(pool);
+    pqp_error err;
+    int64_t start = now_ms();
+    assert_int_equal(
+        pqp_run(conn,
+                PQP_QUERY(.sql = "DO $$BEGIN FOR i IN 1..2000 LOOP RAISE NOTICE"
+                                 " '%', repeat('x', 1000); END LOOP; END$$",
+                          .timeout_ms = 200),
+                NULL, &err),
+        PQP_TIMEOUT);
+    assert_in_range(now_ms() - start, 200, 1000);
+    assert_int_equal(err.flags, PQP_ERR_DISCARD);
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
 static void a_deadline_that_is_met_costs_nothing(void **state)
 {
     (void)state;
@@ -421,6 +449,7 @@ int main(void)
         cmocka_unit_test(statement_timeout_of_the_server_keeps_the_connection),
         cmocka_unit_test(running_out_of_something_keeps_the_connection),
         cmocka_unit_test(a_statement_past_its_deadline_costs_the_connection),
+        cmocka_unit_test(a_server_that_keeps_sending_does_not_move_a_deadline),
         cmocka_unit_test(a_deadline_that_is_met_costs_nothing),
         cmocka_unit_test(a_huge_send_to_a_frozen_server_meets_its_deadline),
         cmocka_unit_test(sixteen_megabytes_go_and_come),
