@@ -259,13 +259,16 @@ static void fail_with_text(pqp_error *err, const struct config *config,
         (void)snprintf(err->message, sizeof(err->message), "%s", if_empty);
 }
 
-/* The server ends the session after it, whatever its SQLSTATE. */
-static int is_fatal(const PGresult *res)
+/* The server ends the session after it.  Its severity says so, whatever the
+ * SQLSTATE: an ERROR of class 08 speaks of a server behind this one, or is what
+ * a function raises.  Only where no severity came does the SQLSTATE count. */
+static int is_fatal(const PGresult *res, unsigned class)
 {
     const char *severity =
         PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
-    return severity &&
-           (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
+    if (!severity)
+        return (class & PQP__LOST) != 0;
+    return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
 }
 
 pqp_status pqp__fail_result(pqp_error *err, const struct config *config,
@@ -274,7 +277,7 @@ pqp_status pqp__fail_result(pqp_error *err, const struct config *config,
     const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
     unsigned class = pqp__sqlstate_class(sqlstate);
-    int lost = (class & PQP__LOST) || is_fatal(res);
+    int lost = is_fatal(res, class);
     pqp_status status = lost ? PQP_LOST : PQP_SERVER;
     if (!err)
         return status;

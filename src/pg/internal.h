@@ -62,7 +62,7 @@ void pqp__ending_watch(void);
 
 /* What an SQLSTATE means; a set of bits, 0 for an ordinary error. */
 enum {
-    PQP__LOST = 1,      /* the session is gone */
+    PQP__LOST = 1,      /* with FATAL: the session is gone */
     PQP__READ_ONLY = 2, /* no writes here: failover */
     PQP__RETRY = 4,     /* the transaction may run again */
     PQP__BACKOFF = 8,   /* the server is full or starting */

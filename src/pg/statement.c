@@ -277,7 +277,7 @@ static pqp_status converse(struct session *session, const pqp_query *query,
 
 static void remember(struct session *session, const pqp_error *err)
 {
-    session->seen |= pqp__sqlstate_class(err->sqlstate);
+    session->seen |= pqp__sqlstate_class(err->sqlstate) & ~(unsigned)PQP__LOST;
     if (err->status == PQP_LOST)
         session->seen |= PQP__LOST;
     if (session->first.status == PQP_OK)

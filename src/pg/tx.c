@@ -147,8 +147,8 @@ struct attempt {
  * too: fn may have used libpq itself. */
 static int may_run_again(const struct session *session, const pqp_error *err)
 {
-    unsigned seen = session->seen | pqp__sqlstate_class(err->sqlstate);
-    return (seen & (PQP__RETRY | PQP__LOST)) != 0 ||
+    return (pqp__sqlstate_class(err->sqlstate) & PQP__RETRY) != 0 ||
+           (session->seen & (PQP__RETRY | PQP__LOST)) != 0 ||
            PQstatus(session->pg) != CONNECTION_OK;
 }
 

@@ -344,6 +344,22 @@ static void copy_is_refused_and_costs_the_connection(void **state)
     }
 }
 
+/* C16: what a statement raises is not about this connection. */
+static void a_connection_error_of_a_statement_keeps_the_session(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    static const char *const raise[] = {
+        "DO $$BEGIN RAISE SQLSTATE '08006'; END$$",
+        "DO $$BEGIN RAISE SQLSTATE '57P01'; END$$"};
+    for (size_t i = 0; i < sizeof raise / sizeof *raise; i++) {
+        pqp_error err;
+        assert_int_equal(pqp_exec(f.conn, raise[i], NULL, &err), PQP_SERVER);
+        assert_int_equal(err.flags, 0);
+    }
+    tear_down(&f, 1);
+}
+
 /* C16 P03 */
 static void a_backend_terminated_under_a_statement_is_lost(void **state)
 {
@@ -454,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_huge_send_to_a_frozen_server_meets_its_deadline),
         cmocka_unit_test(sixteen_megabytes_go_and_come),
         cmocka_unit_test(copy_is_refused_and_costs_the_connection),
+        cmocka_unit_test(a_connection_error_of_a_statement_keeps_the_session),
         cmocka_unit_test(a_backend_terminated_under_a_statement_is_lost),
         cmocka_unit_test(idle_in_transaction_timeout_is_a_loss_at_the_next_use),
         cmocka_unit_test(a_connection_busy_with_its_borrower_is_refused),

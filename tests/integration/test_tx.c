@@ -162,13 +162,19 @@ static void the_deadline_bounds_the_attempts(void **state)
 static void any_other_error_is_not_run_again(void **state)
 {
     (void)state;
+    static const char *const states[] = {"22012", "08006", "57P01"};
+    static const char *const raise[] = {"SELECT 1/0", RAISE("08006"),
+                                        RAISE("57P01")};
     pqp_pool *pool = open_pool(.max_size = 1);
-    struct job job = {.sql = "SELECT 1/0", .fail_first = 1};
-    pqp_error err;
-    assert_int_equal(pqp_transact(pool, SOON_MS, NULL, do_job, &job, &err),
-                     PQP_SERVER);
-    assert_string_equal(err.sqlstate, "22012");
-    assert_int_equal(job.runs, 1);
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        struct job job = {.sql = raise[i], .fail_first = 1};
+        pqp_error err;
+        assert_int_equal(pqp_transact(pool, SOON_MS, NULL, do_job, &job, &err),
+                         PQP_SERVER);
+        assert_string_equal(err.sqlstate, states[i]);
+        assert_int_equal(err.flags, 0);
+        assert_int_equal(job.runs, 1);
+    }
     close_pool(&pool);
 }
 

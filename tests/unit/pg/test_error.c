@@ -341,8 +341,22 @@ static void the_end_of_the_session_is_a_loss(void **state)
     assert_int_equal(fail_with("FATAL", "40001", "odd", &err), PQP_LOST);
     assert_int_equal(err.flags, PQP_ERR_DISCARD);
     assert_int_equal(fail_with("PANIC", NULL, "odd", NULL), PQP_LOST);
-    /* By its SQLSTATE alone. */
+    /* By its SQLSTATE where no severity came with it. */
     assert_int_equal(fail_with(NULL, "08006", "odd", NULL), PQP_LOST);
+}
+
+/* C16: one of postgres_fdw or dblink, about a server behind this one. */
+static void a_connection_error_of_a_statement_is_no_loss(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {"08006", "57P01", "57P02", "57P05"};
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        pqp_error err;
+        assert_int_equal(fail_with("ERROR", cases[i], "remote", &err),
+                         PQP_SERVER);
+        assert_int_equal(err.flags, 0);
+        assert_string_equal(err.sqlstate, cases[i]);
+    }
 }
 
 /* T09 */
@@ -410,6 +424,7 @@ int main(void)
         cmocka_unit_test(a_server_error_keeps_its_sqlstate_and_message),
         cmocka_unit_test(a_serialization_failure_may_be_run_again),
         cmocka_unit_test(the_end_of_the_session_is_a_loss),
+        cmocka_unit_test(a_connection_error_of_a_statement_is_no_loss),
         cmocka_unit_test(an_error_without_any_field_is_a_server_error),
         cmocka_unit_test(an_sqlstate_that_is_none_is_not_passed_on),
         cmocka_unit_test(a_loss_carries_libpqs_text_without_the_password),
