@@ -3,9 +3,10 @@
 /*
  * What the files of the PostgreSQL layer share.
  *
- * A config belongs to a pool: written before rpool_open, read-only after, freed
- * by provider.done.  A session belongs to whoever has its item: the borrower,
- * or the worker that creates, checks or destroys it.  Nothing here has a lock.
+ * A config belongs to a pool: written before rpool_open, read-only after but
+ * for `suspect`, freed by provider.done.  A session belongs to whoever has its
+ * item: the borrower, or the worker that creates, checks or destroys it.
+ * Nothing here has a lock.
  */
 #ifndef PG_INTERNAL_H
 #define PG_INTERNAL_H
@@ -29,6 +30,8 @@ struct config {
         *secrets; /* every value never to be shown: borrowed from parameters */
     int secret_count;
     _Atomic(rpool *) core; /* set right after rpool_open, NULL before */
+    atomic_int suspect; /* pid of the session that was refused a write and says
+                           that its default turned read-only; 0: none */
 };
 
 /* Validates and merges options and conninfo; *config is ready for use.  */
@@ -100,6 +103,7 @@ struct session {
     const pqp_conn *lease; /* of the call of ours that is under way */
     int touched;           /* the borrower ran something, or has the PGconn */
     int broken;            /* unfit for reuse: reset answers DISCARD */
+    int stale;             /* reset answers DISCARD; good until then */
     int answers;           /* Syncs sent by reset or ping, not yet answered */
     int64_t ping_deadline; /* of the outstanding answers, rpool_now() */
     int was_hot_standby, was_read_only; /* as reported at connect */

@@ -311,8 +311,8 @@ int pqp__session_reset(void *ctx, void *resource)
     pqp_reset how = config->options.reset;
     int touched = session->touched;
     session->touched = 0;
-    if (how == PQP_RESET_CLOSE || session->broken || !pg || !at_rest(pg) ||
-        (touched && restore(session)))
+    if (how == PQP_RESET_CLOSE || session->broken || session->stale || !pg ||
+        !at_rest(pg) || (touched && restore(session)))
         return RPOOL_DISCARD;
     int in_transaction = PQtransactionStatus(pg) != PQTRANS_IDLE;
     int failed;

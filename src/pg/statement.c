@@ -183,20 +183,38 @@ static int send_query(PGconn *pg, const pqp_query *query, int simple)
 
 /* ---- what came of it ---- */
 
-/* A server that took no writes yet when we connected refuses one now, and says
- * of itself that it changed: a failover under the socket.  Every connection to
- * it leaves. */
-static void follow_failover(const struct session *session)
+/* The server says so now, and did not when we connected. */
+static int turned_on(const struct session *session, const char *name, int was)
 {
-    const char *standby = PQparameterStatus(session->pg, "in_hot_standby");
-    const char *read_only =
-        PQparameterStatus(session->pg, "default_transaction_read_only");
-    int changed = (standby != NULL && strcmp(standby, "on") == 0 &&
-                   !session->was_hot_standby) ||
-                  (read_only != NULL && strcmp(read_only, "on") == 0 &&
-                   !session->was_read_only);
-    if (changed)
-        (void)rpool_recycle(session->config->core);
+    const char *value = PQparameterStatus(session->pg, name);
+    return !was && value != NULL && strcmp(value, "on") == 0;
+}
+
+/* A server that took writes when we connected refuses one: a failover under
+ * the socket, and every connection to it leaves.  in_hot_standby is the
+ * server's alone.  default_transaction_read_only may be this borrower's SET:
+ * its session leaves, and what the next statement of another one brings says
+ * whether it was more than that. */
+static void follow_failover(struct session *session, const pqp_error *err)
+{
+    struct config *config = session->config;
+    int refused = (pqp__sqlstate_class(err->sqlstate) & PQP__READ_ONLY) != 0;
+    int suspect = atomic_load_explicit(&config->suspect, memory_order_relaxed);
+    int is_witness = suspect != 0 && suspect != session->pid;
+    if (!refused && !is_witness)
+        return;
+    int changed = turned_on(session, "default_transaction_read_only",
+                            session->was_read_only);
+    int failover = (is_witness && changed) ||
+                   (refused && turned_on(session, "in_hot_standby",
+                                         session->was_hot_standby));
+    if (failover)
+        (void)rpool_recycle(config->core);
+    if (refused && changed)
+        session->stale = 1;
+    if (is_witness || changed)
+        atomic_store(&config->suspect,
+                     refused && changed && !failover ? session->pid : 0);
 }
 
 static pqp_status lost(struct session *session, pqp_error *err)
@@ -221,8 +239,6 @@ static pqp_status judge(struct session *session, const PGresult *res,
         session->broken = 1;
         err->status = PQP_LOST;
         err->flags |= PQP_ERR_DISCARD;
-    } else if (pqp__sqlstate_class(err->sqlstate) & PQP__READ_ONLY) {
-        follow_failover(session);
     }
     return err->status;
 }
@@ -297,8 +313,10 @@ pqp_status pqp__statement(struct session *session, const pqp_query *query,
         int nonblocking = PQisnonblocking(session->pg);
         (void)PQsetnonblocking(session->pg, 1);
         status = converse(session, query, simple, deadline, &kept, err);
-        if (!session->broken)
+        if (!session->broken) {
+            follow_failover(session, err);
             (void)PQsetnonblocking(session->pg, nonblocking);
+        }
     }
     if (status != PQP_OK)
         remember(session, err);

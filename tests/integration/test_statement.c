@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support_admin.h"
+
 struct fixture {
     pqp_pool *pool;
     pqp_conn *conn;
@@ -424,18 +426,75 @@ static void the_blocking_flag_is_left_as_found(void **state)
     tear_down(&f, 1);
 }
 
-/* P11 */
+static void is_refused_to_write(pqp_conn *conn)
+{
+    pqp_error err;
+    assert_int_equal(
+        pqp_exec(conn, "INSERT INTO notes (body) VALUES ('')", NULL, &err),
+        PQP_SERVER);
+    assert_string_equal(err.sqlstate, "25006");
+}
+
+static int server_writes_again(void **state)
+{
+    (void)state;
+    (void)admin("ALTER SYSTEM RESET default_transaction_read_only");
+    (void)admin("SELECT pg_reload_conf()");
+    return 0;
+}
+
+static int is_read_only(void *conn)
+{
+    return strcmp(ask(conn, "SHOW default_transaction_read_only"), "on") == 0;
+}
+
+/* P11: one was refused, the next statement of another one confirms it, and the
+ * third, which nobody uses, leaves too. */
 static void a_server_that_turned_read_only_has_the_pool_recycled(void **state)
 {
     (void)state;
-    struct fixture f = set_up();
-    must_exec(f.conn, "SET default_transaction_read_only = on");
-    pqp_error err;
-    assert_int_equal(
-        pqp_exec(f.conn, "INSERT INTO notes (body) VALUES ('')", NULL, &err),
-        PQP_SERVER);
-    assert_string_equal(err.sqlstate, "25006");
-    tear_down(&f, 0);
+    pqp_pool *pool = open_pool(.max_size = 3);
+    pqp_conn *conns[3];
+    int pids[3];
+    for (int i = 0; i < 3; i++) {
+        conns[i] = borrow(pool);
+        pids[i] = backend_of(conns[i]);
+    }
+    (void)admin("ALTER SYSTEM SET default_transaction_read_only = on");
+    (void)admin("SELECT pg_reload_conf()");
+    for (int i = 0; i < 3; i++)
+        assert_true(becomes(is_read_only, conns[i]));
+    pqp_release(&conns[2]);
+    is_refused_to_write(conns[0]);
+    assert_true(backend_lives(pids[2]));
+    must_exec(conns[1], "SELECT 1");
+    assert_true(becomes(backend_is_gone, &pids[2]));
+    for (int i = 0; i < 2; i++) {
+        pqp_release(&conns[i]);
+        assert_true(becomes(backend_is_gone, &pids[i]));
+    }
+    close_pool(&pool);
+}
+
+/* It goes on with its session, and leaves it alone; no other one leaves. */
+static void a_borrower_that_turned_read_only_costs_its_own_session(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 2);
+    pqp_conn *conn = borrow(pool), *other = borrow(pool);
+    int pid = backend_of(conn), other_pid = backend_of(other);
+    must_exec(conn, "SET default_transaction_read_only = on");
+    is_refused_to_write(conn);
+    must_exec(conn, "SELECT 1");
+    pqp_release(&conn);
+    assert_true(becomes(backend_is_gone, &pid));
+    must_exec(other, "SELECT 1");
+    must_exec(other, "SET default_transaction_read_only = on; SELECT 1");
+    pqp_release(&other);
+    other = borrow(pool);
+    assert_int_equal(backend_of(other), other_pid);
+    pqp_release(&other);
+    close_pool(&pool);
 }
 
 static void a_read_only_transaction_is_no_failover(void **state)
@@ -443,11 +502,7 @@ static void a_read_only_transaction_is_no_failover(void **state)
     (void)state;
     struct fixture f = set_up();
     must_exec(f.conn, "BEGIN READ ONLY");
-    pqp_error err;
-    assert_int_equal(
-        pqp_exec(f.conn, "INSERT INTO notes (body) VALUES ('')", NULL, &err),
-        PQP_SERVER);
-    assert_string_equal(err.sqlstate, "25006");
+    is_refused_to_write(f.conn);
     tear_down(&f, 1);
 }
 
@@ -475,7 +530,11 @@ int main(void)
         cmocka_unit_test(idle_in_transaction_timeout_is_a_loss_at_the_next_use),
         cmocka_unit_test(a_connection_busy_with_its_borrower_is_refused),
         cmocka_unit_test(the_blocking_flag_is_left_as_found),
-        cmocka_unit_test(a_server_that_turned_read_only_has_the_pool_recycled),
+        cmocka_unit_test_teardown(
+            a_server_that_turned_read_only_has_the_pool_recycled,
+            server_writes_again),
+        cmocka_unit_test(
+            a_borrower_that_turned_read_only_costs_its_own_session),
         cmocka_unit_test(a_read_only_transaction_is_no_failover),
     };
     return run_with_server(tests);
