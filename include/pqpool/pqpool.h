@@ -332,12 +332,15 @@ PQP_EXPORT PQP_NODISCARD pqp_status pqp_commit(pqp_conn *conn, pqp_error *err);
 PQP_EXPORT pqp_status pqp_rollback(pqp_conn *conn, pqp_error *err);
 
 /*
- * Acquire, BEGIN, fn, COMMIT, release.  After 40001 and 40P01, wherever they
- * come up, the transaction is rolled back and run again, max_attempts times,
- * with growing jittered pauses; also after a loss, if COMMIT was not yet sent.
- * Never after a loss during COMMIT (IN_DOUBT).  Any other failure rolls back,
- * and the first error is the one reported.  timeout_ms bounds the acquires
- * and the retries together, not fn.  Thread: any.
+ * Acquire, BEGIN, fn, COMMIT, release.  What fails the transaction decides: its
+ * first error since fn last rolled back to a savepoint, or COMMIT's.  After
+ * 40001 and 40P01 it is rolled back and run again, max_attempts times, with
+ * growing jittered pauses; also after a loss, if COMMIT was not yet sent.
+ * Never after a loss during COMMIT (IN_DOUBT).  Any other failure rolls back.
+ * Reported are that first error and the status that fn returned, or the
+ * error's if fn returned OK, SERVER or LOST; *err has the same status.
+ * timeout_ms bounds the acquires and the retries together, not fn.
+ * Thread: any.
  */
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_transact(pqp_pool *pool, int timeout_ms,
                                                  const pqp_tx *tx, pqp_tx_fn fn,

@@ -107,8 +107,8 @@ struct session {
     int answers;           /* Syncs sent by reset or ping, not yet answered */
     int64_t ping_deadline; /* of the outstanding answers, rpool_now() */
     int was_hot_standby, was_read_only; /* as reported at connect */
-    unsigned seen;   /* classes of the errors since pqp_begin */
-    pqp_error first; /* the first of these errors */
+    pqp_error first; /* what the open transaction failed with; to be asked
+                        while it is failed or lost only */
 };
 
 /* The four of the provider, with ctx a struct config and resource a session. */

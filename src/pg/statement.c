@@ -291,12 +291,11 @@ static pqp_status converse(struct session *session, const pqp_query *query,
     return judge(session, *kept, err);
 }
 
+/* Until a roll-back, to a savepoint too, all that is said after the first error
+ * follows from it. */
 static void remember(struct session *session, const pqp_error *err)
 {
-    session->seen |= pqp__sqlstate_class(err->sqlstate) & ~(unsigned)PQP__LOST;
-    if (err->status == PQP_LOST)
-        session->seen |= PQP__LOST;
-    if (session->first.status == PQP_OK)
+    if (err->status != PQP_OK && session->first.status == PQP_OK)
         session->first = *err;
 }
 
@@ -311,15 +310,16 @@ pqp_status pqp__statement(struct session *session, const pqp_query *query,
     pqp_status status = refuse(session, err);
     if (status == PQP_OK) {
         int nonblocking = PQisnonblocking(session->pg);
+        if (PQtransactionStatus(session->pg) != PQTRANS_INERROR)
+            session->first.status = PQP_OK;
         (void)PQsetnonblocking(session->pg, 1);
         status = converse(session, query, simple, deadline, &kept, err);
         if (!session->broken) {
             follow_failover(session, err);
             (void)PQsetnonblocking(session->pg, nonblocking);
         }
-    }
-    if (status != PQP_OK)
         remember(session, err);
+    }
     if (res != NULL && (status == PQP_OK || status == PQP_SERVER))
         *res = kept;
     else

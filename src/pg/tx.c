@@ -60,8 +60,6 @@ static pqp_status begin(struct session *session, const pqp_tx *tx,
         return pqp__fail(err, PQP_INVALID, "a transaction is open already");
     char sql[80];
     begin_text(tx, sql, sizeof sql);
-    session->seen = 0;
-    session->first.status = PQP_OK;
     return run(session, sql, NULL, err);
 }
 
@@ -143,25 +141,53 @@ struct attempt {
     int again; /* the failure is one that another attempt may mend */
 };
 
-/* May the transaction, which is not committed, be run again?  `err` counts
- * too: fn may have used libpq itself. */
-static int may_run_again(const struct session *session, const pqp_error *err)
+/* The error that the transaction failed with; NULL while it is well, as after a
+ * roll-back to a savepoint. */
+static const pqp_error *failure_of(const struct session *session)
 {
-    return (pqp__sqlstate_class(err->sqlstate) & PQP__RETRY) != 0 ||
-           (session->seen & (PQP__RETRY | PQP__LOST)) != 0 ||
-           PQstatus(session->pg) != CONNECTION_OK;
+    int is_well = PQtransactionStatus(session->pg) == PQTRANS_INTRANS;
+    return is_well || session->first.status == PQP_OK ? NULL : &session->first;
 }
 
-/* What is reported of an fn that failed: its error, unless it filled in none,
- * or one that only follows from the first. */
-static void keep_first(const struct session *session, pqp_status status,
-                       pqp_error *err)
+static int calls_for_another(const pqp_error *err)
 {
-    int follows = err->status == PQP_OK || strcmp(err->sqlstate, "25P02") == 0;
-    if (follows && session->first.status != PQP_OK)
-        *err = session->first;
-    else if (err->status == PQP_OK)
+    return err->status == PQP_LOST ||
+           (pqp__sqlstate_class(err->sqlstate) & PQP__RETRY) != 0;
+}
+
+/* fn failed with `status`, or swallowed the failure of its transaction.  What
+ * failed that first decides; else what fn says in *err, where it means the
+ * same: it may have used libpq itself. */
+static int may_run_again(const struct session *session, pqp_status status,
+                         const pqp_error *err)
+{
+    const pqp_error *failure = failure_of(session);
+    if (failure != NULL)
+        return calls_for_another(failure);
+    if (PQstatus(session->pg) != CONNECTION_OK)
+        return 1;
+    return err->status == status && calls_for_another(err) &&
+           (status != PQP_LOST || session->broken);
+}
+
+/* What is reported then: fn's status, and the first error.  A SERVER or LOST
+ * that came after it only follows from it. */
+static pqp_status report(const struct session *session, pqp_status status,
+                         pqp_error *err)
+{
+    const pqp_error *failure = failure_of(session);
+    pqp_status said = err->status;
+    int follows = said == PQP_OK || said == PQP_SERVER || said == PQP_LOST;
+    if (failure != NULL && (follows || status == PQP_OK)) {
+        *err = *failure;
+        if (status == PQP_OK || status == PQP_SERVER || status == PQP_LOST)
+            status = failure->status;
+    } else if (said == PQP_OK) {
         (void)pqp__fail(err, status, "the transaction's function failed");
+    } else if (said != status) {
+        err->flags &= ~(unsigned)PQP_ERR_RETRY;
+    }
+    return err->status = status;
 }
 
 /* From BEGIN to COMMIT.  A roll-back is left to the release. */
@@ -179,23 +205,16 @@ static pqp_status run_transaction(struct attempt *a, pqp_conn *conn,
         return pqp__fail(err, PQP_INVALID,
                          "the transaction's function gave conn away");
     int ended = PQtransactionStatus(session->pg) == PQTRANS_IDLE;
-    a->again = !ended && may_run_again(session, err);
-    if (status != PQP_OK) {
-        keep_first(session, status, err);
-        return status;
+    if (status != PQP_OK || (!ended && failure_of(session) != NULL)) {
+        a->again = !ended && may_run_again(session, status, err);
+        return report(session, status, err);
     }
     if (ended)
         return pqp__fail(err, PQP_INVALID,
                          "the transaction's function ended it");
-    if (a->again && session->first.status != PQP_OK) {
-        *err = session->first;
-        return err->status;
-    }
     status = pqp_commit(conn, err);
-    if (status == PQP_SERVER)
-        keep_first(session, status, err);
-    a->again = status == PQP_LOST ? !(err->flags & PQP_ERR_IN_DOUBT)
-                                  : (session->seen & PQP__RETRY) != 0;
+    a->again = status != PQP_OK && calls_for_another(err) &&
+               !(err->flags & PQP_ERR_IN_DOUBT);
     return status;
 }
 

@@ -227,32 +227,6 @@ static void the_first_error_is_the_one_reported(void **state)
     close_pool(&pool);
 }
 
-static pqp_status fail_in_savepoint(void *arg, pqp_conn *conn, pqp_error *err)
-{
-    int *runs = arg;
-    if (++*runs > 1)
-        return PQP_OK;
-    pqp_status status = pqp_exec(conn, "SAVEPOINT s", NULL, err);
-    if (status == PQP_OK)
-        status = pqp_exec(conn, RAISE("40001"), NULL, NULL);
-    if (status != PQP_SERVER)
-        return PQP_INVALID;
-    return pqp_exec(conn, "ROLLBACK TO SAVEPOINT s", NULL, err);
-}
-
-/* S18 */
-static void a_failure_within_a_savepoint_runs_the_whole_again(void **state)
-{
-    (void)state;
-    pqp_pool *pool = open_pool(.max_size = 1);
-    int runs = 0;
-    assert_int_equal(
-        pqp_transact(pool, SOON_MS, NULL, fail_in_savepoint, &runs, NULL),
-        PQP_OK);
-    assert_int_equal(runs, 2);
-    close_pool(&pool);
-}
-
 #define SUICIDE "SELECT pg_terminate_backend(pg_backend_pid())"
 
 /* S10 */
@@ -465,7 +439,6 @@ int main(void)
         cmocka_unit_test(any_other_error_is_not_run_again),
         cmocka_unit_test(a_refusal_of_the_function_rolls_back),
         cmocka_unit_test(the_first_error_is_the_one_reported),
-        cmocka_unit_test(a_failure_within_a_savepoint_runs_the_whole_again),
         cmocka_unit_test(a_loss_before_commit_is_run_again),
         cmocka_unit_test(a_loss_during_commit_is_in_doubt_and_not_run_again),
         cmocka_unit_test(a_begin_that_fails_gives_the_connection_back_once),

@@ -1,0 +1,160 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Which of several failures decides that a transaction is run again, and which
+ * is reported.
+ */
+#include "support_pg.h"
+
+#include <string.h>
+
+#define RAISE(sqlstate) "DO $$BEGIN RAISE SQLSTATE '" sqlstate "'; END$$"
+
+/* What an fn of these tests runs, one statement after the other, whatever
+ * becomes of them. */
+struct script {
+    const char *steps[6];
+    int silent;          /* err is given to none of them */
+    pqp_status returns;  /* PQP_STATUS_COUNT: what the last step was */
+    int runs, fail_once; /* later runs do nothing and succeed */
+};
+
+static pqp_status play(void *arg, pqp_conn *conn, pqp_error *err)
+{
+    struct script *script = arg;
+    if (++script->runs > 1 && script->fail_once)
+        return PQP_OK;
+    pqp_status status = PQP_OK;
+    for (int i = 0; script->steps[i] != NULL; i++)
+        status =
+            pqp_run(conn, PQP_QUERY(.sql = script->steps[i], .timeout_ms = 200),
+                    NULL, script->silent ? NULL : err);
+    return script->returns == PQP_STATUS_COUNT ? status : script->returns;
+}
+
+/* The status of pqp_transact, which is that of *err too. */
+static pqp_status transact(struct script *script, pqp_error *err)
+{
+    pqp_pool *pool = open_pool(.max_size = 1);
+    pqp_status status = pqp_transact(pool, SOON_MS, PQP_TX(.max_attempts = 3),
+                                     play, script, err);
+    close_pool(&pool);
+    assert_int_equal(err->status, status);
+    return status;
+}
+
+/* S18 */
+static void a_failure_handled_in_a_savepoint_is_over(void **state)
+{
+    (void)state;
+    struct script script = {
+        .steps = {"INSERT INTO notes (body) VALUES ('handled')", "SAVEPOINT s",
+                  RAISE("40P01"), "ROLLBACK TO SAVEPOINT s"}};
+    pqp_error err;
+    assert_int_equal(transact(&script, &err), PQP_OK);
+    assert_int_equal(script.runs, 1);
+    assert_string_equal(
+        beside("SELECT count(*) FROM notes WHERE body = 'handled'"), "1");
+    (void)beside("DELETE FROM notes WHERE body = 'handled'");
+}
+
+/* S18 */
+static void the_failure_after_a_handled_one_decides(void **state)
+{
+    (void)state;
+    for (int silent = 0; silent < 2; silent++) {
+        struct script script = {.steps = {"SAVEPOINT s", RAISE("40P01"),
+                                          "ROLLBACK TO SAVEPOINT s",
+                                          "SELECT 1/0"},
+                                .silent = silent,
+                                .returns = PQP_STATUS_COUNT};
+        pqp_error err;
+        assert_int_equal(transact(&script, &err), PQP_SERVER);
+        assert_string_equal(err.sqlstate, "22012");
+        assert_int_equal(err.flags, 0);
+        assert_int_equal(script.runs, 1);
+    }
+}
+
+/* S13 */
+static void what_follows_from_a_timeout_does_not_replace_it(void **state)
+{
+    (void)state;
+    for (int silent = 0; silent < 2; silent++) {
+        for (int swallow = 0; swallow < 2; swallow++) {
+            struct script script = {.steps = {"SELECT pg_sleep(3)", "SELECT 1"},
+                                    .silent = silent,
+                                    .returns =
+                                        swallow ? PQP_OK : PQP_STATUS_COUNT};
+            pqp_error err;
+            assert_int_equal(transact(&script, &err), PQP_TIMEOUT);
+            assert_non_null(strstr(err.message, "deadline"));
+            assert_int_equal(err.flags, PQP_ERR_DISCARD);
+            assert_int_equal(script.runs, 1);
+        }
+    }
+}
+
+/* S13 */
+static void
+the_status_is_the_functions_and_the_text_the_first_errors(void **state)
+{
+    (void)state;
+    for (int silent = 0; silent < 2; silent++) {
+        struct script script = {
+            .steps = {"SELECT 1/0"}, .silent = silent, .returns = PQP_BUSY};
+        pqp_error err;
+        assert_int_equal(transact(&script, &err), PQP_BUSY);
+        assert_string_equal(err.sqlstate, "22012");
+        assert_string_equal(err.message, "division by zero");
+    }
+}
+
+static void a_status_of_the_functions_own_does_not_run_it_again(void **state)
+{
+    (void)state;
+    for (int silent = 0; silent < 2; silent++) {
+        struct script script = {
+            .steps = {"SELECT 1"}, .silent = silent, .returns = PQP_LOST};
+        pqp_error err;
+        assert_int_equal(transact(&script, &err), PQP_LOST);
+        assert_int_equal(script.runs, 1);
+        script = (struct script){
+            .steps = {"SAVEPOINT s", RAISE("40001"), "ROLLBACK TO SAVEPOINT s"},
+            .silent = silent,
+            .returns = PQP_BUSY};
+        assert_int_equal(transact(&script, &err), PQP_BUSY);
+        assert_int_equal(err.flags, 0);
+        assert_int_equal(script.runs, 1);
+    }
+}
+
+/* S10 */
+static void a_serialization_failure_counts_whatever_is_returned(void **state)
+{
+    (void)state;
+    static const pqp_status returns[] = {PQP_OK, PQP_BUSY, PQP_STATUS_COUNT};
+    for (size_t i = 0; i < sizeof returns / sizeof *returns; i++) {
+        struct script script = {.steps = {RAISE("40001"), "SELECT 1"},
+                                .silent = i % 2 != 0,
+                                .returns = returns[i],
+                                .fail_once = 1};
+        pqp_error err;
+        assert_int_equal(transact(&script, &err), PQP_OK);
+        assert_int_equal(script.runs, 2);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_failure_handled_in_a_savepoint_is_over),
+        cmocka_unit_test(the_failure_after_a_handled_one_decides),
+        cmocka_unit_test(what_follows_from_a_timeout_does_not_replace_it),
+        cmocka_unit_test(
+            the_status_is_the_functions_and_the_text_the_first_errors),
+        cmocka_unit_test(a_status_of_the_functions_own_does_not_run_it_again),
+        cmocka_unit_test(a_serialization_failure_counts_whatever_is_returned),
+    };
+    return run_with_server(tests);
+}
