@@ -338,7 +338,9 @@ PQP_EXPORT pqp_status pqp_rollback(pqp_conn *conn, pqp_error *err);
  * growing jittered pauses; also after a loss, if COMMIT was not yet sent.
  * Never after a loss during COMMIT (IN_DOUBT).  Any other failure rolls back.
  * Reported are that first error and the status that fn returned, or the
- * error's if fn returned OK, SERVER or LOST; *err has the same status.
+ * error's if fn returned OK, SERVER or LOST; *err has the same status.  Where
+ * another attempt was due and could not be made: the last one's error, with
+ * PQP_ERR_RETRY.
  * timeout_ms bounds the acquires and the retries together, not fn.
  * Thread: any.
  */

@@ -138,6 +138,7 @@ struct attempt {
     const pqp_tx *tx;
     pqp_tx_fn fn;
     void *arg;
+    int ran;   /* fn was called */
     int again; /* the failure is one that another attempt may mend */
 };
 
@@ -200,6 +201,7 @@ static pqp_status run_transaction(struct attempt *a, pqp_conn *conn,
         a->again = status == PQP_LOST;
         return status;
     }
+    a->ran = 1;
     status = a->fn(a->arg, conn, err);
     if (rpool_resource((rpool_item *)conn) != session)
         return pqp__fail(err, PQP_INVALID,
@@ -221,7 +223,7 @@ static pqp_status run_transaction(struct attempt *a, pqp_conn *conn,
 static pqp_status run_attempt(struct attempt *a, pqp_error *err)
 {
     PQP_AUTO_CONN conn = NULL;
-    a->again = 0;
+    a->ran = a->again = 0;
     pqp_status status =
         pqp_acquire_at(a->pool, clock_ms_until(a->deadline, clock_now()), &conn,
                        err, NULL, 0, "pqp_transact");
@@ -243,7 +245,28 @@ static int pause_before(int attempt, const struct attempt *a)
                                 .tv_nsec = (long)(until % 1000000000)};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
         ;
-    return 1;
+    return clock_now() < a->deadline;
+}
+
+/* One that did not come to fn does not hide why it was needed. */
+static pqp_status run_attempts(struct attempt *a, pqp_error *err)
+{
+    pqp_error last = {.status = PQP_OK};
+    int attempts = a->tx->max_attempts ? a->tx->max_attempts : ATTEMPTS;
+    for (int n = 1;; n++) {
+        (void)run_attempt(a, err);
+        if (!a->again || n == attempts || !pause_before(n + 1, a))
+            break;
+        if (a->ran)
+            last = *err;
+    }
+    if (!a->ran && last.status != PQP_OK) {
+        *err = last;
+        a->again = 1;
+    }
+    if (a->again)
+        err->flags |= PQP_ERR_RETRY;
+    return err->status;
 }
 
 pqp_status pqp_transact(pqp_pool *pool, int timeout_ms, const pqp_tx *tx,
@@ -263,14 +286,5 @@ pqp_status pqp_transact(pqp_pool *pool, int timeout_ms, const pqp_tx *tx,
                         .tx = &known,
                         .fn = fn,
                         .arg = arg};
-    int attempts = known.max_attempts ? known.max_attempts : ATTEMPTS;
-    for (int n = 1;; n++) {
-        status = run_attempt(&a, err);
-        if (!a.again)
-            return status;
-        if (n == attempts || !pause_before(n + 1, &a)) {
-            err->flags |= PQP_ERR_RETRY;
-            return status;
-        }
-    }
+    return run_attempts(&a, err);
 }

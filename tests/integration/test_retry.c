@@ -145,6 +145,56 @@ static void a_serialization_failure_counts_whatever_is_returned(void **state)
     }
 }
 
+/* ---- an attempt that cannot be made ---- */
+
+struct thief {
+    pqp_pool *pool;
+    pqp_conn *stolen;
+    pthread_t thread;
+    pqp_status got;
+    int runs;
+};
+
+static void *steal(void *arg)
+{
+    struct thief *thief = arg;
+    thief->got = pqp_acquire(thief->pool, SOON_MS, &thief->stolen, NULL);
+    return NULL;
+}
+
+static int is_awaited(void *pool)
+{
+    return stats_of(pool).waiting == 1;
+}
+
+/* Fails while another one waits, which is given the connection then. */
+static pqp_status fail_and_be_robbed(void *arg, pqp_conn *conn, pqp_error *err)
+{
+    struct thief *thief = arg;
+    thief->runs++;
+    assert_int_equal(pthread_create(&thief->thread, NULL, steal, thief), 0);
+    assert_true(becomes(is_awaited, thief->pool));
+    return pqp_exec(conn, RAISE("40001"), NULL, err);
+}
+
+static void an_attempt_without_connection_keeps_the_error(void **state)
+{
+    (void)state;
+    struct thief thief = {.pool = open_pool(.max_size = 1)};
+    pqp_error err;
+    assert_int_equal(
+        pqp_transact(thief.pool, 300, NULL, fail_and_be_robbed, &thief, &err),
+        PQP_SERVER);
+    pthread_join(thief.thread, NULL);
+    assert_int_equal(thief.got, PQP_OK);
+    assert_int_equal(err.status, PQP_SERVER);
+    assert_string_equal(err.sqlstate, "40001");
+    assert_int_equal(err.flags, PQP_ERR_RETRY);
+    assert_int_equal(thief.runs, 1);
+    pqp_release(&thief.stolen);
+    close_pool(&thief.pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +205,7 @@ int main(void)
             the_status_is_the_functions_and_the_text_the_first_errors),
         cmocka_unit_test(a_status_of_the_functions_own_does_not_run_it_again),
         cmocka_unit_test(a_serialization_failure_counts_whatever_is_returned),
+        cmocka_unit_test(an_attempt_without_connection_keeps_the_error),
     };
     return run_with_server(tests);
 }
