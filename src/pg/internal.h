@@ -107,6 +107,7 @@ struct session {
     int answers;           /* Syncs sent by reset or ping, not yet answered */
     int64_t ping_deadline; /* of the outstanding answers, rpool_now() */
     int was_hot_standby, was_read_only; /* as reported at connect */
+    int committed;   /* pqp_commit sent COMMIT since pqp_begin */
     pqp_error first; /* what the open transaction failed with; to be asked
                         while it is failed or lost only */
 };

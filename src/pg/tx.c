@@ -60,6 +60,7 @@ static pqp_status begin(struct session *session, const pqp_tx *tx,
         return pqp__fail(err, PQP_INVALID, "a transaction is open already");
     char sql[80];
     begin_text(tx, sql, sizeof sql);
+    session->committed = 0;
     return run(session, sql, NULL, err);
 }
 
@@ -69,11 +70,12 @@ static pqp_status commit(struct session *session, pqp_error *err)
     PGTransactionStatusType state = PQtransactionStatus(session->pg);
     if (state == PQTRANS_IDLE)
         return pqp__fail(err, PQP_INVALID, "no transaction is open");
+    session->committed = state == PQTRANS_INTRANS;
     PQP_AUTO_RESULT res = NULL;
     pqp_status status = run(session, "COMMIT", &res, err);
     if (status == PQP_LOST && state == PQTRANS_INTRANS) {
         err->flags |= PQP_ERR_IN_DOUBT;
-        err->flags &= ~(unsigned)PQP_ERR_RETRY;
+        session->first.flags |= PQP_ERR_IN_DOUBT;
     }
     if (status == PQP_OK && strcmp(PQcmdStatus(res), "ROLLBACK") == 0) {
         status = pqp__fail(err, PQP_SERVER,
@@ -152,8 +154,9 @@ static const pqp_error *failure_of(const struct session *session)
 
 static int calls_for_another(const pqp_error *err)
 {
-    return err->status == PQP_LOST ||
-           (pqp__sqlstate_class(err->sqlstate) & PQP__RETRY) != 0;
+    return !(err->flags & PQP_ERR_IN_DOUBT) &&
+           (err->status == PQP_LOST ||
+            (pqp__sqlstate_class(err->sqlstate) & PQP__RETRY) != 0);
 }
 
 /* fn failed with `status`, or swallowed the failure of its transaction.  What
@@ -188,6 +191,8 @@ static pqp_status report(const struct session *session, pqp_status status,
     } else if (said != status) {
         err->flags &= ~(unsigned)PQP_ERR_RETRY;
     }
+    if (failure != NULL)
+        err->flags |= failure->flags & PQP_ERR_IN_DOUBT;
     return err->status = status;
 }
 
@@ -208,15 +213,15 @@ static pqp_status run_transaction(struct attempt *a, pqp_conn *conn,
                          "the transaction's function gave conn away");
     int ended = PQtransactionStatus(session->pg) == PQTRANS_IDLE;
     if (status != PQP_OK || (!ended && failure_of(session) != NULL)) {
-        a->again = !ended && may_run_again(session, status, err);
+        a->again = !ended && !session->committed &&
+                   may_run_again(session, status, err);
         return report(session, status, err);
     }
     if (ended)
         return pqp__fail(err, PQP_INVALID,
                          "the transaction's function ended it");
     status = pqp_commit(conn, err);
-    a->again = status != PQP_OK && calls_for_another(err) &&
-               !(err->flags & PQP_ERR_IN_DOUBT);
+    a->again = status != PQP_OK && calls_for_another(err);
     return status;
 }
 

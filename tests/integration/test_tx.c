@@ -279,6 +279,66 @@ static void a_loss_during_commit_is_in_doubt_and_not_run_again(void **state)
     close_pool(&pool);
 }
 
+struct committer {
+    pqp_status returns; /* PQP_STATUS_COUNT: what pqp_commit was */
+    int silent, runs;
+};
+
+static pqp_status die_at_own_commit(void *arg, pqp_conn *conn, pqp_error *err)
+{
+    struct committer *committer = arg;
+    pqp_status status = die_at_commit(&committer->runs, conn, err);
+    if (status == PQP_OK)
+        status = pqp_commit(conn, committer->silent ? NULL : err);
+    return committer->returns == PQP_STATUS_COUNT ? status : committer->returns;
+}
+
+/* S11: though fn must not do that. */
+static void a_commit_in_doubt_of_the_function_is_not_run_again(void **state)
+{
+    (void)state;
+    static const struct committer cases[] = {
+        {.returns = PQP_STATUS_COUNT},
+        {.returns = PQP_STATUS_COUNT, .silent = 1},
+        {.returns = PQP_OK},
+        {.returns = PQP_OK, .silent = 1},
+    };
+    pqp_pool *pool = open_pool(.max_size = 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct committer committer = cases[i];
+        pqp_error err;
+        assert_int_equal(pqp_transact(pool, SOON_MS, NULL, die_at_own_commit,
+                                      &committer, &err),
+                         PQP_LOST);
+        assert_int_equal(err.status, PQP_LOST);
+        assert_int_equal(err.flags, PQP_ERR_IN_DOUBT | PQP_ERR_DISCARD);
+        assert_int_equal(committer.runs, 1);
+    }
+    close_pool(&pool);
+}
+
+static pqp_status commit_and_die(void *arg, pqp_conn *conn, pqp_error *err)
+{
+    ++*(int *)arg;
+    pqp_status status = pqp_commit(conn, err);
+    return status == PQP_OK ? pqp_exec(conn, SUICIDE, NULL, err) : status;
+}
+
+/* S11 */
+static void what_the_function_committed_is_not_run_again(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    int runs = 0;
+    pqp_error err;
+    assert_int_equal(
+        pqp_transact(pool, SOON_MS, NULL, commit_and_die, &runs, &err),
+        PQP_LOST);
+    assert_int_equal(err.flags, PQP_ERR_DISCARD);
+    assert_int_equal(runs, 1);
+    close_pool(&pool);
+}
+
 static void kill_once(void *arg, const pqp_event *event)
 {
     int *left = arg;
@@ -441,6 +501,8 @@ int main(void)
         cmocka_unit_test(the_first_error_is_the_one_reported),
         cmocka_unit_test(a_loss_before_commit_is_run_again),
         cmocka_unit_test(a_loss_during_commit_is_in_doubt_and_not_run_again),
+        cmocka_unit_test(a_commit_in_doubt_of_the_function_is_not_run_again),
+        cmocka_unit_test(what_the_function_committed_is_not_run_again),
         cmocka_unit_test(a_begin_that_fails_gives_the_connection_back_once),
         cmocka_unit_test(a_function_that_ends_the_transaction_is_told_so),
         cmocka_unit_test(a_function_that_releases_the_lease_is_told_so),
