@@ -53,8 +53,11 @@ static void receive_notice(void *arg, const PGresult *res)
     /* The last words of a server arrive as a notice on an idle connection,
      * and PQstatus() goes on saying that all is well. */
     if (severity &&
-        (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+        (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0)) {
         session->broken = 1;
+        if (session->first.status == PQP_OK)
+            (void)pqp__fail_result(&session->first, session->config, res);
+    }
     tell_notice(session, res, sqlstate);
 }
 

@@ -104,6 +104,27 @@ static void commit_of_a_failed_transaction_says_so(void **state)
     close_pool(&pool);
 }
 
+/* C16: COMMIT was not sent, so there is no doubt. */
+static void a_commit_after_the_loss_is_not_in_doubt(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    pqp_conn *conn = borrow(pool);
+    int pid = backend_of(conn);
+    pqp_error err;
+    assert_int_equal(pqp_begin(conn, NULL, NULL), PQP_OK);
+    must_exec(conn, "INSERT INTO notes (body) VALUES ('lost')");
+    kill_backend(pid);
+    assert_int_equal(pqp_commit(conn, &err), PQP_LOST);
+    assert_int_equal(err.flags, PQP_ERR_DISCARD);
+    assert_string_equal(err.sqlstate, "57P01");
+    assert_non_null(strstr(err.message, "terminating connection"));
+    assert_int_equal(pqp_commit(conn, &err), PQP_LOST);
+    assert_int_equal(err.flags, PQP_ERR_DISCARD);
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
 /* S10 S12 */
 static void a_serialization_failure_is_run_again(void **state)
 {
@@ -493,6 +514,7 @@ int main(void)
         cmocka_unit_test(begin_sets_the_mode_of_the_transaction),
         cmocka_unit_test(the_wrong_moment_is_refused),
         cmocka_unit_test(commit_of_a_failed_transaction_says_so),
+        cmocka_unit_test(a_commit_after_the_loss_is_not_in_doubt),
         cmocka_unit_test(a_serialization_failure_is_run_again),
         cmocka_unit_test(attempts_are_bounded),
         cmocka_unit_test(the_deadline_bounds_the_attempts),
