@@ -325,8 +325,9 @@ typedef pqp_status (*pqp_tx_fn)(void *arg, pqp_conn *conn, pqp_error *err);
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_begin(pqp_conn *conn, const pqp_tx *tx,
                                               pqp_error *err);
 /* INVALID outside a transaction.  A transaction that had failed is rolled back
- * and says SERVER (25P02).  LOST with PQP_ERR_IN_DOUBT: it may have been
- * applied.  Thread: borrower. */
+ * and says SERVER (25P02), with PQP_ERR_RETRY if it failed with 40001 or 40P01.
+ * LOST with PQP_ERR_IN_DOUBT: it may have been applied; without, it was not.
+ * Thread: borrower. */
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_commit(pqp_conn *conn, pqp_error *err);
 /* Outside a transaction: nothing to do, OK.  Thread: borrower. */
 PQP_EXPORT pqp_status pqp_rollback(pqp_conn *conn, pqp_error *err);

@@ -96,9 +96,13 @@ static pqp_status commit(struct session *session, pqp_error *err)
         session->first.flags |= PQP_ERR_IN_DOUBT;
     }
     if (status == PQP_OK && strcmp(PQcmdStatus(res), "ROLLBACK") == 0) {
+        const pqp_error *first = &session->first;
+        int known = first->status != PQP_OK;
         status = pqp__fail(err, PQP_SERVER,
-                           "the transaction had failed and was rolled back");
+                           "the transaction had failed and was rolled back%s%s",
+                           known ? ": " : "", known ? first->message : "");
         memcpy(err->sqlstate, "25P02", sizeof err->sqlstate);
+        err->flags = known ? first->flags & PQP_ERR_RETRY : 0;
     }
     return status;
 }

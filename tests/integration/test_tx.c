@@ -99,7 +99,15 @@ static void commit_of_a_failed_transaction_says_so(void **state)
     assert_int_equal(pqp_exec(conn, "SELECT 1/0", NULL, NULL), PQP_SERVER);
     assert_int_equal(pqp_commit(conn, &err), PQP_SERVER);
     assert_string_equal(err.sqlstate, "25P02");
+    assert_int_equal(err.flags, 0);
+    assert_non_null(strstr(err.message, "division by zero"));
     assert_int_equal(PQtransactionStatus(pqp_pg(conn)), PQTRANS_IDLE);
+    assert_int_equal(pqp_begin(conn, NULL, NULL), PQP_OK);
+    assert_int_equal(pqp_exec(conn, RAISE("40001"), NULL, NULL), PQP_SERVER);
+    assert_int_equal(pqp_exec(conn, "SELECT 1", NULL, NULL), PQP_SERVER);
+    assert_int_equal(pqp_commit(conn, &err), PQP_SERVER);
+    assert_string_equal(err.sqlstate, "25P02");
+    assert_int_equal(err.flags, PQP_ERR_RETRY);
     pqp_release(&conn);
     close_pool(&pool);
 }
