@@ -346,24 +346,32 @@ static pqp_status check_query(const pqp_query *query, pqp_error *err)
     return PQP_OK;
 }
 
+static pqp_status read_query(pqp_query *to, const pqp_query *from,
+                             pqp_error *err)
+{
+    *to = (pqp_query){.size = sizeof *to};
+    if (from == NULL)
+        return pqp__fail(err, PQP_INVALID, "query is NULL");
+    if (pqp__copy_sized(to, sizeof *to, from) != 0)
+        return pqp__fail(err, PQP_INVALID,
+                         "query has a size or fields unknown here");
+    return check_query(to, err);
+}
+
 static pqp_status run(const pqp_conn *conn, const pqp_query *query, int simple,
                       PGresult **res, pqp_error *err)
 {
     pqp_error own;
     if (err == NULL)
         err = &own;
-    if (res != NULL)
-        *res = NULL;
-    pqp_status status = check_query(query, err);
-    if (status != PQP_OK)
-        return status;
     struct session *session = pqp__enter(conn, err);
     if (session == NULL)
         return err->status;
     int64_t deadline = CLOCK_NEVER;
     if (query->timeout_ms != 0)
         deadline = clock_after(clock_now(), query->timeout_ms);
-    status = pqp__statement(session, query, simple, deadline, res, err);
+    pqp_status status =
+        pqp__statement(session, query, simple, deadline, res, err);
     pqp__leave(session);
     return status;
 }
@@ -372,32 +380,32 @@ pqp_status pqp_exec(pqp_conn *conn, const char *sql, PGresult **res,
                     pqp_error *err)
 {
     const pqp_query query = {.size = sizeof query, .sql = sql};
-    return run(conn, &query, 1, res, err);
+    if (res != NULL)
+        *res = NULL;
+    pqp_status status = check_query(&query, err);
+    return status == PQP_OK ? run(conn, &query, 1, res, err) : status;
 }
 
 pqp_status pqp_run(pqp_conn *conn, const pqp_query *query, PGresult **res,
                    pqp_error *err)
 {
     pqp_query known;
-    if (query == NULL || pqp__copy_sized(&known, sizeof known, query) != 0) {
-        if (res != NULL)
-            *res = NULL;
-        return pqp__fail(err, PQP_INVALID, "%s",
-                         query ? "query has a size or fields unknown here"
-                               : "query is NULL");
-    }
-    return run(conn, &known, 0, res, err);
+    if (res != NULL)
+        *res = NULL;
+    pqp_status status = read_query(&known, query, err);
+    return status == PQP_OK ? run(conn, &known, 0, res, err) : status;
 }
 
 pqp_status pqp_pool_run(pqp_pool *pool, int timeout_ms, const pqp_query *query,
                         PGresult **res, pqp_error *err)
 {
     PQP_AUTO_CONN conn = NULL;
+    pqp_query known;
     if (res != NULL)
         *res = NULL;
-    pqp_status status =
-        pqp_acquire_at(pool, timeout_ms, &conn, err, NULL, 0, "pqp_pool_run");
-    if (status != PQP_OK)
-        return status;
-    return pqp_run(conn, query, res, err);
+    pqp_status status = read_query(&known, query, err);
+    if (status == PQP_OK)
+        status = pqp_acquire_at(pool, timeout_ms, &conn, err, NULL, 0,
+                                "pqp_pool_run");
+    return status == PQP_OK ? run(conn, &known, 0, res, err) : status;
 }

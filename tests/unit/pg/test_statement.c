@@ -71,6 +71,27 @@ static void parameters_are_checked_before_the_connection(void **state)
                "conn"));
 }
 
+/* N01 */
+static void a_query_is_checked_before_the_acquire(void **state)
+{
+    (void)state;
+    const pqp_query bad = {.size = 3, .sql = ""};
+    pqp_error err;
+    PGresult *res = NOT_A_RESULT;
+    assert_int_equal(pqp_pool_run(NULL, 0, NULL, &res, &err), PQP_INVALID);
+    assert_non_null(strstr(err.message, "query is NULL"));
+    assert_null(res);
+    assert_int_equal(pqp_pool_run(NULL, 0, &bad, NULL, &err), PQP_INVALID);
+    assert_non_null(strstr(err.message, "size"));
+    assert_int_equal(pqp_pool_run(NULL, 0, PQP_QUERY(), NULL, &err),
+                     PQP_INVALID);
+    assert_non_null(strstr(err.message, "sql"));
+    assert_int_equal(
+        pqp_pool_run(NULL, 0, PQP_QUERY(.sql = "", .nparams = -1), NULL, &err),
+        PQP_INVALID);
+    assert_non_null(strstr(err.message, "nparams"));
+}
+
 struct sample {
     size_t size;
     int a, b;
@@ -105,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(null_is_refused_and_the_result_cleared),
         cmocka_unit_test(parameters_are_checked_before_the_connection),
+        cmocka_unit_test(a_query_is_checked_before_the_acquire),
         cmocka_unit_test(a_struct_of_another_size_is_copied_as_far_as_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
