@@ -342,7 +342,8 @@ PQP_EXPORT pqp_status pqp_rollback(pqp_conn *conn, pqp_error *err);
  * error's if fn returned OK, SERVER or LOST; *err has the same status.  Where
  * another attempt was due and could not be made: the last one's error, with
  * PQP_ERR_RETRY.
- * timeout_ms bounds the acquires and the retries together, not fn.
+ * timeout_ms bounds the acquires, the retries and each BEGIN (which has
+ * ping_timeout_ms at least) together, not fn and COMMIT.
  * Thread: any.
  */
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_transact(pqp_pool *pool, int timeout_ms,

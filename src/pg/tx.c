@@ -16,11 +16,11 @@
 
 enum { ATTEMPTS = 5, BACKOFF_MS = 5, BACKOFF_MAX_MS = 1000 };
 
-static pqp_status run(struct session *session, const char *sql, PGresult **res,
-                      pqp_error *err)
+static pqp_status run(struct session *session, const char *sql,
+                      int64_t deadline, PGresult **res, pqp_error *err)
 {
     const pqp_query query = {.size = sizeof query, .sql = sql};
-    return pqp__statement(session, &query, 1, CLOCK_NEVER, res, err);
+    return pqp__statement(session, &query, 1, deadline, res, err);
 }
 
 static pqp_status read_tx(pqp_tx *to, const pqp_tx *from, pqp_error *err)
@@ -53,7 +53,7 @@ static void begin_text(const pqp_tx *tx, char *buffer, size_t size)
 }
 
 static pqp_status begin(struct session *session, const pqp_tx *tx,
-                        pqp_error *err)
+                        int64_t deadline, pqp_error *err)
 {
     PGTransactionStatusType state = PQtransactionStatus(session->pg);
     if (state == PQTRANS_INTRANS || state == PQTRANS_INERROR)
@@ -61,7 +61,7 @@ static pqp_status begin(struct session *session, const pqp_tx *tx,
     char sql[80];
     begin_text(tx, sql, sizeof sql);
     session->committed = 0;
-    return run(session, sql, NULL, err);
+    return run(session, sql, deadline, NULL, err);
 }
 
 /* A connection that ended before COMMIT was sent leaves no doubt.  Its last
@@ -90,7 +90,7 @@ static pqp_status commit(struct session *session, pqp_error *err)
         return err->status;
     session->committed = state == PQTRANS_INTRANS;
     PQP_AUTO_RESULT res = NULL;
-    pqp_status status = run(session, "COMMIT", &res, err);
+    pqp_status status = run(session, "COMMIT", CLOCK_NEVER, &res, err);
     if (status == PQP_LOST && state == PQTRANS_INTRANS) {
         err->flags |= PQP_ERR_IN_DOUBT;
         session->first.flags |= PQP_ERR_IN_DOUBT;
@@ -119,7 +119,7 @@ pqp_status pqp_begin(pqp_conn *conn, const pqp_tx *tx, pqp_error *err)
     struct session *session = pqp__enter(conn, err);
     if (session == NULL)
         return err->status;
-    status = begin(session, &known, err);
+    status = begin(session, &known, CLOCK_NEVER, err);
     pqp__leave(session);
     return status;
 }
@@ -149,7 +149,7 @@ pqp_status pqp_rollback(pqp_conn *conn, pqp_error *err)
     if (PQtransactionStatus(session->pg) == PQTRANS_IDLE)
         pqp__error_clear(err);
     else
-        status = run(session, "ROLLBACK", NULL, err);
+        status = run(session, "ROLLBACK", CLOCK_NEVER, NULL, err);
     pqp__leave(session);
     return status;
 }
@@ -218,11 +218,27 @@ static pqp_status report(const struct session *session, pqp_status status,
     return err->status = status;
 }
 
+/* An acquire that just made it has left no time: BEGIN is given that of a ping
+ * at least. */
+static pqp_status begin_attempt(const struct attempt *a, const pqp_conn *conn,
+                                pqp_error *err)
+{
+    struct session *session = pqp__enter(conn, err);
+    if (session == NULL)
+        return err->status;
+    int64_t ping =
+        clock_after(clock_now(), session->config->options.ping_timeout_ms);
+    int64_t deadline = ping > a->deadline ? ping : a->deadline;
+    pqp_status status = begin(session, a->tx, deadline, err);
+    pqp__leave(session);
+    return status;
+}
+
 /* From BEGIN to COMMIT.  A roll-back is left to the release. */
 static pqp_status run_transaction(struct attempt *a, pqp_conn *conn,
                                   pqp_error *err)
 {
-    pqp_status status = pqp_begin(conn, a->tx, err);
+    pqp_status status = begin_attempt(a, conn, err);
     struct session *session = rpool_resource((rpool_item *)conn);
     if (status != PQP_OK) {
         a->again = status == PQP_LOST;

@@ -195,6 +195,54 @@ static void an_attempt_without_connection_keeps_the_error(void **state)
     close_pool(&thief.pool);
 }
 
+static void freeze_once(void *arg, const pqp_event *event)
+{
+    int *left = arg;
+    if (event->type != PQP_EVENT_ACQUIRED || *left == 0)
+        return;
+    --*left;
+    assert_true(server_ctl("pause"));
+}
+
+static void a_begin_that_is_not_answered_meets_the_deadline(void **state)
+{
+    (void)state;
+    need_server_ctl();
+    static const int timeouts[] = {0, 300};
+    for (size_t i = 0; i < 2; i++) {
+        int left = 0;
+        pqp_pool *pool = open_pool(.max_size = 1, .ping_timeout_ms = 100,
+                                   .on_event = freeze_once, .arg = &left);
+        pqp_conn *conn = borrow(pool);
+        pqp_release(&conn);
+        left = 1;
+        struct script script = {.steps = {"SELECT 1"}};
+        pqp_error err;
+        int64_t start = now_ms();
+        pqp_status status =
+            pqp_transact(pool, timeouts[i], NULL, play, &script, &err);
+        int64_t took = now_ms() - start;
+        assert_true(server_ctl("resume"));
+        assert_int_equal(status, PQP_TIMEOUT);
+        assert_in_range(took, 100, 2000);
+        assert_int_equal(script.runs, 0);
+        close_pool(&pool);
+    }
+}
+
+static void no_time_to_wait_is_time_to_begin(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    pqp_conn *conn = borrow(pool);
+    pqp_release(&conn);
+    struct script script = {.steps = {"SELECT 1"}};
+    pqp_error err;
+    assert_int_equal(pqp_transact(pool, 0, NULL, play, &script, &err), PQP_OK);
+    assert_int_equal(script.runs, 1);
+    close_pool(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +254,8 @@ int main(void)
         cmocka_unit_test(a_status_of_the_functions_own_does_not_run_it_again),
         cmocka_unit_test(a_serialization_failure_counts_whatever_is_returned),
         cmocka_unit_test(an_attempt_without_connection_keeps_the_error),
+        cmocka_unit_test(a_begin_that_is_not_answered_meets_the_deadline),
+        cmocka_unit_test(no_time_to_wait_is_time_to_begin),
     };
     return run_with_server(tests);
 }
