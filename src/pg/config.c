@@ -76,18 +76,24 @@ static int are_hosts(const char *p)
     }
 }
 
-static pqp_status take_timeout(pqp_options *options, const char *seconds,
-                               pqp_error *err)
+int pqp__parse_timeout(const char *seconds, int *ms)
 {
     char *end;
     long s = strtol(seconds, &end, 10);
     if (end == seconds || end[strspn(end, " \t\n\v\f\r")] != '\0')
-        return pqp__fail(err, PQP_INVALID,
-                         "connect_timeout must be a number of seconds");
+        return -1;
+    *ms = s <= 0 ? PQP_NEVER : s > INT_MAX / 1000 ? INT_MAX : (int)s * 1000;
+    return 0;
+}
+
+static pqp_status take_timeout(pqp_options *options, const char *seconds,
+                               pqp_error *err)
+{
+    int ms;
+    if (pqp__parse_timeout(seconds, &ms))
+        return pqp__fail(err, PQP_INVALID, PQP__BAD_TIMEOUT);
     if (options->connect_timeout_ms == 0)
-        options->connect_timeout_ms = s <= 0               ? PQP_NEVER
-                                      : s > INT_MAX / 1000 ? INT_MAX
-                                                           : (int)s * 1000;
+        options->connect_timeout_ms = ms;
     return PQP_OK;
 }
 
@@ -169,6 +175,8 @@ static pqp_status fill(struct config *config, const pqp_options *given,
 {
     pqp_status status =
         read_conninfo(config, given->conninfo ? given->conninfo : "", err);
+    config->timeout_is_open = given->connect_timeout_ms == 0 &&
+                              config->options.connect_timeout_ms == 0;
     if (status == PQP_OK)
         status = pqp__options_merge(&config->options, given, err);
     if (status == PQP_OK && given->name && given->name[0])

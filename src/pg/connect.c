@@ -32,6 +32,7 @@ struct connecting {
     PQconninfoOption *settings;
     struct targets targets;
     int64_t deadline;
+    int address_ms; /* the time that each address has */
     int stop_fd;
     int inside; /* of libpq; 0: the process ends */
     rpool_failure *why;
@@ -185,8 +186,7 @@ static enum outcome drive(struct connecting *c, PGconn *pg, int *slow)
             return FAILED;
         int trying = pqp__targets_find(&c->targets, pg);
         if (trying != *slow)
-            until =
-                clock_after(clock_now(), c->config->options.connect_timeout_ms);
+            until = clock_after(clock_now(), c->address_ms);
         *slow = trying;
         int64_t limit = until < c->deadline ? until : c->deadline;
         int ready = wait_to_poll(c, pg, polling, limit);
@@ -217,7 +217,7 @@ static PGconn *attempt(struct connecting *c, int *again)
         explain(c, PQerrorMessage(pg));
         break;
     case SLOW_ADDRESS:
-        explain_timeout(c, pg, c->config->options.connect_timeout_ms);
+        explain_timeout(c, pg, c->address_ms);
         if (c->targets.count > 1) {
             pqp__targets_drop(&c->targets, slow);
             *again = 1;
@@ -236,6 +236,20 @@ static PGconn *attempt(struct connecting *c, int *again)
     return NULL;
 }
 
+/* What libpq has from the environment or the service file counts if the user
+ * said nothing.  0 or -1. */
+static int set_timeout(struct connecting *c)
+{
+    const char *seconds = pqp__setting(c->settings, "connect_timeout");
+    c->address_ms = c->config->options.connect_timeout_ms;
+    if (!c->config->timeout_is_open || !*seconds ||
+        pqp__parse_timeout(seconds, &c->address_ms) == 0)
+        return 0;
+    fail(c, PQP__BAD_TIMEOUT);
+    c->why->permanent = 1;
+    return -1;
+}
+
 PGconn *pqp__connect(struct config *config, struct session *session,
                      int64_t deadline, int stop_fd, rpool_failure *why)
 {
@@ -249,7 +263,8 @@ PGconn *pqp__connect(struct config *config, struct session *session,
     if (!c.settings)
         return fail(&c, "out of memory");
     PGconn *pg = NULL;
-    int again = pqp__resolve(&c.targets, c.settings, config, why) == 0;
+    int again = set_timeout(&c) == 0 &&
+                pqp__resolve(&c.targets, c.settings, config, why) == 0;
     c.inside = pqp__libpq_enter();
     while (again && c.inside)
         pg = attempt(&c, &again);

@@ -29,6 +29,7 @@ struct config {
     char *
         *secrets; /* every value never to be shown: borrowed from parameters */
     int secret_count;
+    int timeout_is_open; /* neither field nor string set the connect timeout */
     _Atomic(rpool *) core; /* set right after rpool_open, NULL before */
     atomic_int suspect; /* pid of the session that was refused a write and says
                            that its default turned read-only; 0: none */
@@ -39,6 +40,11 @@ pqp_status pqp__config_make(struct config **config, const pqp_options *options,
                             pqp_error *err);
 /* Wipes the secrets.  NULL is a no-op. */
 void pqp__config_free(struct config *config);
+
+/* Seconds as libpq takes them, into milliseconds, PQP_NEVER for 0 and below.
+ * 0, or -1: it is no number. */
+int pqp__parse_timeout(const char *seconds, int *ms);
+#define PQP__BAD_TIMEOUT "connect_timeout must be a number of seconds"
 
 /* Takes the pool_* keywords out of a keyword string or URI: each is given to
  * `set` (0 to go on), the rest, unchanged, is returned; free with

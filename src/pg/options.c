@@ -41,9 +41,10 @@ const struct option pqp__options[] = {
      .about = "Length of the line of waiting acquires; who comes then gets "
               "`PQP_BUSY` at once."},
     {TIME(connect_timeout_ms, .preset = 5000, .never = 1),
-     .about = "For one address of a connect; the next one is tried then. A "
-              "`connect_timeout` of the connection string (seconds) counts if "
-              "this is not set. Cut down to `create_timeout_ms`."},
+     .about = "For one address of a connect; the next one is tried then. If "
+              "this is not set, a `connect_timeout` (seconds) of the "
+              "connection string counts, or of the environment or the service "
+              "file. Cut down to `create_timeout_ms`."},
     {NUMBER(connect_concurrency, .min = 1, .max = 64, .preset = 2),
      .about = "Connects at once, each on a thread of the pool."},
     {TIME(create_timeout_ms, .preset = 30000, .never = 1),

@@ -193,6 +193,7 @@ connect_timeout_of_the_string_counts_if_ours_is_not_set(void **state)
             make(PQP_OPTIONS(.conninfo = cases[i].conninfo,
                              .connect_timeout_ms = cases[i].ms));
         assert_int_equal(config->options.connect_timeout_ms, cases[i].expected);
+        assert_int_equal(config->timeout_is_open, !cases[i].conninfo[0]);
         pqp__config_free(config);
     }
     assert_string_equal(refusal("connect_timeout=3s"),

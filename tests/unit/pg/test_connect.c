@@ -299,6 +299,31 @@ error_of_a_server_is_told_rather_than_the_silence_of_another(void **state)
     assert_refused("57P03", 0, "the server says no");
 }
 
+/* Of the service file it is the same: libpq merges both. */
+static void environments_timeout_counts_if_nothing_else_is_set(void **state)
+{
+    (void)state;
+    serve("w", NULL);
+    config->timeout_is_open = 1;
+    setenv("PGCONNECT_TIMEOUT", "1", 1);
+    assert_refused("", 0, "no answer within 1000 ms");
+    config->timeout_is_open = 0;
+    config->options.connect_timeout_ms = 30;
+    assert_refused("", 0, "no answer within 30 ms");
+    unsetenv("PGCONNECT_TIMEOUT");
+}
+
+static void timeout_that_is_no_number_is_a_permanent_failure(void **state)
+{
+    (void)state;
+    serve("sow", NULL);
+    config->timeout_is_open = 1;
+    setenv("PGCONNECT_TIMEOUT", "1s", 1);
+    assert_refused("", 1, "connect_timeout must be a number of seconds");
+    unsetenv("PGCONNECT_TIMEOUT");
+    assert_connected_to(mock_port(mocks[0]));
+}
+
 /* ---- stop ---- */
 
 static void stop_ends_a_connect_at_once(void **state)
@@ -338,6 +363,8 @@ int main(void)
         TEST(silent_second_address_leaves_the_first_to_be_tried),
         TEST(deadline_holds_over_all_addresses),
         TEST(error_of_a_server_is_told_rather_than_the_silence_of_another),
+        TEST(environments_timeout_counts_if_nothing_else_is_set),
+        TEST(timeout_that_is_no_number_is_a_permanent_failure),
         TEST(stop_ends_a_connect_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
