@@ -76,9 +76,11 @@ int main(void)
         "Only as fields: `on_event`, called for every event, and `arg`, which\n"
         "it is given.\n\n"
         "What else stands in the connection string is libpq's, with these\n"
-        "exceptions: `replication` is refused, a `port` that is no port and a\n"
-        "`host` with an `@` are refused at open, and the string may be 65535\n"
-        "bytes long. An error names the keyword, or the byte where it stands,\n"
-        "and never a value.");
+        "exceptions: `replication` is refused, and the string may be 65535\n"
+        "bytes long. Refused at open, not only when it connects, are a `port`\n"
+        "that is no port, a `host` with an `@`, a list that has not one entry\n"
+        "for each host, and what libpq takes from no one, as `sslmode=on` or\n"
+        "a service that does not exist. An error names the keyword, or the\n"
+        "byte where it stands, and never a value.");
     return 0;
 }

@@ -50,9 +50,9 @@ static int set_keyword(void *arg, const char *keyword, const char *value,
 /* ---- the parameters for libpq ---- */
 
 /* As libpq has it: numbers, or nothing, with commas between. */
-static int are_ports(const char *p)
+int pqp__are_ports(const char *ports)
 {
-    for (;; p++) {
+    for (const char *p = ports;; p++) {
         char *end;
         long port = strtol(p, &end, 10);
         if (end != p && (port < 1 || port > 65535))
@@ -103,16 +103,51 @@ static pqp_status check_parameter(struct config *config, const char *keyword,
     if (strcmp(keyword, "replication") == 0)
         return pqp__fail(err, PQP_INVALID,
                          "replication is nothing a pool can do");
-    if (strcmp(keyword, "port") == 0 && !are_ports(value))
+    if (strcmp(keyword, "port") == 0 && !pqp__are_ports(value))
         return pqp__fail(err, PQP_INVALID,
-                         "port must be a number from 1 to 65535 (a / in a "
-                         "URI's password is written %%2F)");
+                         PQP__BAD_PORT
+                         " (a / in a URI's password is written %%2F)");
     if (strcmp(keyword, "host") == 0 && !are_hosts(value))
         return pqp__fail(err, PQP_INVALID,
                          "host must not hold an @ (in a URI's password it is "
                          "written %%40)");
     if (strcmp(keyword, "connect_timeout") == 0)
         return take_timeout(&config->options, value, err);
+    return PQP_OK;
+}
+
+static const char *parameter(const struct config *config, const char *keyword)
+{
+    for (int i = 0; i < config->parameter_count; i++) {
+        if (strcmp(config->parameters[i].keyword, keyword) == 0)
+            return config->parameters[i].value;
+    }
+    return "";
+}
+
+/* What no environment can mend.  Which words there are only libpq knows, and
+ * the next one knows more: it is asked, with one parameter more each time, so
+ * that the one can be named.  What it refuses without any of them may be
+ * mended before the first connect. */
+static pqp_status check_together(const struct config *config, pqp_error *err)
+{
+    const char *hosts = parameter(config, "host");
+    const char *addresses = parameter(config, "hostaddr");
+    const char *misfit =
+        *hosts || *addresses
+            ? pqp__misfit(hosts, addresses, parameter(config, "port"))
+            : NULL;
+    if (misfit)
+        return pqp__fail(err, PQP_INVALID, PQP__MISFIT, misfit);
+    int count = config->parameter_count;
+    if (!pqp__refused(config, count) || pqp__refused(config, 0))
+        return PQP_OK;
+    for (int i = 0; i < count; i++) {
+        if (pqp__refused(config, i + 1))
+            return pqp__fail(err, PQP_INVALID,
+                             "%s has a value that libpq does not take",
+                             config->parameters[i].keyword);
+    }
     return PQP_OK;
 }
 
@@ -140,7 +175,7 @@ static pqp_status take_parameters(struct config *config,
         if (status)
             return status;
     }
-    return PQP_OK;
+    return check_together(config, err);
 }
 
 static pqp_status read_conninfo(struct config *config, const char *conninfo,

@@ -55,13 +55,14 @@ static const char *find_sqlstate(const char *text)
     return found;
 }
 
-/* The only place where a text has to decide: libpq gives a refused certificate
- * no code.  Should a translation hide it, the failure counts as transient, and
- * is tried again now and then. */
+/* The only place where a text has to decide: libpq gives a refused certificate,
+ * and a file of ours that it cannot read, no code.  Should a translation hide
+ * it, the failure counts as transient, and is tried again now and then. */
 static int is_bad_certificate(const char *text)
 {
     return strstr(text, "certificate verify failed") ||
-           strstr(text, "server certificate for");
+           strstr(text, "server certificate for") ||
+           strstr(text, "certificate file") || strstr(text, "private key file");
 }
 
 /* The error that has this code: from the begin of its line, without the code
@@ -98,6 +99,14 @@ static void explain(const struct connecting *c, const char *text)
     pqp__clean_text(c->config, why->message, sizeof why->message,
                     error ? error : text);
     free(error);
+}
+
+/* Of an attempt that ended by itself.  One that had an address was made. */
+static void explain_end(const struct connecting *c, const PGconn *pg)
+{
+    explain(c, PQerrorMessage(pg));
+    if (!*PQhostaddr(pg) && pqp__refused(c->config, c->config->parameter_count))
+        c->why->permanent = 1;
 }
 
 /* A timeout is told only if there is nothing better to tell. */
@@ -214,7 +223,7 @@ static PGconn *attempt(struct connecting *c, int *again)
         PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
         return pg;
     case FAILED:
-        explain(c, PQerrorMessage(pg));
+        explain_end(c, pg);
         break;
     case SLOW_ADDRESS:
         explain_timeout(c, pg, c->address_ms);

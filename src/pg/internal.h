@@ -46,6 +46,20 @@ void pqp__config_free(struct config *config);
 int pqp__parse_timeout(const char *seconds, int *ms);
 #define PQP__BAD_TIMEOUT "connect_timeout must be a number of seconds"
 
+/* Whether each is a port that libpq takes, or empty. */
+int pqp__are_ports(const char *ports);
+#define PQP__BAD_PORT "port must be a number from 1 to 65535"
+
+/* The keyword of the list that has not one entry for each host; NULL: all fit,
+ * as libpq sees it. */
+const char *pqp__misfit(const char *hosts, const char *addresses,
+                        const char *ports);
+#define PQP__MISFIT "%s is a list that does not fit the hosts"
+
+/* Whether libpq refuses the first `count` parameters for what they are, with
+ * the environment and the service file as they are now. */
+int pqp__refused(const struct config *config, int count);
+
 /* Takes the pool_* keywords out of a keyword string or URI: each is given to
  * `set` (0 to go on), the rest, unchanged, is returned; free with
  * pqp__wipe_free.  NULL and *err on bad input. */

@@ -87,6 +87,30 @@ const char *pqp__setting(const PQconninfoOption *settings, const char *keyword)
     return "";
 }
 
+int pqp__refused(const struct config *config, int count)
+{
+    /* No name is resolved, no socket made, no password file read, and it does
+     * not matter who runs the process: of all this nothing is asked. */
+    static const char *const nowhere[][2] = {
+        {"host", "-"},     {"hostaddr", "-"}, {"port", "1"},
+        {"password", "-"}, {"user", "-"},
+    };
+    enum { NOWHERE = sizeof nowhere / sizeof nowhere[0] };
+    const struct config first = {.parameters = config->parameters,
+                                 .parameter_count = count,
+                                 .secrets = config->secrets,
+                                 .secret_count = config->secret_count};
+    struct keywords k;
+    int refused = 0;
+    if (pqp__keywords_make(&k, &first, NOWHERE, 1) == 0) {
+        for (int i = 0; i < NOWHERE; i++)
+            pqp__keywords_add(&k, nowhere[i][0], nowhere[i][1]);
+        refused = PQpingParams(k.keywords, k.values, 0) == PQPING_NO_ATTEMPT;
+    }
+    pqp__keywords_free(&k);
+    return refused;
+}
+
 /* ---- lists ---- */
 
 static int list_length(const char *list)
@@ -105,6 +129,16 @@ static char *list_element(const char *list, int index)
         list += *list == ',';
     }
     return strndup(list, strcspn(list, ","));
+}
+
+const char *pqp__misfit(const char *hosts, const char *addresses,
+                        const char *ports)
+{
+    int count = list_length(*addresses ? addresses : hosts);
+    int port_count = list_length(ports);
+    if (*hosts && list_length(hosts) != count)
+        return "hostaddr";
+    return port_count > 1 && port_count != count ? "port" : NULL;
 }
 
 static void target_free(struct target *target)
@@ -186,6 +220,21 @@ static int add_entry(struct targets *targets, struct target *from,
     return status == 0 ? 0 : out_of_memory(why);
 }
 
+/* What stood in the string alone was checked at open.  0, or -1 and *why. */
+static int check_lists(const char *hosts, const char *addresses,
+                       const char *ports, rpool_failure *why)
+{
+    const char *misfit = pqp__misfit(hosts, addresses, ports);
+    if (!misfit && pqp__are_ports(ports))
+        return 0;
+    why->permanent = 1;
+    if (misfit)
+        snprintf(why->message, sizeof why->message, PQP__MISFIT, misfit);
+    else
+        snprintf(why->message, sizeof why->message, PQP__BAD_PORT);
+    return -1;
+}
+
 int pqp__resolve(struct targets *targets, const PQconninfoOption *settings,
                  const struct config *config, rpool_failure *why)
 {
@@ -195,10 +244,8 @@ int pqp__resolve(struct targets *targets, const PQconninfoOption *settings,
     const char *ports = pqp__setting(settings, "port");
     int count = list_length(*addresses ? addresses : hosts);
     int port_count = list_length(ports);
-    int fits = (!*hosts || list_length(hosts) == count) &&
-               (port_count <= 1 || port_count == count);
-    if (!fits) /* libpq says what is wrong */
-        return 0;
+    if (check_lists(hosts, addresses, ports, why))
+        return -1;
     for (int i = 0; i < count; i++) {
         struct target entry = {{
             list_element(hosts, i),

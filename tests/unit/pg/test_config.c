@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <limits.h>
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "support.h"
@@ -282,6 +283,75 @@ static void hosts_and_ports_are_checked_as_libpq_will(void **state)
         refusal(bad[i]);
 }
 
+static void lists_have_one_entry_for_each_host(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "host=a,b port=1",      "host=a,b port=1,2", "host=a,b port=,",
+        "host=a,b hostaddr=,1", "hostaddr=1,2,3",    "port=1,2",
+        "hostaddr=1,2 port=,5", "host='' port=1",    "host=a port=''",
+    };
+    for (size_t i = 0; i < LENGTH(good); i++)
+        pqp__config_free(make_of(good[i]));
+    const char *port = "port is a list that does not fit the hosts";
+    assert_string_equal(refusal("host=a port=1,2"), port);
+    assert_string_equal(refusal("postgresql://a:1,b:2,c/?port=1,2"), port);
+    assert_string_equal(refusal("hostaddr=1,2 port=1,2,3"), port);
+    assert_string_equal(refusal("host=a,b hostaddr=1"),
+                        "hostaddr is a list that does not fit the hosts");
+}
+
+static void what_libpq_never_takes_is_refused_and_named(void **state)
+{
+    (void)state;
+    static const char *const keywords[] = {
+        "sslmode",    "target_session_attrs",     "channel_binding",
+        "gssencmode", "ssl_min_protocol_version", "service",
+    };
+    for (size_t i = 0; i < LENGTH(keywords); i++) {
+        char string[128], expected[128];
+        snprintf(string, sizeof string,
+                 "password=CANARY-x9 host=h %s=CANARY-x9", keywords[i]);
+        snprintf(expected, sizeof expected,
+                 "%s has a value that libpq does not take", keywords[i]);
+        assert_string_equal(refusal(string), expected);
+    }
+    assert_string_equal(refusal("ssl_min_protocol_version=TLSv1.3 "
+                                "ssl_max_protocol_version=TLSv1.2"),
+                        "ssl_max_protocol_version has a value that libpq does "
+                        "not take");
+}
+
+static void every_word_that_libpq_takes_is_taken(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "sslmode=disable",
+        "sslmode=verify-full sslrootcert=/none",
+        "sslmode=''",
+        "target_session_attrs=prefer-standby",
+        "target_session_attrs=read-write",
+        "channel_binding=require sslmode=disable",
+        "gssencmode=prefer",
+        "ssl_min_protocol_version=tlsv1.2",
+        "password=x passfile=/none host=/none,h hostaddr=,::1",
+    };
+    for (size_t i = 0; i < LENGTH(good); i++)
+        pqp__config_free(make_of(good[i]));
+}
+
+/* It may be mended until then. */
+static void a_wrong_environment_is_told_at_the_connect(void **state)
+{
+    (void)state;
+    setenv("PGSSLMODE", "nonsense", 1);
+    setenv("PGSERVICE", "no-such-service", 1);
+    pqp__config_free(make_of("host=h"));
+    unsetenv("PGSERVICE");
+    pqp__config_free(make_of("host=h sslmode=require"));
+    unsetenv("PGSSLMODE");
+}
+
 /* N06 */
 static void no_part_of_a_password_is_ever_told(void **state)
 {
@@ -389,6 +459,10 @@ int main(void)
         cmocka_unit_test(sizes_that_cannot_be_are_refused),
         cmocka_unit_test(the_key_that_is_wrong_is_named),
         cmocka_unit_test(hosts_and_ports_are_checked_as_libpq_will),
+        cmocka_unit_test(lists_have_one_entry_for_each_host),
+        cmocka_unit_test(what_libpq_never_takes_is_refused_and_named),
+        cmocka_unit_test(every_word_that_libpq_takes_is_taken),
+        cmocka_unit_test(a_wrong_environment_is_told_at_the_connect),
         cmocka_unit_test(no_part_of_a_password_is_ever_told),
         cmocka_unit_test(a_string_of_a_mebibyte_is_refused),
         cmocka_unit_test(every_copy_of_a_password_is_wiped),

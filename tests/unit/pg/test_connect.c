@@ -210,13 +210,38 @@ static void refused_connection_fails_at_once(void **state)
     assert_took_ms(0, 5000);
 }
 
-static void wrong_parameter_is_told_by_libpq_itself(void **state)
+static void wrong_parameter_is_told_by_libpq_itself_for_good(void **state)
 {
     (void)state;
     serve("sow", NULL);
     mock_config_set(config, "target_session_attrs", "nonsense");
-    assert_refused("", 0, "target_session_attrs");
+    assert_refused("", 1, "target_session_attrs");
     assert_int_equal(mock_accepted(mocks[0]), 0);
+}
+
+static void wrong_environment_is_a_permanent_failure(void **state)
+{
+    (void)state;
+    static const char *const wrong[][3] = {
+        {"PGTARGETSESSIONATTRS", "nonsense", "target_session_attrs"},
+        {"PGCHANNELBINDING", "nonsense", "channel_binding"},
+        {"PGSERVICE", "no-such-service", "no-such-service"},
+    };
+    serve("sow", NULL);
+    for (size_t i = 0; i < LENGTH(wrong); i++) {
+        setenv(wrong[i][0], wrong[i][1], 1);
+        assert_refused("", 1, wrong[i][2]);
+        unsetenv(wrong[i][0]);
+    }
+    assert_connected_to(mock_port(mocks[0]));
+}
+
+static void socket_that_is_not_there_is_a_transient_failure(void **state)
+{
+    (void)state;
+    serve("sow", NULL);
+    mock_config_set(config, "host", "/no/such/folder");
+    assert_refused("", 0, "/no/such/folder");
 }
 
 /* ---- a server that is silent ---- */
@@ -354,7 +379,9 @@ int main(void)
         TEST(error_without_sqlstate_has_a_message_and_no_code),
         TEST(garbage_is_a_transient_failure),
         TEST(refused_connection_fails_at_once),
-        TEST(wrong_parameter_is_told_by_libpq_itself),
+        TEST(wrong_parameter_is_told_by_libpq_itself_for_good),
+        TEST(wrong_environment_is_a_permanent_failure),
+        TEST(socket_that_is_not_there_is_a_transient_failure),
         TEST(silent_server_costs_its_timeout_in_ms),
         TEST(dripping_server_costs_no_more_than_its_timeout),
         TEST(second_address_serves_when_the_first_is_silent),

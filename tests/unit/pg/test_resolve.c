@@ -105,11 +105,25 @@ static void nothing_resolved_is_a_transient_failure_with_a_reason(void **state)
     assert_int_equal(why.permanent, 0);
 }
 
-static void lists_that_do_not_fit_are_left_to_libpq(void **state)
+static void lists_that_do_not_fit_are_a_permanent_failure(void **state)
 {
     (void)state;
-    assert_int_equal(resolve("127.0.0.1,127.0.0.2,127.0.0.3", "", "1,2"), 0);
+    assert_int_equal(resolve("127.0.0.1,127.0.0.2,127.0.0.3", "", "1,2"), -1);
     assert_int_equal(targets.count, 0);
+    assert_int_equal(why.permanent, 1);
+    assert_string_equal(why.message,
+                        "port is a list that does not fit the hosts");
+}
+
+static void environments_port_that_is_none_is_a_permanent_failure(void **state)
+{
+    (void)state;
+    setenv("PGPORT", "77777", 1);
+    int status = resolve("127.0.0.1", "", "");
+    unsetenv("PGPORT");
+    assert_int_equal(status, -1);
+    assert_int_equal(why.permanent, 1);
+    assert_non_null(strstr(why.message, "port must be a number"));
 }
 
 static void no_host_at_all_is_left_to_libpq(void **state)
@@ -194,7 +208,8 @@ int main(void)
         TEST(unix_sockets_pass_as_they_are),
         TEST(host_that_cannot_be_resolved_is_left_out),
         TEST(nothing_resolved_is_a_transient_failure_with_a_reason),
-        TEST(lists_that_do_not_fit_are_left_to_libpq),
+        TEST(lists_that_do_not_fit_are_a_permanent_failure),
+        TEST(environments_port_that_is_none_is_a_permanent_failure),
         TEST(no_host_at_all_is_left_to_libpq),
         TEST(dropped_entry_leaves_the_others_in_order),
         TEST(environment_fills_what_the_string_leaves_open),
