@@ -290,7 +290,9 @@ int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
 
 /* ---- reset ---- */
 
-/* What a borrower may have set in libpq's own object.  0 or -1. */
+/* What a borrower may have set in libpq's own object, and what it may have left
+ * there: the mode changes so that libpq forgets its last error, which may hold
+ * a borrower's data.  0 or -1. */
 static int restore(struct session *session)
 {
     PGconn *pg = session->pg;
@@ -298,7 +300,7 @@ static int restore(struct session *session)
     PQsetErrorContextVisibility(pg, PQSHOW_CONTEXT_ERRORS);
     PQsetNoticeReceiver(pg, receive_notice, session);
     PQuntrace(pg);
-    return PQisnonblocking(pg) ? PQsetnonblocking(pg, 0) : 0;
+    return PQsetnonblocking(pg, 1) || PQsetnonblocking(pg, 0) ? -1 : 0;
 }
 
 /* A rollback sent into an open COPY or an unfinished query would read all of

@@ -392,6 +392,25 @@ static void what_the_borrower_set_in_libpq_is_restored(void **state)
     assert_int_equal(notices, 1);
 }
 
+static void error_of_a_borrower_is_not_there_for_the_next(void **state)
+{
+    (void)state;
+    begin("qrzqrzqrzw", PQP_RESET_ROLLBACK);
+    borrower_runs("SELECT");
+    assert_non_null(strstr(PQerrorMessage(session->pg), "not like this"));
+    assert_int_equal(reset(), RPOOL_REUSE);
+    assert_string_equal(PQerrorMessage(session->pg), "");
+    session->touched = 1;
+    borrower_runs("SELECT");
+    assert_int_equal(PQsetnonblocking(session->pg, 1), 0);
+    assert_true(PQsendQuery(session->pg, "SELECT"));
+    PQclear(PQgetResult(session->pg));
+    assert_null(PQgetResult(session->pg));
+    assert_non_null(strstr(PQerrorMessage(session->pg), "not like this"));
+    assert_int_equal(reset(), RPOOL_REUSE);
+    assert_string_equal(PQerrorMessage(session->pg), "");
+}
+
 /* D32 */
 static void session_that_was_not_touched_is_not_restored(void **state)
 {
@@ -559,6 +578,7 @@ int main(void)
         TEST(open_copy_discards),
         TEST(pipeline_mode_discards),
         TEST(what_the_borrower_set_in_libpq_is_restored),
+        TEST(error_of_a_borrower_is_not_there_for_the_next),
         TEST(session_that_was_not_touched_is_not_restored),
         TEST(session_is_touched_for_one_lease),
         TEST(changed_encoding_discards),
