@@ -70,7 +70,8 @@ typedef struct pqp_error {
     pqp_status status;
     unsigned flags;
     char sqlstate[6];  /* "" when the server sent none */
-    char message[498]; /* one line; never holds a password */
+    char message[498]; /* one line; never holds a password, unless that is
+                          shorter than 4 bytes */
 } pqp_error;
 
 /* "PQP_TIMEOUT"; "deadline passed".  "?" for what is no status.  Thread: any.

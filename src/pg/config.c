@@ -248,10 +248,43 @@ pqp_status pqp__config_make(struct config **config, const pqp_options *options,
     return PQP_OK;
 }
 
+static int is_known(const struct config *config, const char *password)
+{
+    for (int i = 0; i < config->secret_count; i++) {
+        if (strcmp(config->secrets[i], password) == 0)
+            return 1;
+    }
+    const struct learned *known = config->learned;
+    while (known && strcmp(known->secret, password) != 0)
+        known = known->next;
+    return known != NULL;
+}
+
+int pqp__config_learn(struct config *config, const char *password)
+{
+    if (!password || !*password || is_known(config, password))
+        return 0;
+    size_t size = strlen(password) + 1;
+    struct learned *learned = malloc(sizeof *learned + size);
+    if (!learned)
+        return -1;
+    memcpy(learned->secret, password, size);
+    learned->next = config->learned;
+    while (!atomic_compare_exchange_weak(&config->learned, &learned->next,
+                                         learned))
+        ;
+    return 0;
+}
+
 void pqp__config_free(struct config *config)
 {
     if (!config)
         return;
+    for (struct learned *l = config->learned, *next; l; l = next) {
+        next = l->next;
+        pqp__wipe(l->secret, strlen(l->secret));
+        free(l);
+    }
     for (int i = 0; i < config->parameter_count; i++) {
         free(config->parameters[i].keyword);
         pqp__wipe_free(config->parameters[i].value);

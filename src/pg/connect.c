@@ -136,7 +136,7 @@ static PGconn *fail(const struct connecting *c, const char *message)
 
 /* ---- one attempt at all the addresses that are left ---- */
 
-enum outcome { CONNECTED, FAILED, SLOW_ADDRESS, DEADLINE, STOPPED };
+enum outcome { CONNECTED, FAILED, SLOW_ADDRESS, DEADLINE, STOPPED, NO_MEMORY };
 
 /* Begins, and listens before the first byte can be read. */
 static PGconn *begin(struct connecting *c)
@@ -183,6 +183,20 @@ static int wait_to_poll(struct connecting *c, const PGconn *pg,
     return c->inside ? ready : -1;
 }
 
+/* If libpq went on to another address, its time begins, and its password is
+ * learned before the first byte from there, which may repeat it.  0, or -1 for
+ * want of memory. */
+static int turn_to_address(const struct connecting *c, const PGconn *pg,
+                           int *trying, int64_t *until)
+{
+    int now = pqp__targets_find(&c->targets, pg);
+    if (now == *trying)
+        return 0;
+    *trying = now;
+    *until = clock_after(clock_now(), c->address_ms);
+    return pqp__config_learn(c->config, PQpass(pg));
+}
+
 /* Polls until the end, or until the address being tried has used its time up:
  * its index is then in *slow. */
 static enum outcome drive(struct connecting *c, PGconn *pg, int *slow)
@@ -193,10 +207,8 @@ static enum outcome drive(struct connecting *c, PGconn *pg, int *slow)
     while (polling != PGRES_POLLING_OK) {
         if (polling == PGRES_POLLING_FAILED || PQstatus(pg) == CONNECTION_BAD)
             return FAILED;
-        int trying = pqp__targets_find(&c->targets, pg);
-        if (trying != *slow)
-            until = clock_after(clock_now(), c->address_ms);
-        *slow = trying;
+        if (turn_to_address(c, pg, slow, &until))
+            return NO_MEMORY;
         int64_t limit = until < c->deadline ? until : c->deadline;
         int ready = wait_to_poll(c, pg, polling, limit);
         if (ready < 0)
@@ -238,6 +250,9 @@ static PGconn *attempt(struct connecting *c, int *again)
     case STOPPED:
         if (!c->why->message[0])
             fail(c, "connecting was interrupted");
+        break;
+    case NO_MEMORY:
+        fail(c, "out of memory");
         break;
     }
     if (c->inside)

@@ -99,6 +99,8 @@ static void copy_sqlstate(char to[6], const char *from)
 /* How a secret may be written in a text. */
 enum form { FORM_RAW, FORM_URI, FORM_QUOTED, FORM_COUNT };
 
+enum { SHORTEST_SECRET = 4 }; /* bytes; as the header says */
+
 static int hex_digit(char c)
 {
     const char *digits = "0123456789abcdef0123456789ABCDEF";
@@ -119,18 +121,36 @@ static size_t unit_length(const char *p, char c, enum form form)
     return p[0] == c ? 1 : 0;
 }
 
+/* How long `secret` is where it stands at `p`, in its longest form; 0: it does
+ * not.  A short one stands in too many words: what is hidden would tell it. */
+static size_t length_of(const char *secret, const char *p)
+{
+    size_t longest = 0;
+    if (strnlen(secret, SHORTEST_SECRET) < SHORTEST_SECRET)
+        return 0;
+    for (int form = 0; form < FORM_COUNT; form++) {
+        size_t length = 0, unit = 1;
+        for (const char *c = secret; *c && unit; c++, length += unit)
+            unit = unit_length(p + length, *c, (enum form)form);
+        if (unit && length > longest)
+            longest = length;
+    }
+    return longest;
+}
+
 /* How long the secret that stands at `p` is there; 0: none does. */
 static size_t secret_length(const struct config *config, const char *p)
 {
     size_t longest = 0;
-    int count = config ? config->secret_count : 0;
-    for (int i = 0; i < count * FORM_COUNT; i++) {
-        const char *c = config->secrets[i / FORM_COUNT];
-        size_t length = 0, unit = 1;
-        for (; *c && unit; c++, length += unit)
-            unit = unit_length(p + length, *c, (enum form)(i % FORM_COUNT));
-        if (unit && length > longest)
-            longest = length;
+    if (!config)
+        return 0;
+    for (int i = 0; i < config->secret_count; i++) {
+        size_t length = length_of(config->secrets[i], p);
+        longest = length > longest ? length : longest;
+    }
+    for (const struct learned *l = config->learned; l; l = l->next) {
+        size_t length = length_of(l->secret, p);
+        longest = length > longest ? length : longest;
     }
     return longest;
 }

@@ -4,9 +4,9 @@
  * What the files of the PostgreSQL layer share.
  *
  * A config belongs to a pool: written before rpool_open, read-only after but
- * for `suspect`, freed by provider.done.  A session belongs to whoever has its
- * item: the borrower, or the worker that creates, checks or destroys it.
- * Nothing here has a lock.
+ * for `suspect` and the passwords that it learns, freed by provider.done.  A
+ * session belongs to whoever has its item: the borrower, or the worker that
+ * creates, checks or destroys it.  Nothing here has a lock.
  */
 #ifndef PG_INTERNAL_H
 #define PG_INTERNAL_H
@@ -21,6 +21,11 @@ struct parameter { /* one keyword for PQconnectStartParams */
     char *keyword, *value;
 };
 
+struct learned { /* a password that is not the string's; never changes */
+    struct learned *next;
+    char secret[];
+};
+
 struct config {
     pqp_options options; /* effective numbers; conninfo NULL, name ours */
     char *name;
@@ -29,6 +34,7 @@ struct config {
     char *
         *secrets; /* every value never to be shown: borrowed from parameters */
     int secret_count;
+    _Atomic(struct learned *) learned; /* by whoever connects; only added to */
     int timeout_is_open; /* neither field nor string set the connect timeout */
     _Atomic(rpool *) core; /* set right after rpool_open, NULL before */
     atomic_int suspect; /* pid of the session that was refused a write and says
@@ -40,6 +46,10 @@ pqp_status pqp__config_make(struct config **config, const pqp_options *options,
                             pqp_error *err);
 /* Wipes the secrets.  NULL is a no-op. */
 void pqp__config_free(struct config *config);
+/* From now on this password (NULL and "" are none) is a secret too, whether it
+ * came from the environment, a file or a service.  0, or -1 for want of
+ * memory.  Thread: any. */
+int pqp__config_learn(struct config *config, const char *password);
 
 /* Seconds as libpq takes them, into milliseconds, PQP_NEVER for 0 and below.
  * 0, or -1: it is no number. */

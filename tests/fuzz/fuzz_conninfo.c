@@ -42,7 +42,7 @@ static void hide(const struct config *config, const char *conninfo)
     for (int i = 0; i < config->secret_count; i++) {
         const char *secret = config->secrets[i];
         size_t length = strspn(secret, "abcdefghijklmnopqrstuvwxyz0123456789");
-        CHECK(length == 0 || secret[length] || !strstr(shown, secret));
+        CHECK(length < 4 || secret[length] || !strstr(shown, secret));
     }
 }
 

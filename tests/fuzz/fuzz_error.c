@@ -34,7 +34,7 @@ static void clean(char *secret, const char *text, size_t size)
     CHECK(strlen(to) < size);
     check_line(to);
     size_t length = strspn(secret, "abcdefghijklmnopqrstuvwxyz0123456789");
-    CHECK(length == 0 || secret[length] || !strstr(to, secret));
+    CHECK(length < 4 || secret[length] || !strstr(to, secret));
     free(to);
 }
 

@@ -333,14 +333,7 @@ struct config *mock_config(const char *hosts, const char *ports)
 
 void mock_config_free(struct config *config)
 {
-    for (int i = 0; i < config->parameter_count; i++) {
-        free(config->parameters[i].keyword);
-        free(config->parameters[i].value);
-    }
-    free(config->parameters);
-    free(config->secrets);
-    free(config->name);
-    free(config);
+    pqp__config_free(config);
 }
 
 /* ---- stderr ---- */

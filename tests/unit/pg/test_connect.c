@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/watch.h"
@@ -170,6 +171,45 @@ static void refusal_has_its_sqlstate_and_is_permanent(void **state)
     assert_refused("28P01", 1, "the server says no");
     assert_null(strstr(why.message, "28P01"));
     assert_refused("3D000", 1, "the server says no");
+}
+
+static void password_of_the_environment_is_hidden_too(void **state)
+{
+    (void)state;
+    serve("sP sknzw", NULL);
+    setenv("PGPASSWORD", "server says", 1);
+    assert_refused("28P01", 1, "the *** no");
+    setenv("PGPASSWORD", "lines", 1);
+    struct session *session = connect_now();
+    unsetenv("PGPASSWORD");
+    assert_non_null(session);
+    pqp__session_destroy(config, session);
+    assert_string_equal(last_notice, "00000 two ***");
+    char text[64];
+    pqp__clean_text(config, text, sizeof text, "the server says: no lines");
+    assert_string_equal(text, "the ***: no ***");
+}
+
+static void password_of_a_file_is_hidden_for_each_host(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/pqpool-passfile-XXXXXX", lines[128];
+    serve("sU", "sU");
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    snprintf(lines, sizeof lines, "*:%d:*:*:first one\n*:%d:*:*:server says\n",
+             mock_port(mocks[0]), mock_port(mocks[1]));
+    ssize_t wrote = write(fd, lines, strlen(lines));
+    close(fd);
+    mock_config_set(config, "passfile", path);
+    struct session *session = connect_now();
+    unlink(path);
+    assert_int_equal(wrote, strlen(lines));
+    assert_null(session);
+    assert_non_null(strstr(why.message, "the *** no"));
+    char text[64];
+    pqp__clean_text(config, text, sizeof text, "the first one");
+    assert_string_equal(text, "the ***");
 }
 
 /* P02 */
@@ -375,6 +415,8 @@ int main(void)
         TEST(environments_application_name_beats_ours),
         TEST(notice_while_connecting_is_an_event_of_one_line),
         TEST(refusal_has_its_sqlstate_and_is_permanent),
+        TEST(password_of_the_environment_is_hidden_too),
+        TEST(password_of_a_file_is_hidden_for_each_host),
         TEST(starting_server_is_a_transient_failure),
         TEST(error_without_sqlstate_has_a_message_and_no_code),
         TEST(garbage_is_a_transient_failure),
