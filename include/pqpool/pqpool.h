@@ -253,12 +253,14 @@ PQP_EXPORT void pqp_release(pqp_conn **conn);
 PQP_EXPORT void pqp_discard(pqp_conn **conn);
 
 /* Takes the connection out of the pool and sets *conn NULL.  Returns it,
- * Owner: caller, who calls PQfinish(); NULL if the handle is not lent.
+ * Owner: caller, who calls PQfinish(); NULL if the handle is not lent.  Its
+ * notices go where libpq's go: to stderr, if no processor is set.
  * Thread: borrower. */
 PQP_EXPORT PGconn *pqp_detach(pqp_conn **conn);
 
 /* libpq's connection of a lease, Owner: borrowed; NULL if the handle is not
- * lent.  Thread: borrower. */
+ * lent.  Its notices are events (NOTICE): PQsetNoticeProcessor() has no effect,
+ * PQsetNoticeReceiver() has, until the release.  Thread: borrower. */
 PQP_EXPORT PGconn *pqp_pg(const pqp_conn *conn);
 
 /* ---- statements ---- */

@@ -125,12 +125,14 @@ pqp_status pqp__fail_lost(pqp_error *err, const struct config *config,
 /* The object of libpq's event procedure and notice receiver.  It lives as long
  * as the PGconn; the PGresults, which keep pointers to it, never look at it. */
 struct session {
-    PGconn *pg;            /* NULL once the borrower has PQfinish()ed it */
-    struct config *config; /* NULL once it was detached */
-    uint64_t number;       /* of the item; 0 until the core gave one */
-    int pid;               /* PQbackendPID at connect */
-    int encoding;          /* PQclientEncoding at connect */
-    const pqp_conn *lease; /* of the call of ours that is under way */
+    PGconn *pg;                /* NULL once the borrower has PQfinish()ed it */
+    struct config *config;     /* NULL once it was detached */
+    uint64_t number;           /* of the item; 0 until the core gave one */
+    int pid;                   /* PQbackendPID at connect */
+    int encoding;              /* PQclientEncoding at connect */
+    const pqp_conn *lease;     /* of the call of ours that is under way */
+    PQnoticeReceiver receiver; /* libpq's own, which ours stands in for */
+    PQnoticeProcessor processor;
     int touched;           /* the borrower ran something, or has the PGconn */
     int broken;            /* unfit for reuse: reset answers DISCARD */
     int stale;             /* reset answers DISCARD; good until then */

@@ -89,7 +89,8 @@ static int on_libpq_event(PGEventId id, void *info, void *arg)
 
 int pqp__session_listen(struct session *session, PGconn *pg)
 {
-    PQsetNoticeReceiver(pg, receive_notice, session);
+    session->receiver = PQsetNoticeReceiver(pg, receive_notice, session);
+    session->processor = PQsetNoticeProcessor(pg, NULL, NULL);
     return PQregisterEventProc(pg, on_libpq_event, "pqpool", session) ? 0 : -1;
 }
 
@@ -126,13 +127,15 @@ int pqp__session_create(void *ctx, int64_t deadline, int stop_fd,
     return 0;
 }
 
-/* Its notices go nowhere until the new owner sets a receiver. */
+/* As PQconnectdb made it, but for what the borrower set itself. */
 PGconn *pqp__session_detach(struct session *session)
 {
     PGconn *pg = session->pg;
     session->config = NULL;
     if (!pg)
         free(session);
+    else if (PQsetNoticeReceiver(pg, NULL, NULL) == receive_notice)
+        PQsetNoticeReceiver(pg, session->receiver, NULL);
     return pg;
 }
 
@@ -299,6 +302,7 @@ static int restore(struct session *session)
     PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
     PQsetErrorContextVisibility(pg, PQSHOW_CONTEXT_ERRORS);
     PQsetNoticeReceiver(pg, receive_notice, session);
+    PQsetNoticeProcessor(pg, session->processor, NULL);
     PQuntrace(pg);
     return PQsetnonblocking(pg, 1) || PQsetnonblocking(pg, 0) ? -1 : 0;
 }

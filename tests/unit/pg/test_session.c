@@ -366,6 +366,11 @@ static void drop_notice(void *arg, const PGresult *res)
     (void)arg, (void)res;
 }
 
+static void drop_line(void *arg, const char *line)
+{
+    (void)arg, (void)line;
+}
+
 /* D30 */
 static void what_the_borrower_set_in_libpq_is_restored(void **state)
 {
@@ -377,6 +382,7 @@ static void what_the_borrower_set_in_libpq_is_restored(void **state)
     PQsetErrorVerbosity(pg, PQERRORS_SQLSTATE);
     PQsetErrorContextVisibility(pg, PQSHOW_CONTEXT_ALWAYS);
     PQsetNoticeReceiver(pg, drop_notice, NULL);
+    PQnoticeProcessor processor = PQsetNoticeProcessor(pg, drop_line, NULL);
     PQtrace(pg, trace);
     assert_int_equal(PQsetnonblocking(pg, 1), 0);
     assert_int_equal(reset(), RPOOL_REUSE);
@@ -385,6 +391,7 @@ static void what_the_borrower_set_in_libpq_is_restored(void **state)
     assert_int_equal(PQsetErrorContextVisibility(pg, PQSHOW_CONTEXT_ERRORS),
                      PQSHOW_CONTEXT_ERRORS);
     assert_false(PQisnonblocking(pg));
+    assert_ptr_equal(PQsetNoticeProcessor(pg, NULL, NULL), processor);
     borrower_runs("SELECT");
     long traced = ftell(trace);
     (void)fclose(trace);
@@ -505,12 +512,52 @@ static void detached_connection_lives_on_without_the_pool(void **state)
     begin("qnczw", PQP_RESET_ROLLBACK);
     PGconn *pg = pqp__session_detach(session);
     session = NULL;
+    stderr_catch(); /* libpq's own way with a notice */
     PGresult *res = PQexec(pg, "SELECT");
     ExecStatusType status = PQresultStatus(res);
     PQfinish(pg);
     PQclear(res);
+    assert_true(stderr_caught() > 0);
     assert_int_equal(status, PGRES_COMMAND_OK);
     assert_int_equal(notices, 0);
+}
+
+static void count_line(void *arg, const char *line)
+{
+    (void)line;
+    ++*(int *)arg;
+}
+
+static void count_result(void *arg, const PGresult *res)
+{
+    (void)res;
+    ++*(int *)arg;
+}
+
+static void notices_of_a_detached_connection_go_to_its_processor(void **state)
+{
+    (void)state;
+    begin("qnczw", PQP_RESET_ROLLBACK);
+    int lines = 0;
+    PGconn *pg = pqp__session_detach(session);
+    session = NULL;
+    (void)PQsetNoticeProcessor(pg, count_line, &lines);
+    PQclear(PQexec(pg, "SELECT"));
+    PQfinish(pg);
+    assert_int_equal(lines, 1);
+}
+
+static void receiver_that_the_borrower_set_is_detached_with_it(void **state)
+{
+    (void)state;
+    begin("qnczw", PQP_RESET_ROLLBACK);
+    int results = 0;
+    (void)PQsetNoticeReceiver(session->pg, count_result, &results);
+    PGconn *pg = pqp__session_detach(session);
+    session = NULL;
+    PQclear(PQexec(pg, "SELECT"));
+    PQfinish(pg);
+    assert_int_equal(results, 1);
 }
 
 /* ---- destroy ---- */
@@ -587,6 +634,8 @@ int main(void)
         TEST(reset_connection_is_seen_and_discarded),
         TEST(results_outlive_the_session),
         TEST(detached_connection_lives_on_without_the_pool),
+        TEST(notices_of_a_detached_connection_go_to_its_processor),
+        TEST(receiver_that_the_borrower_set_is_detached_with_it),
         TEST(destroying_a_session_with_a_full_socket_does_not_block),
         TEST(destroying_an_unfinished_copy_does_not_block),
     };
