@@ -51,14 +51,29 @@ static void receive_notice(void *arg, const PGresult *res)
     const char *severity =
         PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
     /* The last words of a server arrive as a notice on an idle connection,
-     * and PQstatus() goes on saying that all is well. */
+     * and PQstatus() goes on saying that all is well.  So does an error that
+     * answers nothing. */
     if (severity &&
         (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0)) {
         session->broken = 1;
         if (session->first.status == PQP_OK)
             (void)pqp__fail_result(&session->first, session->config, res);
     }
+    if (severity && strcmp(severity, "ERROR") == 0)
+        session->broken = 1;
     tell_notice(session, res, sqlstate);
+}
+
+/* While we read ourselves, nobody asks for rows: without an SQLSTATE it is what
+ * libpq says of a message that it drops, and server and client no longer agree
+ * on what answers what.  The results of that time are ours, and gone after. */
+static void receive_while_we_read(void *arg, const PGresult *res)
+{
+    struct session *session = arg;
+    if (PQresultErrorField(res, PG_DIAG_SQLSTATE))
+        receive_notice(arg, res);
+    else
+        session->broken = 1;
 }
 
 static void tell_misuse(const struct session *session, const char *message)
@@ -191,7 +206,9 @@ int pqp__session_fd(void *ctx, void *resource)
 static int ask(struct session *session, const char *first, const char *second)
 {
     PGconn *pg = session->pg;
-    if (PQsetnonblocking(pg, 1))
+    /* What is here already is no answer to what was not yet asked. */
+    if (!PQconsumeInput(pg) || PQisBusy(pg) || session->broken ||
+        PQsetnonblocking(pg, 1))
         return -1;
     int sent;
     if (second)
@@ -286,9 +303,12 @@ int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
     struct session *session = resource;
     if (!session->pg || session->broken)
         return RPOOL_BAD;
-    if (session->answers == 0 && ask(session, "", NULL))
-        return RPOOL_BAD;
-    return read_answers(session, deadline);
+    PQsetNoticeReceiver(session->pg, receive_while_we_read, session);
+    int answer = RPOOL_BAD;
+    if (session->answers > 0 || ask(session, "", NULL) == 0)
+        answer = read_answers(session, deadline);
+    PQsetNoticeReceiver(session->pg, receive_notice, session);
+    return answer;
 }
 
 /* ---- reset ---- */
@@ -301,17 +321,30 @@ static int restore(struct session *session)
     PGconn *pg = session->pg;
     PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
     PQsetErrorContextVisibility(pg, PQSHOW_CONTEXT_ERRORS);
-    PQsetNoticeReceiver(pg, receive_notice, session);
     PQsetNoticeProcessor(pg, session->processor, NULL);
     PQuntrace(pg);
     return PQsetnonblocking(pg, 1) || PQsetnonblocking(pg, 0) ? -1 : 0;
 }
 
+/* An encoding that was changed costs the session, unless what is sent restores
+ * it: is_clean() tells after the answer. */
+static int clean(struct session *session, pqp_reset how, int in_transaction)
+{
+    int failed;
+    if (how == PQP_RESET_DISCARD_ALL)
+        failed = in_transaction ? ask(session, "ROLLBACK", "DISCARD ALL")
+                                : ask(session, "DISCARD ALL", NULL);
+    else if (in_transaction)
+        failed = ask(session, "ROLLBACK", NULL);
+    else
+        return is_clean(session) ? RPOOL_REUSE : RPOOL_DISCARD;
+    return failed ? RPOOL_DISCARD : RPOOL_CHECK;
+}
+
 /* A rollback sent into an open COPY or an unfinished query would read all of
- * its rows first, so that only a session at rest is asked for anything.  An
- * encoding that was changed costs the session, unless what is sent restores
- * it: is_clean() tells after the answer.  Who neither ran anything nor had the
- * PGconn has left nothing in libpq's object. */
+ * its rows first, so that only a session at rest is asked for anything.  Who
+ * neither ran anything nor had the PGconn has left nothing in libpq's object.
+ */
 int pqp__session_reset(void *ctx, void *resource)
 {
     const struct config *config = ctx;
@@ -321,16 +354,15 @@ int pqp__session_reset(void *ctx, void *resource)
     int touched = session->touched;
     session->touched = 0;
     if (how == PQP_RESET_CLOSE || session->broken || session->stale || !pg ||
-        !at_rest(pg) || (touched && restore(session)))
+        !at_rest(pg))
         return RPOOL_DISCARD;
     int in_transaction = PQtransactionStatus(pg) != PQTRANS_IDLE;
-    int failed;
-    if (how == PQP_RESET_DISCARD_ALL)
-        failed = in_transaction ? ask(session, "ROLLBACK", "DISCARD ALL")
-                                : ask(session, "DISCARD ALL", NULL);
-    else if (in_transaction)
-        failed = ask(session, "ROLLBACK", NULL);
-    else
-        return !touched || is_clean(session) ? RPOOL_REUSE : RPOOL_DISCARD;
-    return failed ? RPOOL_DISCARD : RPOOL_CHECK;
+    if (!touched && how == PQP_RESET_ROLLBACK && !in_transaction)
+        return RPOOL_REUSE;
+    if (touched && restore(session))
+        return RPOOL_DISCARD;
+    PQsetNoticeReceiver(pg, receive_while_we_read, session);
+    int answer = clean(session, how, in_transaction);
+    PQsetNoticeReceiver(pg, receive_notice, session);
+    return answer;
 }

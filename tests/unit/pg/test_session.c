@@ -240,6 +240,60 @@ static void garbage_fails_the_check(void **state)
     assert_int_equal(check(60000), RPOOL_BAD);
 }
 
+/* What was not asked for shifts all answers by one. */
+static void answer_that_nobody_asked_for_fails_the_check(void **state)
+{
+    (void)state;
+    static const char *const scripts[] = {"pezqezw", "pczqezw", "przqezw",
+                                          "pxqezw", "pXqezw"};
+    for (size_t i = 0; i < LENGTH(scripts); i++) {
+        begin(scripts[i], PQP_RESET_ROLLBACK);
+        let_server_go_on();
+        stderr_catch();
+        int answer = check(60000);
+        size_t caught = stderr_caught();
+        assert_int_equal(answer, RPOOL_BAD);
+        assert_int_equal(caught, 0);
+        tear_down(NULL);
+    }
+    begin("w", PQP_RESET_ROLLBACK);
+}
+
+static void answer_too_many_behind_the_pings_fails_the_check(void **state)
+{
+    (void)state;
+    begin("qpezezw", PQP_RESET_ROLLBACK);
+    assert_int_equal(check_at_once(), RPOOL_AGAIN);
+    let_server_go_on();
+    char all[22];
+    while (recv(PQsocket(session->pg), all, sizeof all, MSG_PEEK) < 22)
+        ;
+    assert_int_equal(check(60000), RPOOL_BAD);
+}
+
+static void answer_too_many_is_seen_at_release_if_it_was_read(void **state)
+{
+    (void)state;
+    begin("pczw", PQP_RESET_ROLLBACK);
+    let_server_go_on();
+    assert_true(PQconsumeInput(session->pg));
+    assert_int_equal(reset(), RPOOL_DISCARD);
+}
+
+/* libpq warns of a row that is not there, without an SQLSTATE. */
+static void warning_of_libpq_to_the_borrower_breaks_nothing(void **state)
+{
+    (void)state;
+    begin("qczqezw", PQP_RESET_ROLLBACK);
+    PGresult *res = PQexec(session->pg, "SELECT");
+    assert_int_equal(reset(), RPOOL_REUSE);
+    (void)PQgetisnull(res, 9, 9);
+    assert_int_equal(check(60000), RPOOL_GOOD);
+    (void)PQgetisnull(res, 9, 9);
+    PQclear(res);
+    assert_false(session->broken);
+}
+
 /* ---- reset ---- */
 
 /* D32 */
@@ -612,6 +666,10 @@ int main(void)
         TEST(ping_answered_by_a_copy_fails_the_check),
         TEST(ping_answered_inside_a_transaction_fails_the_check),
         TEST(garbage_fails_the_check),
+        TEST(answer_that_nobody_asked_for_fails_the_check),
+        TEST(answer_too_many_behind_the_pings_fails_the_check),
+        TEST(answer_too_many_is_seen_at_release_if_it_was_read),
+        TEST(warning_of_libpq_to_the_borrower_breaks_nothing),
         TEST(clean_session_is_reused_and_nothing_is_sent),
         TEST(open_transaction_is_rolled_back_before_the_next_lease),
         TEST(rollback_that_is_not_answered_fails_after_the_ping_timeout),
