@@ -82,6 +82,29 @@ static char *server_error(const char *text, const char *code)
     return error;
 }
 
+/* libpq was given addresses, and speaks of nothing else.  Puts the host before
+ * its address where that first stands alone.  Takes `text`; what is returned
+ * is the caller's to free(). */
+static char *name_host(char *text, const struct target *target)
+{
+    const char *host = target->part[TARGET_HOST];
+    const char *address = target->part[TARGET_HOSTADDR];
+    char nameless[160];
+    if (!*host || !*address || strcmp(host, address) == 0)
+        return text;
+    snprintf(nameless, sizeof nameless, "\"%s\", port %s", address,
+             target->part[TARGET_PORT]);
+    const char *at = strstr(text, nameless);
+    size_t size = strlen(text) + strlen(host) + sizeof "\"\" ()";
+    char *named = at ? malloc(size) : NULL;
+    if (!named)
+        return text;
+    snprintf(named, size, "%.*s\"%s\" (%s)%s", (int)(at - text), text, host,
+             address, at + strlen(address) + 2);
+    free(text);
+    return named;
+}
+
 /* What a server said is worth more than why another address was not even
  * reached: of a text with an SQLSTATE that error alone is kept. */
 static void explain(const struct connecting *c, const char *text)
@@ -89,13 +112,14 @@ static void explain(const struct connecting *c, const char *text)
     rpool_failure *why = c->why;
     *why = (rpool_failure){.permanent = is_bad_certificate(text)};
     const char *code = find_sqlstate(text);
-    char *error = NULL;
+    char *error = code ? server_error(text, code) : strdup(text);
     if (code) {
         snprintf(why->code, sizeof why->code, "%.5s", code);
         why->permanent |=
             (pqp__sqlstate_class(why->code) & PQP__PERMANENT) != 0;
-        error = server_error(text, code);
     }
+    for (int i = 0; error && i < c->targets.count; i++)
+        error = name_host(error, &c->targets.at[i]);
     pqp__clean_text(c->config, why->message, sizeof why->message,
                     error ? error : text);
     free(error);

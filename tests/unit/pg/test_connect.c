@@ -173,6 +173,24 @@ static void refusal_has_its_sqlstate_and_is_permanent(void **state)
     assert_refused("3D000", 1, "the server says no");
 }
 
+static void errors_name_the_host_and_its_address(void **state)
+{
+    (void)state;
+    char text[64];
+    serve("sP", NULL);
+    mock_config_set(config, "host", "localhost");
+    assert_refused("28P01", 1, "at \"localhost\" (127.0.0.1), port");
+    mock_config_set(config, "host", "127.0.0.1");
+    assert_refused("28P01", 1, "at \"127.0.0.1\", port");
+    int port = mock_closed_port();
+    snprintf(text, sizeof text, "%d,%d", port, port);
+    mock_config_set(config, "port", text);
+    mock_config_set(config, "host", "one,two");
+    mock_config_set(config, "hostaddr", "127.0.0.1,127.0.0.1");
+    assert_refused("", 0, "at \"one\" (127.0.0.1), port");
+    assert_non_null(strstr(why.message, "at \"two\" (127.0.0.1), port"));
+}
+
 static void password_of_the_environment_is_hidden_too(void **state)
 {
     (void)state;
@@ -415,6 +433,7 @@ int main(void)
         TEST(environments_application_name_beats_ours),
         TEST(notice_while_connecting_is_an_event_of_one_line),
         TEST(refusal_has_its_sqlstate_and_is_permanent),
+        TEST(errors_name_the_host_and_its_address),
         TEST(password_of_the_environment_is_hidden_too),
         TEST(password_of_a_file_is_hidden_for_each_host),
         TEST(starting_server_is_a_transient_failure),
