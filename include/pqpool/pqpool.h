@@ -146,7 +146,7 @@ typedef struct pqp_options {
     int max_waiters;  /* length of the line, then PQP_BUSY */
     int connect_timeout_ms;   /* per address */
     int connect_concurrency;  /* connects at once */
-    int create_timeout_ms;    /* all addresses together, hooks included */
+    int create_timeout_ms;    /* all addresses together */
     int connect_retry_max_ms; /* longest pause between attempts */
     int idle_timeout_ms;      /* closed when unused that long, above min_size */
     int max_lifetime_ms;      /* replaced when older, jittered */
@@ -249,7 +249,10 @@ pqp_acquire_at(pqp_pool *pool, int timeout_ms, pqp_conn **conn, pqp_error *err,
  * Thread: any. */
 PQP_EXPORT void pqp_release(pqp_conn **conn);
 
-/* Closes instead of giving back, and sets *conn NULL.  Thread: any. */
+/* Closes instead of giving back, and sets *conn NULL.  For what no reset
+ * undoes: after PQcancel() from another thread, which may come late and hit the
+ * next borrower's statement, and after PQregisterEventProc(), which stays with
+ * the connection.  Thread: any. */
 PQP_EXPORT void pqp_discard(pqp_conn **conn);
 
 /* Takes the connection out of the pool and sets *conn NULL.  Returns it,
@@ -260,7 +263,9 @@ PQP_EXPORT PGconn *pqp_detach(pqp_conn **conn);
 
 /* libpq's connection of a lease, Owner: borrowed; NULL if the handle is not
  * lent.  Its notices are events (NOTICE): PQsetNoticeProcessor() has no effect,
- * PQsetNoticeReceiver() has, until the release.  Thread: borrower. */
+ * PQsetNoticeReceiver() has, until the release.  PQerrorMessage() is empty
+ * after a call of ours that failed: use its err and its result.
+ * Thread: borrower. */
 PQP_EXPORT PGconn *pqp_pg(const pqp_conn *conn);
 
 /* ---- statements ---- */
@@ -289,7 +294,9 @@ PQP_EXPORT PQP_NODISCARD pqp_status pqp_exec(pqp_conn *conn, const char *sql,
                                              PGresult **res, pqp_error *err);
 
 /* One statement with parameters, text or binary.  timeout_ms: after that
- * TIMEOUT, and the connection is closed at release.  Else as pqp_exec. */
+ * TIMEOUT, and the connection is closed at release.  Else as pqp_exec.  After
+ * TIMEOUT or LOST the statement may have been done; if it was COMMIT, only
+ * pqp_commit says IN_DOUBT. */
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_run(pqp_conn *conn,
                                             const pqp_query *query,
                                             PGresult **res, pqp_error *err);
