@@ -240,60 +240,6 @@ static void garbage_fails_the_check(void **state)
     assert_int_equal(check(60000), RPOOL_BAD);
 }
 
-/* What was not asked for shifts all answers by one. */
-static void answer_that_nobody_asked_for_fails_the_check(void **state)
-{
-    (void)state;
-    static const char *const scripts[] = {"pezqezw", "pczqezw", "przqezw",
-                                          "pxqezw", "pXqezw"};
-    for (size_t i = 0; i < LENGTH(scripts); i++) {
-        begin(scripts[i], PQP_RESET_ROLLBACK);
-        let_server_go_on();
-        stderr_catch();
-        int answer = check(60000);
-        size_t caught = stderr_caught();
-        assert_int_equal(answer, RPOOL_BAD);
-        assert_int_equal(caught, 0);
-        tear_down(NULL);
-    }
-    begin("w", PQP_RESET_ROLLBACK);
-}
-
-static void answer_too_many_behind_the_pings_fails_the_check(void **state)
-{
-    (void)state;
-    begin("qpezezw", PQP_RESET_ROLLBACK);
-    assert_int_equal(check_at_once(), RPOOL_AGAIN);
-    let_server_go_on();
-    char all[22];
-    while (recv(PQsocket(session->pg), all, sizeof all, MSG_PEEK) < 22)
-        ;
-    assert_int_equal(check(60000), RPOOL_BAD);
-}
-
-static void answer_too_many_is_seen_at_release_if_it_was_read(void **state)
-{
-    (void)state;
-    begin("pczw", PQP_RESET_ROLLBACK);
-    let_server_go_on();
-    assert_true(PQconsumeInput(session->pg));
-    assert_int_equal(reset(), RPOOL_DISCARD);
-}
-
-/* libpq warns of a row that is not there, without an SQLSTATE. */
-static void warning_of_libpq_to_the_borrower_breaks_nothing(void **state)
-{
-    (void)state;
-    begin("qczqezw", PQP_RESET_ROLLBACK);
-    PGresult *res = PQexec(session->pg, "SELECT");
-    assert_int_equal(reset(), RPOOL_REUSE);
-    (void)PQgetisnull(res, 9, 9);
-    assert_int_equal(check(60000), RPOOL_GOOD);
-    (void)PQgetisnull(res, 9, 9);
-    PQclear(res);
-    assert_false(session->broken);
-}
-
 /* ---- reset ---- */
 
 /* D32 */
@@ -453,25 +399,6 @@ static void what_the_borrower_set_in_libpq_is_restored(void **state)
     assert_int_equal(notices, 1);
 }
 
-static void error_of_a_borrower_is_not_there_for_the_next(void **state)
-{
-    (void)state;
-    begin("qrzqrzqrzw", PQP_RESET_ROLLBACK);
-    borrower_runs("SELECT");
-    assert_non_null(strstr(PQerrorMessage(session->pg), "not like this"));
-    assert_int_equal(reset(), RPOOL_REUSE);
-    assert_string_equal(PQerrorMessage(session->pg), "");
-    session->touched = 1;
-    borrower_runs("SELECT");
-    assert_int_equal(PQsetnonblocking(session->pg, 1), 0);
-    assert_true(PQsendQuery(session->pg, "SELECT"));
-    PQclear(PQgetResult(session->pg));
-    assert_null(PQgetResult(session->pg));
-    assert_non_null(strstr(PQerrorMessage(session->pg), "not like this"));
-    assert_int_equal(reset(), RPOOL_REUSE);
-    assert_string_equal(PQerrorMessage(session->pg), "");
-}
-
 /* D32 */
 static void session_that_was_not_touched_is_not_restored(void **state)
 {
@@ -576,44 +503,6 @@ static void detached_connection_lives_on_without_the_pool(void **state)
     assert_int_equal(notices, 0);
 }
 
-static void count_line(void *arg, const char *line)
-{
-    (void)line;
-    ++*(int *)arg;
-}
-
-static void count_result(void *arg, const PGresult *res)
-{
-    (void)res;
-    ++*(int *)arg;
-}
-
-static void notices_of_a_detached_connection_go_to_its_processor(void **state)
-{
-    (void)state;
-    begin("qnczw", PQP_RESET_ROLLBACK);
-    int lines = 0;
-    PGconn *pg = pqp__session_detach(session);
-    session = NULL;
-    (void)PQsetNoticeProcessor(pg, count_line, &lines);
-    PQclear(PQexec(pg, "SELECT"));
-    PQfinish(pg);
-    assert_int_equal(lines, 1);
-}
-
-static void receiver_that_the_borrower_set_is_detached_with_it(void **state)
-{
-    (void)state;
-    begin("qnczw", PQP_RESET_ROLLBACK);
-    int results = 0;
-    (void)PQsetNoticeReceiver(session->pg, count_result, &results);
-    PGconn *pg = pqp__session_detach(session);
-    session = NULL;
-    PQclear(PQexec(pg, "SELECT"));
-    PQfinish(pg);
-    assert_int_equal(results, 1);
-}
-
 /* ---- destroy ---- */
 
 /* Nobody reads there: saying goodbye would never end. */
@@ -666,10 +555,6 @@ int main(void)
         TEST(ping_answered_by_a_copy_fails_the_check),
         TEST(ping_answered_inside_a_transaction_fails_the_check),
         TEST(garbage_fails_the_check),
-        TEST(answer_that_nobody_asked_for_fails_the_check),
-        TEST(answer_too_many_behind_the_pings_fails_the_check),
-        TEST(answer_too_many_is_seen_at_release_if_it_was_read),
-        TEST(warning_of_libpq_to_the_borrower_breaks_nothing),
         TEST(clean_session_is_reused_and_nothing_is_sent),
         TEST(open_transaction_is_rolled_back_before_the_next_lease),
         TEST(rollback_that_is_not_answered_fails_after_the_ping_timeout),
@@ -683,7 +568,6 @@ int main(void)
         TEST(open_copy_discards),
         TEST(pipeline_mode_discards),
         TEST(what_the_borrower_set_in_libpq_is_restored),
-        TEST(error_of_a_borrower_is_not_there_for_the_next),
         TEST(session_that_was_not_touched_is_not_restored),
         TEST(session_is_touched_for_one_lease),
         TEST(changed_encoding_discards),
@@ -692,8 +576,6 @@ int main(void)
         TEST(reset_connection_is_seen_and_discarded),
         TEST(results_outlive_the_session),
         TEST(detached_connection_lives_on_without_the_pool),
-        TEST(notices_of_a_detached_connection_go_to_its_processor),
-        TEST(receiver_that_the_borrower_set_is_detached_with_it),
         TEST(destroying_a_session_with_a_full_socket_does_not_block),
         TEST(destroying_an_unfinished_copy_does_not_block),
     };
