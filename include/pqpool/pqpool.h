@@ -301,12 +301,17 @@ PQP_EXPORT PQP_NODISCARD pqp_status pqp_run(pqp_conn *conn,
                                             const pqp_query *query,
                                             PGresult **res, pqp_error *err);
 
-/* pqp_acquire, pqp_run, pqp_release.  timeout_ms is for the acquire.
- * Thread: any. */
+/* pqp_acquire, pqp_run, pqp_release.  timeout_ms is for the acquire.  The
+ * calling line is kept as by pqp_acquire.  Thread: any. */
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_pool_run(pqp_pool *pool, int timeout_ms,
                                                  const pqp_query *query,
                                                  PGresult **res,
                                                  pqp_error *err);
+PQP_EXPORT PQP_NODISCARD pqp_status pqp_pool_run_at(
+    pqp_pool *pool, int timeout_ms, const pqp_query *query, PGresult **res,
+    pqp_error *err, const char *file, int line, const char *func);
+#define pqp_pool_run(...)                                                      \
+    pqp_pool_run_at(__VA_ARGS__, __FILE__, __LINE__, __func__)
 
 /* ---- transactions ---- */
 
@@ -353,12 +358,17 @@ PQP_EXPORT pqp_status pqp_rollback(pqp_conn *conn, pqp_error *err);
  * another attempt was due and could not be made: the last one's error, with
  * PQP_ERR_RETRY.
  * timeout_ms bounds the acquires, the retries and each BEGIN (which has
- * ping_timeout_ms at least) together, not fn and COMMIT.
- * Thread: any.
+ * ping_timeout_ms at least) together, not fn and COMMIT.  The calling line is
+ * kept as by pqp_acquire.  Thread: any.
  */
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_transact(pqp_pool *pool, int timeout_ms,
                                                  const pqp_tx *tx, pqp_tx_fn fn,
                                                  void *arg, pqp_error *err);
+PQP_EXPORT PQP_NODISCARD pqp_status pqp_transact_at(
+    pqp_pool *pool, int timeout_ms, const pqp_tx *tx, pqp_tx_fn fn, void *arg,
+    pqp_error *err, const char *file, int line, const char *func);
+#define pqp_transact(...)                                                      \
+    pqp_transact_at(__VA_ARGS__, __FILE__, __LINE__, __func__)
 
 /* ---- looking inside ---- */
 

@@ -12,6 +12,8 @@
 
 #include "base/clock.h"
 
+#undef pqp_pool_run
+
 enum {
     MAX_PARAMS = 65535, /* the protocol's */
     MAX_STRUCT = 4096   /* bytes, in any version to come; more is no size */
@@ -396,8 +398,10 @@ pqp_status pqp_run(pqp_conn *conn, const pqp_query *query, PGresult **res,
     return status == PQP_OK ? run(conn, &known, 0, res, err) : status;
 }
 
-pqp_status pqp_pool_run(pqp_pool *pool, int timeout_ms, const pqp_query *query,
-                        PGresult **res, pqp_error *err)
+pqp_status pqp_pool_run_at(pqp_pool *pool, int timeout_ms,
+                           const pqp_query *query, PGresult **res,
+                           pqp_error *err, const char *file, int line,
+                           const char *func)
 {
     PQP_AUTO_CONN conn = NULL;
     pqp_query known;
@@ -405,7 +409,12 @@ pqp_status pqp_pool_run(pqp_pool *pool, int timeout_ms, const pqp_query *query,
         *res = NULL;
     pqp_status status = read_query(&known, query, err);
     if (status == PQP_OK)
-        status = pqp_acquire_at(pool, timeout_ms, &conn, err, NULL, 0,
-                                "pqp_pool_run");
+        status = pqp_acquire_at(pool, timeout_ms, &conn, err, file, line, func);
     return status == PQP_OK ? run(conn, &known, 0, res, err) : status;
+}
+
+pqp_status pqp_pool_run(pqp_pool *pool, int timeout_ms, const pqp_query *query,
+                        PGresult **res, pqp_error *err)
+{
+    return pqp_pool_run_at(pool, timeout_ms, query, res, err, NULL, 0, NULL);
 }

@@ -14,6 +14,8 @@
 #include "base/random.h"
 #include "base/text.h"
 
+#undef pqp_transact
+
 enum { ATTEMPTS = 5, BACKOFF_MS = 5, BACKOFF_MAX_MS = 1000 };
 
 static pqp_status run(struct session *session, const char *sql,
@@ -162,6 +164,8 @@ struct attempt {
     const pqp_tx *tx;
     pqp_tx_fn fn;
     void *arg;
+    const char *file, *func; /* of the caller */
+    int line;
     int ran;   /* fn was called */
     int again; /* the failure is one that another attempt may mend */
 };
@@ -269,7 +273,7 @@ static pqp_status run_attempt(struct attempt *a, pqp_error *err)
     a->ran = a->again = 0;
     pqp_status status =
         pqp_acquire_at(a->pool, clock_ms_until(a->deadline, clock_now()), &conn,
-                       err, NULL, 0, "pqp_transact");
+                       err, a->file, a->line, a->func);
     return status == PQP_OK ? run_transaction(a, conn, err) : status;
 }
 
@@ -312,8 +316,9 @@ static pqp_status run_attempts(struct attempt *a, pqp_error *err)
     return err->status;
 }
 
-pqp_status pqp_transact(pqp_pool *pool, int timeout_ms, const pqp_tx *tx,
-                        pqp_tx_fn fn, void *arg, pqp_error *err)
+pqp_status pqp_transact_at(pqp_pool *pool, int timeout_ms, const pqp_tx *tx,
+                           pqp_tx_fn fn, void *arg, pqp_error *err,
+                           const char *file, int line, const char *func)
 {
     pqp_error own;
     if (err == NULL)
@@ -328,6 +333,15 @@ pqp_status pqp_transact(pqp_pool *pool, int timeout_ms, const pqp_tx *tx,
                         .deadline = clock_after(clock_now(), timeout_ms),
                         .tx = &known,
                         .fn = fn,
-                        .arg = arg};
+                        .arg = arg,
+                        .file = file,
+                        .func = func,
+                        .line = line};
     return run_attempts(&a, err);
+}
+
+pqp_status pqp_transact(pqp_pool *pool, int timeout_ms, const pqp_tx *tx,
+                        pqp_tx_fn fn, void *arg, pqp_error *err)
+{
+    return pqp_transact_at(pool, timeout_ms, tx, fn, arg, err, NULL, 0, NULL);
 }

@@ -208,6 +208,30 @@ static void nothing_of_libpq_reaches_stderr(void **state)
     assert_int_equal(written, 0);
 }
 
+static pqp_status do_nothing(void *arg, pqp_conn *conn, pqp_error *err)
+{
+    (void)arg, (void)conn, (void)err;
+    return PQP_OK;
+}
+
+static void whoever_acquires_for_a_caller_names_him(void **state)
+{
+    (void)state;
+    struct recorder r = RECORDER_INIT;
+    pqp_pool *pool = open_pool(.max_size = 1, .on_event = record, .arg = &r);
+    int line = __LINE__ + 1;
+    pqp_status ran = pqp_pool_run(pool, -1, PQP_QUERY(.sql = ""), NULL, NULL);
+    pqp_status done = pqp_transact(pool, -1, NULL, do_nothing, NULL, NULL);
+    assert_int_equal(ran, PQP_OK);
+    assert_int_equal(done, PQP_OK);
+    for (int i = 0; i < 2; i++) {
+        struct seen acquired = event_of(&r, PQP_EVENT_ACQUIRED, i);
+        assert_int_equal(acquired.line, line + i);
+        assert_string_equal(acquired.func, __func__);
+    }
+    close_pool(&pool);
+}
+
 struct closing {
     pqp_pool *pool;
     pqp_status status; /* of the last close in a notice */
@@ -319,6 +343,7 @@ int main(void)
         cmocka_unit_test(a_timed_out_acquire_is_an_event),
         cmocka_unit_test(a_notice_is_an_event_of_one_line),
         cmocka_unit_test(nothing_of_libpq_reaches_stderr),
+        cmocka_unit_test(whoever_acquires_for_a_caller_names_him),
         cmocka_unit_test(a_close_in_a_notice_only_begins_to_close),
         cmocka_unit_test(a_wrong_password_is_nowhere_to_be_read),
         cmocka_unit_test(a_snapshot_under_load_adds_up),
