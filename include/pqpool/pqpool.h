@@ -52,7 +52,7 @@ typedef struct pqp_conn pqp_conn; /* one lease: one thread at a time */
     XX(CONNECT, "cannot connect")                                              \
     XX(LOST, "connection lost")                                                \
     XX(SERVER, "server error")                                                 \
-    XX(UNSUPPORTED, "not in this build")
+    XX(UNSUPPORTED, "not supported")
 #define XX(name, text) PQP_##name,
 typedef enum pqp_status { PQP_STATUS_MAP(XX) PQP_STATUS_COUNT } pqp_status;
 #undef XX

@@ -9,6 +9,7 @@
  */
 #include "pg/connect.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,10 +126,18 @@ static void explain(const struct connecting *c, const char *text)
     free(error);
 }
 
-/* Of an attempt that ended by itself.  One that had an address was made. */
+/* Of an attempt that ended by itself, with errno as libpq's last step left it:
+ * from libpq 16 on a socket that cannot be made is all there is to read of it.
+ * An attempt that had an address was made. */
 static void explain_end(const struct connecting *c, const PGconn *pg)
 {
-    explain(c, PQerrorMessage(pg));
+    char reason[80] = "libpq does not say why";
+    if (errno != 0)
+        (void)strerror_r(errno, reason, sizeof reason);
+    char line[100];
+    snprintf(line, sizeof line, "cannot connect: %s", reason);
+    const char *text = PQerrorMessage(pg);
+    explain(c, *text ? text : line);
     if (!*PQhostaddr(pg) && pqp__refused(c->config, c->config->parameter_count))
         c->why->permanent = 1;
 }
@@ -239,6 +248,7 @@ static enum outcome drive(struct connecting *c, PGconn *pg, int *slow)
             return STOPPED;
         if (ready == 0)
             return limit == c->deadline ? DEADLINE : SLOW_ADDRESS;
+        errno = 0;
         polling = PQconnectPoll(pg);
     }
     return CONNECTED;
@@ -250,6 +260,7 @@ static PGconn *attempt(struct connecting *c, int *again)
 {
     *again = 0;
     int64_t began = clock_now();
+    errno = 0;
     PGconn *pg = begin(c);
     if (!pg)
         return fail(c, "out of memory");
