@@ -8,6 +8,7 @@ install(FILES include/pqpool/pqpool.h include/pqpool/rpool.h
               include/pqpool/export.h
               ${PROJECT_BINARY_DIR}/include/pqpool/version.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pqpool)
+install(FILES docs/options.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(EXPORT pqpool NAMESPACE pqpool:: FILE pqpool-targets.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pqpool)
 configure_package_config_file(cmake/pqpool-config.cmake.in pqpool-config.cmake
