@@ -14,7 +14,7 @@ install(EXPORT pqpool NAMESPACE pqpool:: FILE pqpool-targets.cmake
 configure_package_config_file(cmake/pqpool-config.cmake.in pqpool-config.cmake
     INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pqpool)
 write_basic_package_version_file(pqpool-config-version.cmake
-    COMPATIBILITY SameMajorVersion)
+    COMPATIBILITY ${abi_compatibility})
 install(FILES ${PROJECT_BINARY_DIR}/pqpool-config.cmake
               ${PROJECT_BINARY_DIR}/pqpool-config-version.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pqpool)
