@@ -257,6 +257,36 @@ static void the_child_may_open_a_pool_of_its_own(void **state)
     close_pool(&parents);
 }
 
+static void knock(void *arg)
+{
+    for (int i = 0; i < 30; i++) {
+        rpool_item *item = NULL;
+        if (rpool_acquire(arg, 0, &item, NULL) != RPOOL_CLOSED)
+            sim_fail("a pool that is over lends");
+    }
+}
+
+/* J04 J08: a straggler knocks at a shell that is free, and holds its mutex as
+ * the others fork. */
+static void a_free_shell_is_the_parents_too(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        parents = fake_open(&fake, .max_size = 1);
+        rpool *stale = parents;
+        close_pool(&parents);
+        fake.event_count = 0;
+        int id = sim_spawn(knock, stale);
+        for (uint64_t i = 0; i < seed; i++)
+            sim_sleep_ms(0); /* a scheduling point */
+        assert_int_equal(sim_fork(open_in_child, &fake), 0);
+        sim_join(id);
+        fake_end(&fake);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +298,7 @@ int main(void)
         FAKE_TEST(in_the_child_every_call_says_forked),
         cmocka_unit_test(a_fork_at_any_moment_blocks_no_child),
         FAKE_TEST(the_child_may_open_a_pool_of_its_own),
+        cmocka_unit_test(a_free_shell_is_the_parents_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
