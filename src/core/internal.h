@@ -158,12 +158,15 @@ struct pool_thread {
 };
 
 struct pool {
-    /* The quick path reads these. */
+    /* The quick path reads these before it owns anything, and so perhaps while
+     * the shell becomes another pool's. */
     struct atom gate;
     struct atom next_wake; /* when the cleaner wakes by itself */
     struct atom idle_due;  /* how long a slot may be idle before the cleaner
                               must look at it, or CLOCK_NEVER */
-    struct atom suspect;   /* what was proven before this must be checked */
+    struct atom check_due; /* what was proven so long ago must be checked:
+                              INT64_MIN: always; CLOCK_NEVER: nothing */
+    struct atom suspect;   /* and what was proven before that time */
     struct atom nslots;
     struct chunk *chunks[CHUNKS];
 
@@ -176,7 +179,7 @@ struct pool {
     int told;  /* leases are reported, by events or as leaks */
     int plain; /* a release has nothing to run and nobody to tell */
     int shell; /* index in the table of shells */
-    int create_concurrency, max_waiters, max_uses, check_always;
+    int create_concurrency, max_waiters, max_uses;
     int64_t create_timeout, create_retry_max;                     /* ns */
     int64_t idle_timeout, lifetime, check_after, keepalive, leak; /* ns */
     struct watch watch;

@@ -59,7 +59,6 @@ static void configure(struct pool *pool, const rpool_provider *provider,
     pool->min_size = o->min_size;
     pool->max_waiters = o->max_waiters == 0 ? RPOOL_NEVER : o->max_waiters;
     pool->max_uses = o->max_uses == 0 ? RPOOL_NEVER : o->max_uses;
-    pool->check_always = o->check_always;
     pool->create_concurrency =
         o->create_concurrency == 0 ? 2 : o->create_concurrency;
     pool->create_timeout = span(o->create_timeout_ms, 30000);
@@ -67,6 +66,10 @@ static void configure(struct pool *pool, const rpool_provider *provider,
     pool->idle_timeout = span(o->idle_timeout_ms, 600000);
     pool->lifetime = span(o->max_lifetime_ms, 1800000);
     pool->check_after = span(o->check_after_ms, 500);
+    int64_t due = o->check_always ? INT64_MIN : pool->check_after;
+    if (provider->check == NULL)
+        due = CLOCK_NEVER;
+    atom_put(&pool->check_due, (uint64_t)due);
     pool->keepalive = span(
         provider->check == NULL ? RPOOL_NEVER : o->keepalive_ms, RPOOL_NEVER);
     pool->leak = span(o->leak_after_ms, RPOOL_NEVER);

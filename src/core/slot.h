@@ -47,14 +47,13 @@ static inline void slot_clear_hint(const struct pool *pool,
 }
 
 /* Must it prove itself before it is lent?  Read before the claim: what changes
- * until then can only have proven it since. */
+ * until then can only have proven it since, or is another pool's, and then the
+ * claim does not stand. */
 static inline int slot_check_due(const struct pool *pool,
                                  const struct slot *slot, int64_t now)
 {
-    if (pool->provider.check == NULL)
-        return 0;
     int64_t proven = (int64_t)atom_peek(&slot->proven);
-    return pool->check_always || now - proven >= pool->check_after ||
+    return now - proven >= (int64_t)atom_peek(&pool->check_due) ||
            proven < (int64_t)atom_peek(&pool->suspect);
 }
 

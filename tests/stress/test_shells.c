@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <poll.h>
 #include <pthread.h>
+#include <time.h>
 
 enum { THREADS = 6, SEEN = 16 };
 
@@ -139,10 +140,54 @@ static void handles_outlive_their_pools(void **state)
     assert_int_equal(w.stress.done, opened);
 }
 
+/* No lock and no order on the way to the handle: nothing but the pool's own
+ * words keeps the two sides apart. */
+static void *knock(void *arg)
+{
+    struct world *w = arg;
+    while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
+        rpool_item *item = NULL;
+        rpool *pool = atomic_load_explicit(&w->pool, memory_order_relaxed);
+        if (pool != NULL && rpool_acquire(pool, 1, &item, NULL) == RPOOL_OK)
+            rpool_release(&item);
+    }
+    return NULL;
+}
+
+/* F20 N16: what a quick path reads of a pool that becomes another. */
+static void a_shell_is_set_up_under_the_eyes_of_others(void **state)
+{
+    (void)state;
+    static struct world w;
+    stress_begin(&w.stress);
+    w.stress.provider.reset = NULL;
+    pthread_t id[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&id[i], NULL, knock, &w), 0);
+    int opened = 0;
+    for (int64_t until = stress_until(); rpool_now() < until; opened++) {
+        rpool *pool = NULL;
+        assert_int_equal(rpool_open(&pool, &w.stress.provider, &w.stress,
+                                    RPOOL_OPTIONS(.max_size = 2, .min_size = 1,
+                                                  .check_always = opened % 2),
+                                    NULL),
+                         RPOOL_OK);
+        atomic_store_explicit(&w.pool, pool, memory_order_relaxed);
+        (void)nanosleep(&(struct timespec){.tv_nsec = 300000}, NULL);
+        assert_int_equal(rpool_close(&pool, -1), RPOOL_OK);
+    }
+    atomic_store(&w.stop, 1);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(id[i], NULL), 0);
+    assert_int_equal(w.stress.overlaps, 0);
+    assert_int_equal(w.stress.done, opened);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(handles_outlive_their_pools),
+        cmocka_unit_test(a_shell_is_set_up_under_the_eyes_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
