@@ -20,6 +20,11 @@ int thread_start(struct thread *thread, void *(*run)(void *), void *arg)
     return rc;
 }
 
+void thread_self(struct thread *thread)
+{
+    thread->id = pthread_self();
+}
+
 void thread_join(struct thread *thread)
 {
     (void)pthread_join(thread->id, NULL);

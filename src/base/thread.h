@@ -12,8 +12,11 @@ struct thread {
 };
 
 /* Starts with every signal blocked, so that the application's handlers run in
- * the application's threads.  0, or an errno value. */
+ * the application's threads.  0, or an errno value.  *thread may be set only
+ * after the new one has run, and even ended: it is the caller's own, and others
+ * have what thread_self() said there. */
 int thread_start(struct thread *thread, void *(*run)(void *), void *arg);
+void thread_self(struct thread *thread);
 void thread_join(struct thread *thread);
 void thread_detach(struct thread *thread);
 

@@ -254,6 +254,7 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     thread_memo()->inside = pool;
     thread_set_name(pool->name);
     lock_take(&pool->lock);
+    thread_self(&pool->cleaner.thread);
     while (!pool->stopping) {
         if (clock_now() >= (int64_t)atom_load(&pool->next_wake)) {
             atom_store(&pool->next_wake, (uint64_t)CLOCK_NEVER);

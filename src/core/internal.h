@@ -152,7 +152,7 @@ struct waiter {
 enum { WORKERS = 65 }; /* at most create_concurrency + 1 */
 
 struct pool_thread {
-    struct thread thread;
+    struct thread thread; /* noted by itself, before it does anything */
     struct pool *pool;
     int running, exited;
 };

@@ -138,6 +138,16 @@ static void release_means(struct pool *pool)
     pool->name = NULL;
 }
 
+/* The first worker could not be started: the cleaner goes again. */
+static void stop_cleaner(struct pool *pool, struct thread *cleaner)
+{
+    lock_take(&pool->lock);
+    pool->stopping = 1;
+    lock_drop(&pool->lock);
+    watch_wake(&pool->watch);
+    thread_join(cleaner);
+}
+
 static int start_threads(struct pool *pool)
 {
     lock_take(&pool->lock);
@@ -145,26 +155,14 @@ static int start_threads(struct pool *pool)
     pool->workers = pool->idle_workers = 1;
     pool->threads = 2;
     lock_drop(&pool->lock);
-    if (thread_start(&pool->cleaner.thread, rpool__cleaner_run,
-                     &pool->cleaner) != 0) {
-        pool->cleaner.running = 0;
+    struct thread cleaner, worker;
+    if (thread_start(&cleaner, rpool__cleaner_run, &pool->cleaner) != 0)
         return -1;
-    }
     pool->worker[0].pool = pool;
-    return thread_start(&pool->worker[0].thread, rpool__worker_run,
-                        &pool->worker[0]);
-}
-
-/* The first worker could not be started: the cleaner, if any, goes again. */
-static void stop_cleaner(struct pool *pool)
-{
-    if (!pool->cleaner.running)
-        return;
-    lock_take(&pool->lock);
-    pool->stopping = 1;
-    lock_drop(&pool->lock);
-    watch_wake(&pool->watch);
-    thread_join(&pool->cleaner.thread);
+    if (thread_start(&worker, rpool__worker_run, &pool->worker[0]) == 0)
+        return 0;
+    stop_cleaner(pool, &cleaner);
+    return -1;
 }
 
 rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
@@ -187,7 +185,6 @@ rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
     lock_drop(&pool->lock);
     rpool_status status = acquire_means(pool, o->name, why);
     if (status == RPOOL_OK && start_threads(pool) != 0) {
-        stop_cleaner(pool);
         release_means(pool);
         status = rpool__fail(why, RPOOL_SYSTEM, "cannot start a thread");
     }

@@ -320,6 +320,7 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     thread_memo()->inside = pool;
     thread_set_name(pool->name);
     lock_take(&pool->lock);
+    thread_self(&self->thread);
     pool->idle_workers--;
     for (;;) {
         pool->busy_workers++;
@@ -347,7 +348,8 @@ int rpool__start_worker(struct pool *pool, int index)
 {
     struct pool_thread *w = &pool->worker[index];
     w->pool = pool;
-    int rc = thread_start(&w->thread, rpool__worker_run, w);
+    struct thread unheeded;
+    int rc = thread_start(&unheeded, rpool__worker_run, w);
     if (rc == 0)
         return 0;
     lock_take(&pool->lock);

@@ -324,7 +324,7 @@ struct sim_thread *sched_start(const char *name, void *(*run)(void *),
 
 void sched_join(struct sim_thread *thread)
 {
-    if (thread->detached || thread->state == SIM_FREE)
+    if (thread == NULL || thread->detached || thread->state == SIM_FREE)
         sim_fail("%s joins a thread that is none", current->name);
     while (thread->state != SIM_ENDED)
         sched_queue(thread, "join");
@@ -333,7 +333,7 @@ void sched_join(struct sim_thread *thread)
 
 void sched_detach(struct sim_thread *thread)
 {
-    if (thread->detached || thread->state == SIM_FREE)
+    if (thread == NULL || thread->detached || thread->state == SIM_FREE)
         sim_fail("%s detaches a thread that is none", current->name);
     thread->detached = 1;
     if (thread->state == SIM_ENDED)

@@ -21,9 +21,15 @@ int thread_start(struct thread *thread, void *(*run)(void *), void *arg)
     sched_point();
     if (sched_broken(SIM_THREAD_START))
         return EAGAIN;
-    thread->id = sched_start("thread", run, arg);
-    sched_point();
+    struct sim_thread *id = sched_start("thread", run, arg);
+    sched_point(); /* it runs, and may be gone, before its starter knows it */
+    thread->id = id;
     return 0;
+}
+
+void thread_self(struct thread *thread)
+{
+    thread->id = sched_self();
 }
 
 void thread_set_name(const char *name)

@@ -44,6 +44,21 @@ static void every_signal_is_blocked_there_and_none_here(void **state)
     }
 }
 
+static void *note_itself(void *arg)
+{
+    thread_self(arg);
+    return NULL;
+}
+
+static void a_thread_is_whom_it_says(void **state)
+{
+    (void)state;
+    struct thread started, noted;
+    assert_int_equal(thread_start(&started, note_itself, &noted), 0);
+    thread_join(&started);
+    assert_true(pthread_equal(started.id, noted.id));
+}
+
 static void *remember(void *arg)
 {
     struct thread_memo *memo = thread_memo();
@@ -118,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_signal_is_blocked_there_and_none_here),
+        cmocka_unit_test(a_thread_is_whom_it_says),
         cmocka_unit_test(each_thread_remembers_for_itself),
         cmocka_unit_test(a_thread_names_itself),
         cmocka_unit_test(the_child_of_a_fork_is_told),

@@ -354,6 +354,27 @@ static void what_is_due_as_it_comes_back_is_done_at_once(void **state)
     }
 }
 
+/* 17, reading; "core: a thread notes its own id".  A worker is hired and
+ * joined before its starter runs again. */
+static void a_thread_is_joined_before_its_starter_knows_it(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        sim_search(&(struct sim_search){.depth = 3, .steps = 150});
+        rpool *pool = fake_open(&fake, .max_size = 4, .create_concurrency = 4);
+        struct caller c[4];
+        for (int i = 0; i < 4; i++) {
+            c[i] = (struct caller){.pool = pool, .timeout_ms = -1};
+            caller_spawn(&c[i]);
+        }
+        sim_yield();
+        close_pool(&pool);
+        fake_end(&fake);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +393,7 @@ int main(void)
         cmocka_unit_test(
             a_close_without_a_deadline_waits_for_who_is_being_told),
         FAKE_TEST(what_is_due_as_it_comes_back_is_done_at_once),
+        cmocka_unit_test(a_thread_is_joined_before_its_starter_knows_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
