@@ -251,7 +251,8 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
 {
     struct pool *pool = ((struct pool_thread *)arg)->pool;
     uint64_t tokens[BATCH];
-    thread_memo()->inside = pool;
+    struct inside here;
+    rpool__go_in(&here, pool);
     thread_set_name(pool->name);
     lock_take(&pool->lock);
     thread_self(&pool->cleaner.thread);
@@ -275,5 +276,6 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     pool->threads--;
     cond_wake_all(&pool->changed);
     rpool__unlock(pool);
+    rpool__go_out(&here);
     return NULL;
 }

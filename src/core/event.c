@@ -18,9 +18,10 @@ void rpool__emit(struct pool *pool, rpool_event *event)
     event->pool = pool->name;
     if (event->message == NULL)
         event->message = "";
-    const void *outer = rpool__go_inside(pool);
+    struct inside here;
+    rpool__go_in(&here, pool);
     pool->on_event(pool->arg, event);
-    (void)rpool__go_inside(outer);
+    rpool__go_out(&here);
 }
 
 void rpool__emit_slot(struct pool *pool, const struct slot *slot,
@@ -69,12 +70,10 @@ void rpool_misused(rpool *pool_handle, uint64_t number, const char *message)
 
 void rpool_tell(rpool *pool_handle, void (*tell)(void *arg), void *arg)
 {
-    const void *outer = thread_memo()->inside;
-    struct pool *pool = rpool__pool_of((uintptr_t)pool_handle);
-    if (pool != NULL)
-        (void)rpool__go_inside(pool);
+    struct inside here;
+    rpool__go_in(&here, rpool__pool_of((uintptr_t)pool_handle));
     tell(arg);
-    (void)rpool__go_inside(outer);
+    rpool__go_out(&here);
 }
 
 rpool_status rpool__fail(rpool_failure *why, rpool_status status,

@@ -364,14 +364,24 @@ void rpool__end_locked(struct pool *pool)
     LOCK_ATTRIBUTE(release_capability(pool->lock));
 
 /* event.c */
-/* This thread is in the provider or in a listener of that pool, and must not
- * wait for it: rpool_close asks.  Returns what it was in before. */
-static inline const void *rpool__go_inside(const void *pool)
+/*
+ * A call of the provider or of a listener, on the stack of the thread that
+ * makes it: until it returns the thread must not wait for that pool, nor for
+ * those whose calls it is nested in.  rpool_close asks.
+ */
+struct inside {
+    const struct pool *pool;
+    const struct inside *outer;
+};
+static inline void rpool__go_in(struct inside *here, const struct pool *pool)
 {
     struct thread_memo *memo = thread_memo();
-    const void *outer = memo->inside;
-    memo->inside = pool;
-    return outer;
+    *here = (struct inside){pool, memo->inside};
+    memo->inside = here;
+}
+static inline void rpool__go_out(const struct inside *here)
+{
+    thread_memo()->inside = here->outer;
 }
 void rpool__emit(struct pool *pool, rpool_event *event);
 /* An event about a slot the caller owns. */

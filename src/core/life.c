@@ -372,6 +372,14 @@ static void part_with_threads(struct pool *pool)
     }
 }
 
+static int is_inside(const struct pool *pool)
+{
+    const struct inside *at = thread_memo()->inside;
+    while (at != NULL && at->pool != pool)
+        at = at->outer;
+    return at != NULL;
+}
+
 rpool_status rpool_close(rpool **handle, int timeout_ms)
 {
     if (handle == NULL || *handle == NULL)
@@ -384,7 +392,7 @@ rpool_status rpool_close(rpool **handle, int timeout_ms)
     }
     int64_t deadline = clock_after(clock_now(), timeout_ms);
     rpool__begin_close_locked(pool);
-    if (thread_memo()->inside == pool) {
+    if (is_inside(pool)) {
         pool->inside--;
         rpool__unlock(pool);
         return RPOOL_BUSY;

@@ -68,9 +68,10 @@ static int run_reset(struct pool *pool, struct slot *slot)
 {
     if (pool->provider.reset == NULL)
         return RPOOL_REUSE;
-    const void *outer = rpool__go_inside(pool);
+    struct inside here;
+    rpool__go_in(&here, pool);
     int verdict = pool->provider.reset(pool->ctx, slot_resource(slot));
-    (void)rpool__go_inside(outer);
+    rpool__go_out(&here);
     return verdict;
 }
 

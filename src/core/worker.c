@@ -78,10 +78,18 @@ static void begin(struct pool *pool)
 
 /* ---- destroy ---- */
 
+static int fd_of(const struct pool *pool, const struct slot *slot)
+{
+    struct inside here;
+    rpool__go_in(&here, pool);
+    int fd = pool->provider.fd(pool->ctx, slot_resource(slot));
+    rpool__go_out(&here);
+    return fd;
+}
+
 void rpool__unwatch(struct pool *pool, struct slot *slot)
 {
-    if (slot->fd >= 0 &&
-        pool->provider.fd(pool->ctx, slot_resource(slot)) == slot->fd)
+    if (slot->fd >= 0 && fd_of(pool, slot) == slot->fd)
         watch_remove(&pool->watch, slot->fd);
 }
 
@@ -89,9 +97,10 @@ static void destroy(struct pool *pool, struct slot *slot)
 {
     rpool__emit_slot(pool, slot, RPOOL_EVENT_CLOSED, 0);
     rpool__unwatch(pool, slot);
-    const void *outer = rpool__go_inside(pool);
+    struct inside here;
+    rpool__go_in(&here, pool);
     pool->provider.destroy(pool->ctx, slot_resource(slot));
-    (void)rpool__go_inside(outer);
+    rpool__go_out(&here);
 }
 
 void rpool__run_disposals_locked(struct pool *pool)
@@ -121,10 +130,11 @@ int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline)
     int64_t now = clock_now();
     int64_t idle = now - (int64_t)atom_peek(&slot->idle_since);
     atom_put(&slot->checks, atom_peek(&slot->checks) + 1);
-    const void *outer = rpool__go_inside(pool);
+    struct inside here;
+    rpool__go_in(&here, pool);
     int verdict = pool->provider.check(pool->ctx, slot_resource(slot),
                                        idle / CLOCK_MS, deadline);
-    (void)rpool__go_inside(outer);
+    rpool__go_out(&here);
     if (verdict == RPOOL_GOOD)
         atom_put(&slot->proven, (uint64_t)clock_coarse());
     else if (verdict != RPOOL_AGAIN)
@@ -191,9 +201,7 @@ static void furnish(struct pool *pool, struct slot *slot, void *resource)
 
 static void watch_slot(struct pool *pool, struct slot *slot)
 {
-    int fd = pool->provider.fd == NULL
-                 ? -1
-                 : pool->provider.fd(pool->ctx, slot_resource(slot));
+    int fd = pool->provider.fd == NULL ? -1 : fd_of(pool, slot);
     if (fd < 0)
         return;
     uint64_t token = atom_peek(&slot->number) << SLOT_BITS | slot->index;
@@ -317,7 +325,8 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
 {
     struct pool_thread *self = arg;
     struct pool *pool = self->pool;
-    thread_memo()->inside = pool;
+    struct inside here;
+    rpool__go_in(&here, pool);
     thread_set_name(pool->name);
     lock_take(&pool->lock);
     thread_self(&self->thread);
@@ -341,6 +350,7 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     pool->threads--;
     cond_wake_all(&pool->changed);
     rpool__unlock(pool);
+    rpool__go_out(&here);
     return NULL;
 }
 

@@ -1,0 +1,156 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * A close by a thread that the pool itself has called: it would wait for
+ * itself, so it only begins.
+ */
+#include "support_caller.h"
+
+static rpool *closing;
+static rpool_status status_inside;
+static int64_t took_ms;
+static rpool_provider fakes; /* what the fake has of its own */
+
+/* Once. */
+static void close_now(void)
+{
+    if (closing == NULL)
+        return;
+    rpool *copy = closing;
+    int64_t began = sim_now_ms();
+    closing = NULL;
+    status_inside = rpool_close(&copy, 1000);
+    took_ms = sim_now_ms() - began;
+}
+
+static int check_and_close(void *ctx, void *resource, int64_t idle_ms,
+                           int64_t deadline)
+{
+    close_now();
+    return fakes.check(ctx, resource, idle_ms, deadline);
+}
+
+static int reset_and_close(void *ctx, void *resource)
+{
+    close_now();
+    return fakes.reset(ctx, resource);
+}
+
+static int fd_and_close(void *ctx, void *resource)
+{
+    close_now();
+    return fakes.fd(ctx, resource);
+}
+
+static void destroy_and_close(void *ctx, void *resource)
+{
+    close_now();
+    fakes.destroy(ctx, resource);
+}
+
+static rpool *open_watchful(struct fake *fake)
+{
+    fakes = fake->provider;
+    fake->provider.check = check_and_close;
+    fake->provider.reset = reset_and_close;
+    fake->provider.fd = fd_and_close;
+    fake->provider.destroy = destroy_and_close;
+    return fake_open(fake, .max_size = 1, .check_always = 1);
+}
+
+static void expect_only_begun(struct fake *fake, rpool *pool)
+{
+    assert_int_equal(status_inside, RPOOL_BUSY);
+    assert_int_equal(took_ms, 0);
+    if (fake->done == 0)
+        close_pool(&pool);
+    assert_int_equal(fake->done, 1);
+}
+
+/* F09 */
+static void close_in_a_check_only_begins(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = open_watchful(fake);
+    rpool_item *item = fake_lease(pool);
+    rpool_release(&item);
+    closing = pool;
+    assert_int_equal(rpool_acquire(pool, -1, &item, NULL), RPOOL_CLOSED);
+    expect_only_begun(fake, pool);
+}
+
+static void close_in_a_reset_only_begins(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = open_watchful(fake);
+    rpool_item *item = fake_lease(pool);
+    closing = pool;
+    rpool_release(&item);
+    expect_only_begun(fake, pool);
+}
+
+static void close_in_fd_only_begins(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = open_watchful(fake);
+    rpool_item *item = fake_lease(pool);
+    closing = pool;
+    fake_take(rpool_detach(&item));
+    expect_only_begun(fake, pool);
+}
+
+/* By the last release, which destroys by itself. */
+static void close_in_a_destroy_only_begins(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = open_watchful(fake), *copy = pool;
+    rpool_item *item = fake_lease(pool);
+    assert_int_equal(rpool_close(&copy, 0), RPOOL_TIMEOUT);
+    closing = pool;
+    rpool_release(&item);
+    expect_only_begun(fake, pool);
+}
+
+static rpool_item *of_another;
+
+static void release_another(struct fake *fake, const rpool_event *event)
+{
+    (void)fake;
+    if (event->type == RPOOL_EVENT_CREATED)
+        rpool_release(&of_another);
+}
+
+/* The outer pool's worker tells of an item, the listener gives back one of the
+ * inner pool, and that one's reset closes the outer one. */
+static void a_close_within_another_pool_only_begins(void **state)
+{
+    struct fake *fake = *state;
+    fakes = fake->provider;
+    fake->hook = release_another;
+    fake->provider.done = NULL; /* two pools have one fake */
+    fake->provider.reset = reset_and_close;
+    rpool *inner = fake_open_with(fake, RPOOL_OPTIONS(.max_size = 1));
+    of_another = fake_lease(inner);
+    rpool *outer = fake_open(fake, .max_size = 1);
+    closing = outer;
+    struct caller c = {.pool = outer, .timeout_ms = 5000};
+    caller_start(&c);
+    sim_advance_ms(2000);
+    assert_int_equal(status_inside, RPOOL_BUSY);
+    assert_int_equal(took_ms, 0);
+    assert_int_equal(caller_status(&c), RPOOL_CLOSED);
+    close_pool(&outer);
+    close_pool(&inner);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAKE_TEST(close_in_a_check_only_begins),
+        FAKE_TEST(close_in_a_reset_only_begins),
+        FAKE_TEST(close_in_fd_only_begins),
+        FAKE_TEST(close_in_a_destroy_only_begins),
+        FAKE_TEST(a_close_within_another_pool_only_begins),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
