@@ -6,7 +6,7 @@
  * it, calls rpool__settle_locked; what holds afterwards, for all slots that
  * nobody has in hand:
  *
- *   closed      => nothing is idle and nobody waits;
+ *   closed      => nothing is idle, or to be checked, and nobody waits;
  *   over size   => nothing is idle;
  *   someone waits and not suspended => nothing is idle.
  *
@@ -112,6 +112,11 @@ void rpool__settle_locked(struct pool *pool)
     uint64_t gate = atom_load(&pool->gate);
     if (gate & GATE_CLOSED) {
         dispose_idle_locked(pool, pool->occupied, RPOOL_REASON_SHUTDOWN);
+        while (!list_empty(&pool->checks))
+            rpool__dispose_locked(
+                pool,
+                container_of(list_pop_front(&pool->checks), struct slot, node),
+                RPOOL_REASON_SHUTDOWN);
         while (!list_empty(&pool->line))
             rpool__answer_locked(
                 pool, container_of(pool->line.next, struct waiter, node),

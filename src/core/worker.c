@@ -333,6 +333,8 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     pool->idle_workers--;
     for (;;) {
         pool->busy_workers++;
+        if (pool->stopping)
+            cond_wake_all(&pool->changed); /* a close need not wait for it */
         int worked = work_locked(pool);
         pool->busy_workers--;
         if (worked) {

@@ -1,0 +1,54 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* A close keeps its deadline, whatever holds the pool's threads up. */
+#include "support_caller.h"
+
+enum { MOMENT_MS = 100 }; /* what is only being destroyed gets that much */
+
+/* A worker takes an endless job just as the close looks who is busy. */
+static void a_job_that_begins_at_the_close_is_left_behind(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        fake.check.ms = fake.destroy.ms = 20000;
+        int check = seed % 2;
+        rpool *pool = fake_open(&fake, .max_size = 1,
+                                .keepalive_ms = check ? 100 : RPOOL_NEVER,
+                                .idle_timeout_ms = check ? RPOOL_NEVER : 100);
+        make_idle(pool, 1);
+        sim_sleep_ms(100);
+        int64_t began = sim_now_ms();
+        (void)rpool_close(&pool, 0);
+        assert_in_range(sim_now_ms() - began, 0, MOMENT_MS + 1);
+        sim_advance_ms(100000); /* it ends by itself */
+        assert_int_equal(fake.done, 1);
+        fake_end(&fake);
+    }
+}
+
+/* Queued for its keepalive while the one worker creates. */
+static void what_waits_for_its_check_is_destroyed_unchecked(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2, .keepalive_ms = 1000);
+    make_idle(pool, 1);
+    sim_break(SIM_THREAD_START, 1, 100);
+    fake->create.ms = FAKE_HANG;
+    assert_int_equal(rpool_resize(pool, 2, 2), RPOOL_OK);
+    sim_advance_ms(1500);
+    assert_int_equal(fake_stats(pool).checking, 1);
+    close_pool(&pool);
+    assert_int_equal(fake->checks, 0);
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_SHUTDOWN), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_job_that_begins_at_the_close_is_left_behind),
+        FAKE_TEST(what_waits_for_its_check_is_destroyed_unchecked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
