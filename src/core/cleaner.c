@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
  * The cleaner sleeps until exactly the next thing due, or a hang-up, and
- * decides; it calls no provider.
+ * decides; it calls no provider.  It tells of leaks.
  *
  * What is due later than it will wake needs no call.  What is due earlier must
  * wake it: whoever makes something due stores it in the slot and then reads
@@ -21,6 +21,7 @@ enum { BATCH = 64 }; /* how much is done under one hold of the mutex */
 struct round { /* what one look at all slots found */
     int64_t now, next;
     int acted;
+    int telling; /* the cleaner's own look: leaks are told */
 };
 
 void rpool__arm_locked(struct pool *pool, int64_t when)
@@ -167,7 +168,7 @@ static int64_t leak_ms(const struct pool *pool, struct slot *slot,
     if (since == 0) /* claimed a moment ago */
         since = round->now;
     int64_t due = saturating(since, pool->leak);
-    if (round->now < due) {
+    if (round->now < due || !round->telling) {
         at_latest(round, due);
         return 0;
     }
@@ -175,8 +176,11 @@ static int64_t leak_ms(const struct pool *pool, struct slot *slot,
     return (round->now - since) / CLOCK_MS;
 }
 
-static void report_leak(struct pool *pool, const struct slot *slot, int64_t ms)
+static void report_leak_locked(struct pool *pool, const struct slot *slot,
+                               int64_t ms) POOL_LOCKED(pool)
 {
+    rpool__go_busy_locked(pool);
+    lock_drop(&pool->lock);
     rpool__emit(
         pool,
         &(rpool_event){
@@ -186,6 +190,8 @@ static void report_leak(struct pool *pool, const struct slot *slot, int64_t ms)
             .site = {.file = (const char *)(uintptr_t)atom_peek(&slot->file),
                      .func = (const char *)(uintptr_t)atom_peek(&slot->func),
                      .line = (int)atom_peek(&slot->line)}});
+    lock_take(&pool->lock);
+    pool->busy--;
 }
 
 static void look_at_locked(struct pool *pool, struct slot *slot,
@@ -207,11 +213,8 @@ static void look_at_locked(struct pool *pool, struct slot *slot,
     if (state == SLOT_IDLE)
         keep_alive_locked(pool, slot, word, round);
     int64_t leaked = state == SLOT_LENT ? leak_ms(pool, slot, word, round) : 0;
-    if (leaked > 0 && pool->on_event != NULL) {
-        lock_drop(&pool->lock);
-        report_leak(pool, slot, leaked);
-        lock_take(&pool->lock);
-    }
+    if (leaked > 0 && pool->on_event != NULL)
+        report_leak_locked(pool, slot, leaked);
 }
 
 void rpool__arm_slot_locked(struct pool *pool, struct slot *slot)
@@ -225,7 +228,7 @@ void rpool__arm_slot_locked(struct pool *pool, struct slot *slot)
 /* All slots, from the highest: the low ones are the warm ones. */
 static int64_t look_around_locked(struct pool *pool) POOL_LOCKED(pool)
 {
-    struct round round = {.next = CLOCK_NEVER};
+    struct round round = {.next = CLOCK_NEVER, .telling = 1};
     round.now = clock_now();
     uint32_t seen = 0;
     for (uint32_t i = (uint32_t)atom_load(&pool->nslots); i-- > 0;) {
@@ -247,6 +250,15 @@ static void hung_up_locked(struct pool *pool, uint64_t token) POOL_LOCKED(pool)
         rpool__mark_locked(pool, slot, SLOT_HUNG_UP);
 }
 
+/* Whoever listens hears it if that fails. */
+static void start_worker_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    rpool__go_busy_locked(pool);
+    rpool__step_out(pool);
+    lock_take(&pool->lock);
+    pool->busy--;
+}
+
 void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
 {
     struct pool *pool = ((struct pool_thread *)arg)->pool;
@@ -261,9 +273,13 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
             atom_store(&pool->next_wake, (uint64_t)CLOCK_NEVER);
             rpool__arm_locked(pool, look_around_locked(pool));
         }
+        if (rpool__worker_missing_locked(pool)) {
+            start_worker_locked(pool);
+            continue;
+        }
         pool->cleaner_asleep = 1;
         int64_t until = (int64_t)atom_load(&pool->next_wake);
-        rpool__unlock(pool); /* starts a worker if one is missing */
+        rpool__step_out(pool);
         int n = watch_wait(&pool->watch, until, tokens, BATCH);
         lock_take(&pool->lock);
         pool->cleaner_asleep = 0;

@@ -199,12 +199,13 @@ struct pool {
     int waiting;
     /* Seats to be woken as the mutex is dropped; none while it is free. */
     int wakes, wake[WAKES];
-    struct cond seat[SEATS];                 /* type-stable, as the shell is */
-    struct list disposals, checks;           /* slots, for the workers */
-    struct cond work;                        /* for idle workers */
-    struct cond changed;                     /* for wait and close */
-    int workers, idle_workers, busy_workers; /* busy: calling the provider */
-    int threads;                             /* workers and cleaner, running */
+    struct cond seat[SEATS];       /* type-stable, as the shell is */
+    struct list disposals, checks; /* slots, for the workers */
+    struct cond work;              /* for idle workers */
+    struct cond changed;           /* for wait and close */
+    int workers, idle_workers;
+    int threads; /* workers and cleaner, running */
+    int busy;    /* of these: in the hands of the provider or a listener */
     int no_more_workers; /* starting one failed; until the next job is done */
     int cleaner_asleep;
     int failures; /* creations that failed since the last that did not */
@@ -326,6 +327,9 @@ int rpool__need_locked(const struct pool *pool) POOL_LOCKED(pool);
  * missing. */
 void rpool__wake_workers_locked(struct pool *pool) POOL_LOCKED(pool);
 int rpool__worker_missing_locked(const struct pool *pool) POOL_LOCKED(pool);
+/* From here on, until busy is counted down, the provider or a listener may keep
+ * this thread of the pool: a close past its deadline leaves it behind. */
+void rpool__go_busy_locked(struct pool *pool) POOL_LOCKED(pool);
 /* 0, or an errno value.  Lock: not held; the place was taken and counted. */
 int rpool__start_worker(struct pool *pool, int index);
 void *rpool__worker_run(void *arg);
@@ -351,7 +355,7 @@ static inline void rpool__arm(struct pool *pool, int64_t when)
         rpool__arm_slowly(pool, when);
 }
 void rpool__arm_locked(struct pool *pool, int64_t when) POOL_LOCKED(pool);
-/* For what is due of one slot. */
+/* For what is due of one slot; what is due now begins. */
 void rpool__arm_slot_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
 void rpool__set_idle_due_locked(struct pool *pool) POOL_LOCKED(pool);

@@ -84,7 +84,7 @@ static void reset_shell(struct pool *pool)
     pool->may_leave = 0;
     pool->wakes = pool->keeping = pool->keep_more = 0;
     pool->asked = pool->waiting = pool->workers = pool->idle_workers = 0;
-    pool->busy_workers = pool->threads = pool->no_more_workers = 0;
+    pool->busy = pool->threads = pool->no_more_workers = 0;
     pool->cleaner_asleep = pool->failures = pool->stopping = 0;
     pool->retry_at = pool->last_create_ns = 0;
     pool->tickets = 1; /* keep_place has that one */
@@ -343,7 +343,7 @@ static void stop_threads_locked(struct pool *pool, int64_t deadline)
     pool->stopping = 1;
     cond_wake_all(&pool->work);
     watch_wake(&pool->watch);
-    while (pool->threads > pool->busy_workers)
+    while (pool->threads > pool->busy)
         rpool__sleep_locked(pool, &pool->changed, CLOCK_NEVER);
     while (pool->threads > 0 && clock_now() < deadline)
         rpool__sleep_locked(pool, &pool->changed, deadline);

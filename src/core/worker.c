@@ -67,6 +67,13 @@ int rpool__worker_missing_locked(const struct pool *pool)
            pool->workers <= pool->create_concurrency && jobs_locked(pool) > 0;
 }
 
+void rpool__go_busy_locked(struct pool *pool)
+{
+    pool->busy++;
+    if (pool->stopping)
+        cond_wake_all(&pool->changed); /* a close need not wait for it */
+}
+
 /* Drops the mutex for a job that was taken.  The wake is passed on: several
  * jobs may have had one. */
 static void begin(struct pool *pool)
@@ -332,11 +339,9 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     thread_self(&self->thread);
     pool->idle_workers--;
     for (;;) {
-        pool->busy_workers++;
-        if (pool->stopping)
-            cond_wake_all(&pool->changed); /* a close need not wait for it */
+        rpool__go_busy_locked(pool);
         int worked = work_locked(pool);
-        pool->busy_workers--;
+        pool->busy--;
         if (worked) {
             pool->no_more_workers = 0;
             continue;

@@ -201,11 +201,11 @@ static void quiet_creations(const struct pool *pool)
     if ((gate & GATE_CLOSED) == 0 && (wanted > 0 || missing > 0) &&
         pool->creating == 0 && pool->occupied < pool->max_size &&
         (pool->failures == 0 || pool->retry_at < sched_now()) &&
-        pool->busy_workers < pool->workers)
+        pool->busy < pool->workers)
         sim_fail("nobody creates: %d wait, %d of %d there, %d at least, %d "
                  "failures, %d idle workers, %d busy",
                  wanted, pool_live(pool), pool->max_size, pool->min_size,
-                 pool->failures, pool->idle_workers, pool->busy_workers);
+                 pool->failures, pool->idle_workers, pool->busy);
 }
 
 static void quiet_counts(const struct era *era)

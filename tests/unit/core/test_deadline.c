@@ -44,11 +44,62 @@ static void what_waits_for_its_check_is_destroyed_unchecked(void **state)
     assert_int_equal(fake_closed_by(fake, RPOOL_REASON_SHUTDOWN), 1);
 }
 
+static rpool_event_type slow;
+
+static void dawdle(struct fake *fake, const rpool_event *event)
+{
+    (void)fake;
+    if (event->type == slow)
+        sim_sleep_ms(10000);
+}
+
+/* The cleaner's, in the listener. */
+static void expect_it_to_be_left_behind(struct fake *fake, rpool *pool)
+{
+    assert_int_equal(fake_count(fake, slow), 1);
+    int64_t began = sim_now_ms();
+    assert_int_equal(rpool_close(&pool, 50), RPOOL_TIMEOUT);
+    assert_int_equal(sim_now_ms() - began, 50);
+    assert_int_equal(fake->done, 0);
+    sim_advance_ms(10000);
+    assert_int_equal(fake->done, 1);
+}
+
+static void a_slow_listener_of_leaks_is_left_behind(void **state)
+{
+    struct fake *fake = *state;
+    slow = RPOOL_EVENT_LEAK;
+    fake->hook = dawdle;
+    rpool *pool = fake_open(fake, .max_size = 1, .leak_after_ms = 100);
+    rpool_item *item = fake_lease(pool);
+    sim_advance_ms(150);
+    rpool_release(&item);
+    expect_it_to_be_left_behind(fake, pool);
+}
+
+static void a_slow_listener_of_missing_workers_is_left_behind(void **state)
+{
+    struct fake *fake = *state;
+    slow = RPOOL_EVENT_DEGRADED;
+    fake->hook = dawdle;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    make_idle(pool, 1);
+    fake->create.ms = FAKE_HANG;
+    assert_int_equal(rpool_resize(pool, 2, 2), RPOOL_OK);
+    sim_settle(); /* the one worker creates */
+    sim_break(SIM_THREAD_START, 1, 1);
+    sim_hang_up(fake->resources[0]->fd);
+    sim_settle();
+    expect_it_to_be_left_behind(fake, pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_job_that_begins_at_the_close_is_left_behind),
         FAKE_TEST(what_waits_for_its_check_is_destroyed_unchecked),
+        FAKE_TEST(a_slow_listener_of_leaks_is_left_behind),
+        FAKE_TEST(a_slow_listener_of_missing_workers_is_left_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
