@@ -265,6 +265,7 @@ rpool_status rpool_resize(rpool *handle, int max_size, int min_size)
     else {
         pool->max_size = max_size;
         pool->min_size = min_size;
+        cond_wake_all(&pool->changed); /* a wait may be over */
     }
     leave(pool);
     return status;

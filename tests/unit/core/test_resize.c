@@ -301,6 +301,35 @@ static void a_closed_pool_cannot_be_changed(void **state)
     assert_int_equal(fake->creates, 0);
 }
 
+struct wait {
+    rpool *pool;
+    rpool_status status;
+};
+
+static void wait_for_it(void *arg)
+{
+    struct wait *w = arg;
+    w->status = rpool_wait(w->pool, 60000, NULL);
+}
+
+static void a_wait_ends_when_enough_is_less(void **state)
+{
+    struct fake *fake = *state;
+    struct wait w = {.pool = fake_open(fake, .max_size = 4, .min_size = 2)};
+    sim_settle();
+    fake->create.ms = FAKE_HANG;
+    assert_int_equal(rpool_resize(w.pool, 4, 4), RPOOL_OK);
+    int id = sim_spawn(wait_for_it, &w);
+    sim_advance_ms(10);
+    assert_false(sim_done(id));
+    assert_int_equal(rpool_resize(w.pool, 4, 2), RPOOL_OK);
+    sim_settle();
+    assert_true(sim_done(id));
+    sim_join(id);
+    assert_int_equal(w.status, RPOOL_OK);
+    close_pool(&w.pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +345,7 @@ int main(void)
         FAKE_TEST(while_suspended_acquires_wait_in_line),
         FAKE_TEST(what_is_released_while_suspended_stays),
         FAKE_TEST(a_closed_pool_cannot_be_changed),
+        FAKE_TEST(a_wait_ends_when_enough_is_less),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
