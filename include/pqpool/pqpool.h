@@ -117,9 +117,9 @@ typedef struct pqp_event {
 } pqp_event;
 
 /* Called with no lock held: in order for one connection, not across
- * connections.  Must not block for long; may call the pool, but
- * pqp_pool_close() there only begins to close.  Everything in `event` is
- * borrowed until the return. */
+ * connections; a LEAK may come when its lease is just over.  Must not block for
+ * long; may call the pool, but pqp_pool_close() there only begins to close.
+ * Everything in `event` is borrowed until the return. */
 typedef void (*pqp_event_fn)(void *arg, const pqp_event *event);
 PQP_EXPORT const char *pqp_event_name(pqp_event_type type); /* "CREATED" */
 

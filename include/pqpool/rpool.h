@@ -164,8 +164,9 @@ typedef struct rpool_event {
 } rpool_event;
 
 /* Called with no lock held, by the thread that owns the item: in order for
- * one item, not across items.  May call the pool, but rpool_close() there
- * only begins to close. */
+ * one item, not across items.  Not LEAK: its lease may be over by the time that
+ * it is told.  May call the pool, but rpool_close() there only begins to
+ * close. */
 typedef void (*rpool_event_fn)(void *arg, const rpool_event *event);
 
 /* ---- options ---- */

@@ -176,20 +176,25 @@ static int64_t leak_ms(const struct pool *pool, struct slot *slot,
     return (round->now - since) / CLOCK_MS;
 }
 
+/* The borrower owns the item, not the cleaner.  So what there is to say is read
+ * first, and is of that lease if the word still is; it may end before it is
+ * told. */
 static void report_leak_locked(struct pool *pool, const struct slot *slot,
-                               int64_t ms) POOL_LOCKED(pool)
+                               uint64_t word, int64_t ms) POOL_LOCKED(pool)
 {
+    rpool_event leak = {
+        .type = RPOOL_EVENT_LEAK,
+        .item = atom_load(&slot->number),
+        .ms = ms,
+        .site = {.file = (const char *)(uintptr_t)atom_load(&slot->file),
+                 .func = (const char *)(uintptr_t)atom_load(&slot->func),
+                 .line = (int)atom_load(&slot->line)}};
+    uint64_t after = atom_load(&slot->word);
+    if (word_state(after) != SLOT_LENT || (after ^ word) & SERIAL_MASK)
+        return;
     rpool__go_busy_locked(pool);
     lock_drop(&pool->lock);
-    rpool__emit(
-        pool,
-        &(rpool_event){
-            .type = RPOOL_EVENT_LEAK,
-            .item = atom_peek(&slot->number),
-            .ms = ms,
-            .site = {.file = (const char *)(uintptr_t)atom_peek(&slot->file),
-                     .func = (const char *)(uintptr_t)atom_peek(&slot->func),
-                     .line = (int)atom_peek(&slot->line)}});
+    rpool__emit(pool, &leak);
     lock_take(&pool->lock);
     pool->busy--;
 }
@@ -214,7 +219,7 @@ static void look_at_locked(struct pool *pool, struct slot *slot,
         keep_alive_locked(pool, slot, word, round);
     int64_t leaked = state == SLOT_LENT ? leak_ms(pool, slot, word, round) : 0;
     if (leaked > 0 && pool->on_event != NULL)
-        report_leak_locked(pool, slot, leaked);
+        report_leak_locked(pool, slot, word, leaked);
 }
 
 void rpool__arm_slot_locked(struct pool *pool, struct slot *slot)

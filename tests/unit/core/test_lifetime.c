@@ -231,6 +231,44 @@ static void a_leak_wakes_a_cleaner_that_had_nothing_to_do(void **state)
     close_pool(&pool);
 }
 
+static int leaks;
+
+static void expect_the_long_lease(struct fake *fake, const rpool_event *event)
+{
+    (void)fake;
+    if (event->type != RPOOL_EVENT_LEAK)
+        return;
+    leaks++;
+    if (event->site.line != 1)
+        sim_fail("a leak is reported of the lease after it");
+}
+
+/* It ends, and the next begins, just as the cleaner finds it. */
+static void a_leak_names_the_lease_that_it_is(void **state)
+{
+    (void)state;
+    static const rpool_site sites[] = {{"long.c", "f", 1, 0},
+                                       {"short.c", "g", 2, 0}};
+    leaks = 0;
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        sim_search(&(struct sim_search){.depth = 3, .steps = 150});
+        fake.hook = expect_the_long_lease;
+        rpool *pool = fake_open(&fake, .max_size = 1, .leak_after_ms = 100);
+        for (int i = 0; i < 2; i++) {
+            rpool_item *item = NULL;
+            assert_int_equal(rpool_acquire_at(pool, -1, &item, NULL, &sites[i]),
+                             RPOOL_OK);
+            sim_sleep_ms(i == 0 ? 100 : 0);
+            rpool_release(&item);
+        }
+        close_pool(&pool);
+        fake_end(&fake);
+    }
+    assert_in_range(leaks, 1, 499);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +281,7 @@ int main(void)
         FAKE_TEST(a_lease_that_lasts_too_long_is_told_once),
         FAKE_TEST(a_leak_that_comes_back_is_told_too),
         FAKE_TEST(a_leak_wakes_a_cleaner_that_had_nothing_to_do),
+        cmocka_unit_test(a_leak_names_the_lease_that_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
