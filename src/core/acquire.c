@@ -72,20 +72,6 @@ static rpool_status take_now_locked(struct pool *pool, struct request *r,
     return RPOOL_BUSY;
 }
 
-/* Failed its check though it was new and never lent: the next one would fail
- * as well, so creating pauses as after a failure. */
-static void pause_if_stillborn_locked(struct pool *pool,
-                                      const struct slot *slot) POOL_LOCKED(pool)
-{
-    int64_t age = clock_now() - (int64_t)atom_peek(&slot->proven);
-    if (atom_peek(&slot->leases) > atom_peek(&slot->first_lease) ||
-        age >= pool->check_after)
-        return;
-    rpool_failure why;
-    (void)rpool__fail(&why, RPOOL_CREATE, "a new item failed its check");
-    rpool__pause_locked(pool, &why);
-}
-
 /* Owned and CHECKING; drops the mutex meanwhile.  OK: it is LENT. */
 static rpool_status check_locked(struct pool *pool, struct request *r,
                                  struct slot **slot) POOL_LOCKED(pool)
@@ -101,8 +87,6 @@ static rpool_status check_locked(struct pool *pool, struct request *r,
         *slot = NULL;
         return r->wait ? RPOOL_TIMEOUT : RPOOL_OK;
     }
-    if (verdict != RPOOL_GOOD)
-        pause_if_stillborn_locked(pool, *slot);
     rpool__dispose_locked(pool, *slot,
                           verdict == RPOOL_GOOD
                               ? rpool__flag_reason(atom_load(&(*slot)->word))

@@ -129,7 +129,7 @@ static int replace_ahead_locked(struct pool *pool, struct slot *slot,
         pool->ageing++;
     }
     if (pool->occupied < pool->max_size || pool->creating + pool->leaving > 0 ||
-        pool->failures > 0 || surplus_locked(pool) > 0 ||
+        pool_is_failing(pool) || surplus_locked(pool) > 0 ||
         !take_idle(slot, word, SLOT_RETURNING))
         return 0;
     rpool__dispose_locked(pool, slot, RPOOL_REASON_LIFETIME);

@@ -111,7 +111,7 @@ void rpool__explain(struct pool *pool, rpool_failure *why, rpool_status status,
     struct text text;
     text_init(&text, why->message, sizeof why->message);
     lock_take(&pool->lock);
-    int failing = pool->failures > 0;
+    int failing = pool_is_failing(pool);
     rpool_failure last = pool->failure;
     int max = pool->max_size, occupied = pool->occupied;
     int creating = pool->creating, closing = pool->leaving;

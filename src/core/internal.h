@@ -208,11 +208,14 @@ struct pool {
     int busy;    /* of these: in the hands of the provider or a listener */
     int no_more_workers; /* starting one failed; until the next job is done */
     int cleaner_asleep;
-    int failures; /* creations that failed since the last that did not */
-    int64_t retry_at, last_create_ns;
+    int failures;          /* creations that failed, in a row */
+    int64_t retry_at;      /* 0: the last one did not fail */
+    int lost;              /* it did, but only by what became of its item */
+    int64_t good_since;    /* when the first of those that did not was made */
     rpool_failure failure; /* of the last creation that failed */
-    int stopping;          /* the threads end */
-    int inside;            /* calls that still need the pool's fields */
+    int64_t last_create_ns;
+    int stopping; /* the threads end */
+    int inside;   /* calls that still need the pool's fields */
     struct pool_thread worker[WORKERS], cleaner;
     rpool_stats stats; /* the counters only */
 };
@@ -230,6 +233,12 @@ static inline void *slot_resource(const struct slot *slot)
 static inline int pool_is_open(const struct pool *pool)
 {
     return atom_load(&pool->gate) > SHELL_MASK;
+}
+
+/* The last creation has failed. */
+static inline int pool_is_failing(const struct pool *pool)
+{
+    return pool->retry_at != 0;
 }
 
 static inline int pool_live(const struct pool *pool)
@@ -339,9 +348,10 @@ void rpool__run_disposals_locked(struct pool *pool) POOL_LOCKED(pool);
  * is asked for it again and says another: the number may be in a new
  * connection's hands, and a closed descriptor is watched by nobody. */
 void rpool__unwatch(struct pool *pool, struct slot *slot);
-/* After a failure: nothing is created for a moment. */
-void rpool__pause_locked(struct pool *pool, const rpool_failure *why)
-    POOL_LOCKED(pool);
+/* An item is about to leave for that reason.  If nobody ever had it, and it was
+ * made a moment ago, then its creation failed after all. */
+void rpool__lost_locked(struct pool *pool, const struct slot *slot,
+                        rpool_reason reason) POOL_LOCKED(pool);
 /* The provider's verdict; deadline 0 does not wait.  Thread: the owner. */
 int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline);
 

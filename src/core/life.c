@@ -86,7 +86,7 @@ static void reset_shell(struct pool *pool)
     pool->asked = pool->waiting = pool->workers = pool->idle_workers = 0;
     pool->busy = pool->threads = pool->no_more_workers = 0;
     pool->cleaner_asleep = pool->failures = pool->stopping = 0;
-    pool->retry_at = pool->last_create_ns = 0;
+    pool->retry_at = pool->good_since = pool->last_create_ns = 0;
     pool->tickets = 1; /* keep_place has that one */
     pool->failure = (rpool_failure){0};
     pool->stats = (rpool_stats){0};
@@ -221,7 +221,7 @@ rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
             status = RPOOL_CLOSED;
         else if (pool_live(pool) - pool->creating >= pool->min_size)
             break;
-        else if (pool->failures > 0 && pool->failure.permanent)
+        else if (pool_is_failing(pool) && pool->failure.permanent)
             status = RPOOL_CREATE;
         else if (clock_now() >= deadline)
             status = RPOOL_TIMEOUT;

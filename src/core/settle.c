@@ -25,6 +25,8 @@ void rpool__dispose_locked(struct pool *pool, struct slot *slot,
                      word_with(word, SLOT_DISPOSING) &
                          ~(uint64_t)(SLOT_LEAVE | SLOT_ANSWER)))
         ;
+    if (reason == RPOOL_REASON_HANGUP || reason == RPOOL_REASON_CHECK)
+        rpool__lost_locked(pool, slot, reason);
     slot->reason = reason;
     pool->leaving++;
     pool->ageing -= slot->ageing;

@@ -63,8 +63,8 @@ static rpool_status refuse_locked(struct pool *pool) POOL_LOCKED(pool)
         if (pool->waiting >= pool->max_waiters)
             return RPOOL_BUSY;
     }
-    if (pool->failures > 0 && pool->failure.permanent &&
-        clock_now() < pool->retry_at && pool_live(pool) == 0)
+    if (pool->failure.permanent && clock_now() < pool->retry_at &&
+        pool_live(pool) == 0)
         return RPOOL_CREATE;
     return RPOOL_OK;
 }

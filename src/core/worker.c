@@ -16,6 +16,9 @@
 
 #include <string.h>
 
+/* What lasts that long was made well. */
+#define MOMENT (1000 * CLOCK_MS)
+
 static struct atom last_number; /* of resources, in the process */
 
 static uint64_t next_number(void)
@@ -44,7 +47,7 @@ int rpool__need_locked(const struct pool *pool)
 /* After a failure one prober at a time, until one succeeds. */
 static int may_create_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
-    int at_once = pool->failures > 0 ? 1 : pool->create_concurrency;
+    int at_once = pool_is_failing(pool) ? 1 : pool->create_concurrency;
     return pool->creating < at_once && rpool__need_locked(pool) > 0;
 }
 
@@ -221,11 +224,20 @@ static void watch_slot(struct pool *pool, struct slot *slot)
                                    .message = "cannot watch for a hang-up"});
 }
 
+/* It ends the pause of one that has failed, but not of an item that was lost:
+ * what becomes of this one is not known yet. */
+static void end_pause_locked(struct pool *pool, int64_t now) POOL_LOCKED(pool)
+{
+    if (!pool_is_failing(pool) || (pool->lost && now < pool->retry_at))
+        return;
+    pool->retry_at = 0;
+    pool->good_since = now;
+}
+
 static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
     POOL_LOCKED(pool)
 {
-    pool->failures = 0;
-    pool->retry_at = 0;
+    end_pause_locked(pool, clock_now());
     pool->last_create_ns = took;
     pool->stats.created++;
     pool->stats.create_us += (uint64_t)(took / 1000);
@@ -240,10 +252,15 @@ static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
         rpool__arm_locked(pool, 0); /* the next one may leave */
 }
 
-/* Full jitter: anywhere up to 100 ms, doubling, at most create_retry_max. */
-void rpool__pause_locked(struct pool *pool, const rpool_failure *why)
+/* Full jitter: anywhere up to 100 ms, doubling, at most create_retry_max.  A
+ * row of failures ends when for a moment there was none. */
+static void pause_locked(struct pool *pool, const rpool_failure *why)
+    POOL_LOCKED(pool)
 {
+    if (!pool_is_failing(pool) && clock_now() - pool->good_since >= MOMENT)
+        pool->failures = 0;
     pool->failure = *why;
+    pool->lost = 0;
     int64_t most = 100 * CLOCK_MS;
     for (int i = 0; i < pool->failures && most < pool->create_retry_max; i++)
         most *= 2;
@@ -256,12 +273,28 @@ void rpool__pause_locked(struct pool *pool, const rpool_failure *why)
         (why->permanent ? most : (int64_t)random_below((uint64_t)most));
 }
 
+/* Of those that are lost together the first has brought the pause. */
+void rpool__lost_locked(struct pool *pool, const struct slot *slot,
+                        rpool_reason reason)
+{
+    int64_t now = clock_now();
+    if (atom_peek(&slot->leases) > atom_peek(&slot->first_lease) ||
+        now - (int64_t)atom_peek(&slot->idle_since) >= MOMENT ||
+        now < pool->retry_at)
+        return;
+    rpool_failure why;
+    (void)rpool__fail(&why, RPOOL_CREATE, "a new item left: %s",
+                      rpool_reason_text(reason));
+    pause_locked(pool, &why);
+    pool->lost = 1;
+}
+
 static void failed_locked(struct pool *pool, struct slot *slot,
                           const rpool_failure *why) POOL_LOCKED(pool)
 {
     rpool__empty_locked(pool, slot);
     pool->stats.create_failed++;
-    rpool__pause_locked(pool, why);
+    pause_locked(pool, why);
     if (why->permanent && pool_live(pool) == 0)
         while (!list_empty(&pool->line))
             rpool__answer_locked(

@@ -200,8 +200,7 @@ static void quiet_creations(const struct pool *pool)
     int missing = pool->min_size - pool_live(pool);
     if ((gate & GATE_CLOSED) == 0 && (wanted > 0 || missing > 0) &&
         pool->creating == 0 && pool->occupied < pool->max_size &&
-        (pool->failures == 0 || pool->retry_at < sched_now()) &&
-        pool->busy < pool->workers)
+        pool->retry_at < sched_now() && pool->busy < pool->workers)
         sim_fail("nobody creates: %d wait, %d of %d there, %d at least, %d "
                  "failures, %d idle workers, %d busy",
                  wanted, pool_live(pool), pool->max_size, pool->min_size,

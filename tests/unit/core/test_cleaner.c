@@ -336,7 +336,7 @@ static void what_hung_up_while_idle_is_replaced_at_once(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 10, .min_size = 8);
-    sim_advance_ms(100);
+    sim_advance_ms(1000); /* not what was made just now */
     fake->create.ms = 10;
     fake->creating_peak = 0;
     for (int i = 0; i < 8; i++)

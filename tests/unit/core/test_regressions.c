@@ -217,7 +217,7 @@ static void a_creation_waits_for_no_destroy_while_a_worker_is_idle(void **state)
         caller_start(&c[i]);
     }
     rpool_release(&b);
-    sim_advance_ms(100);
+    sim_advance_ms(1100);
     assert_int_equal(sim_thread("").live, 4); /* the cleaner, three workers */
     assert_int_equal(fake_stats(pool).idle, 3);
     fake->destroy.ms = 1000;

@@ -1,0 +1,122 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Items that leave before anybody had them, soon after they were made: each is
+ * a creation that came to nothing, and creating pauses as after any other.
+ */
+#include "support_caller.h"
+
+#include <string.h>
+
+/* C09: a check that no fresh item passes. */
+static void a_check_that_always_fails_is_no_busy_loop(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1, .check_always = 1);
+    fake->check.result = RPOOL_BAD;
+    fake->create.ms = 1;
+    rpool_item *item = NULL;
+    rpool_failure why;
+    assert_int_equal(rpool_acquire(pool, 2000, &item, &why), RPOOL_TIMEOUT);
+    assert_int_equal(sim_now_ms(), 2000);
+    assert_in_range(fake->creates, 2, 100);
+    assert_non_null(strstr(why.message, "a new item left: failed its check"));
+    close_pool(&pool);
+}
+
+/* C09 B05: the longest pauses are 100 ms, 200, 400 and so on. */
+static void pauses_grow_though_each_creation_succeeds(void **state)
+{
+    struct fake *fake = *state;
+    sim_random(1000);
+    rpool *pool = fake_open(fake, .max_size = 1, .check_always = 1,
+                            .create_retry_max_ms = 5000);
+    fake->check.result = RPOOL_BAD;
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_acquire(pool, 20000, &item, NULL), RPOOL_TIMEOUT);
+    /* At 0, 100, 300, 700, 1500, 3100, 6300, 11300 and 16300. */
+    assert_int_equal(fake->creates, 9);
+    close_pool(&pool);
+}
+
+static void hang_up_what_is_new(struct fake *fake, const rpool_event *event)
+{
+    (void)fake;
+    const struct fake_resource *r = event->resource;
+    if (event->type == RPOOL_EVENT_CREATED)
+        sim_hang_up(r->fd);
+}
+
+/* B20 */
+static void what_is_hung_up_at_once_makes_no_storm(void **state)
+{
+    struct fake *fake = *state;
+    sim_random(1000);
+    fake->hook = hang_up_what_is_new;
+    fake->create.ms = 1;
+    rpool *pool = fake_open(fake, .max_size = 4, .min_size = 2);
+    sim_advance_ms(10000);
+    assert_in_range(fake->creates, 10, 40);
+    fake->hook = NULL;
+    sim_advance_ms(1000);
+    assert_int_equal(fake_stats(pool).idle, 2);
+    close_pool(&pool);
+}
+
+static void hang_up_all(struct fake *fake)
+{
+    for (int i = 0; i < fake->created; i++)
+        if (!fake->resources[i]->gone)
+            sim_hang_up(fake->resources[i]->fd);
+    sim_settle();
+}
+
+/* Who loses ten at one blow has one failure to wait for. */
+static void those_that_leave_together_count_once(void **state)
+{
+    struct fake *fake = *state;
+    sim_random(1000);
+    rpool *pool = fake_open(fake, .max_size = 10, .min_size = 10,
+                            .create_retry_max_ms = 60000);
+    sim_settle();
+    hang_up_all(fake);
+    assert_int_equal(fake->live, 0);
+    sim_advance_ms(100);
+    assert_int_equal(fake_stats(pool).idle, 10);
+    close_pool(&pool);
+}
+
+/* After a second without one the next failure is the first of a row. */
+static void a_second_without_a_failure_ends_the_row(void **state)
+{
+    struct fake *fake = *state;
+    sim_random(1000);
+    rpool *pool = fake_open(fake, .max_size = 1, .min_size = 1,
+                            .create_retry_max_ms = 60000);
+    for (int row = 0; row < 3; row++) {
+        for (int64_t pause = 100; pause <= 400; pause *= 2) {
+            sim_settle();
+            hang_up_all(fake);
+            sim_advance_ms(pause - 1);
+            assert_int_equal(fake->live, 0);
+            sim_advance_ms(1);
+            assert_int_equal(fake->live, 1);
+        }
+        sim_advance_ms(1000);
+        hang_up_all(fake); /* an end like any other: no failure */
+        assert_int_equal(fake->live, 1);
+    }
+    close_pool(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAKE_TEST(a_check_that_always_fails_is_no_busy_loop),
+        FAKE_TEST(pauses_grow_though_each_creation_succeeds),
+        FAKE_TEST(what_is_hung_up_at_once_makes_no_storm),
+        FAKE_TEST(those_that_leave_together_count_once),
+        FAKE_TEST(a_second_without_a_failure_ends_the_row),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
