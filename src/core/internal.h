@@ -204,8 +204,9 @@ struct pool {
     struct cond work;              /* for idle workers */
     struct cond changed;           /* for wait and close */
     int workers, idle_workers;
-    int threads; /* workers and cleaner, running */
-    int busy;    /* of these: in the hands of the provider or a listener */
+    int threads;      /* workers and cleaner, running */
+    int busy;         /* of these: in the hands of the provider or a listener */
+    int64_t alarm_at; /* a worker wakes by itself then, or CLOCK_NEVER */
     int no_more_workers; /* starting one failed; until the next job is done */
     int cleaner_asleep;
     int failures;          /* creations that failed, in a row */

@@ -87,6 +87,7 @@ static void reset_shell(struct pool *pool)
     pool->busy = pool->threads = pool->no_more_workers = 0;
     pool->cleaner_asleep = pool->failures = pool->stopping = 0;
     pool->retry_at = pool->good_since = pool->last_create_ns = 0;
+    pool->alarm_at = CLOCK_NEVER;
     pool->tickets = 1; /* keep_place has that one */
     pool->failure = (rpool_failure){0};
     pool->stats = (rpool_stats){0};

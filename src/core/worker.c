@@ -57,9 +57,17 @@ static int jobs_locked(const struct pool *pool) POOL_LOCKED(pool)
            may_create_locked(pool);
 }
 
+/* Only the end of a pause is missing, and a worker wakes for that by itself. */
+static int alarm_is_set_locked(const struct pool *pool) POOL_LOCKED(pool)
+{
+    return pool->alarm_at <= pool->retry_at && clock_now() < pool->retry_at &&
+           may_create_locked(pool);
+}
+
 void rpool__wake_workers_locked(struct pool *pool)
 {
-    for (int jobs = jobs_locked(pool); jobs > 0; jobs--)
+    for (int jobs = jobs_locked(pool) - alarm_is_set_locked(pool); jobs > 0;
+         jobs--)
         cond_wake(&pool->work);
 }
 
@@ -382,9 +390,12 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
         if (pool->stopping)
             break;
         int64_t until = may_create_locked(pool) ? pool->retry_at : CLOCK_NEVER;
+        if (until != CLOCK_NEVER)
+            pool->alarm_at = until;
         pool->idle_workers++;
         rpool__sleep_locked(pool, &pool->work, until);
         pool->idle_workers--;
+        pool->alarm_at = CLOCK_NEVER; /* another's: one is woken in vain */
     }
     self->exited = 1;
     pool->threads--;

@@ -284,6 +284,32 @@ static void a_resource_without_descriptor_is_not_watched(void **state)
     close_pool(&pool);
 }
 
+/* P10: one worker waits for the end of the pause, and nobody disturbs it. */
+static void a_pause_wakes_no_worker_for_each_lease(void **state)
+{
+    struct fake *fake = *state;
+    enum { CALLERS = 40 };
+    rpool *pool = fake_open(fake, .max_size = 3, .create_retry_max_ms = 60000);
+    rpool_item *item = fake_lease(pool);
+    fake->create = (struct fake_step){.result = FAKE_PERMANENT, .times = 1};
+    struct caller c[CALLERS];
+    for (int i = 0; i < CALLERS; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = -1, .hold_ms = 2000};
+        caller_start(&c[i]);
+    }
+    uint64_t wakes = sim_thread("condition").wakes;
+    rpool_release(&item);
+    sim_advance_ms(59999);
+    assert_int_equal(caller_status(&c[29]), RPOOL_OK);
+    assert_in_range(sim_thread("condition").wakes - wakes, 0, 1);
+    assert_int_equal(fake->creates, 2);
+    sim_advance_ms(1);
+    assert_int_equal(fake->creates, 4);
+    sim_advance_ms(10000);
+    assert_int_equal(caller_status(&c[CALLERS - 1]), RPOOL_OK);
+    close_pool(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +325,7 @@ int main(void)
         FAKE_TEST(workers_are_started_again_when_threads_are_back),
         FAKE_TEST(a_hang_up_that_cannot_be_watched_is_an_event),
         FAKE_TEST(a_resource_without_descriptor_is_not_watched),
+        FAKE_TEST(a_pause_wakes_no_worker_for_each_lease),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
