@@ -296,7 +296,7 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     pool->cleaner.exited = 1;
     pool->threads--;
     cond_wake_all(&pool->changed);
-    rpool__unlock(pool);
+    rpool__depart(pool);
     rpool__go_out(&here);
     return NULL;
 }

@@ -319,6 +319,10 @@ void rpool__sleep_locked(struct pool *pool, struct cond *cond, int64_t deadline)
  * do, destroy when the workers are gone and end a pool that is over. */
 void rpool__unlock(struct pool *pool)
     LOCK_ATTRIBUTE(release_capability(pool->lock));
+/* The same for who leaves the destroying to others: workers end when nothing is
+ * queued, and whoever queues something later does it by itself. */
+void rpool__depart(struct pool *pool)
+    LOCK_ATTRIBUTE(release_capability(pool->lock));
 
 /* waiter.c */
 /* Stands in line until served, or the deadline; ticket 0 is a newcomer, and is

@@ -396,7 +396,7 @@ rpool_status rpool_close(rpool **handle, int timeout_ms)
     rpool__begin_close_locked(pool);
     if (is_inside(pool)) {
         pool->inside--;
-        rpool__unlock(pool);
+        rpool__depart(pool);
         return RPOOL_BUSY;
     }
     *handle = NULL;
@@ -410,7 +410,7 @@ rpool_status rpool_close(rpool **handle, int timeout_ms)
     pool->inside--;
     rpool_status status =
         pool->occupied + pool->threads > 0 ? RPOOL_TIMEOUT : RPOOL_OK;
-    rpool__unlock(pool);
+    rpool__depart(pool);
     return status;
 }
 

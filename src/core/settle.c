@@ -180,8 +180,13 @@ void rpool__sleep_locked(struct pool *pool, struct cond *cond, int64_t deadline)
 
 void rpool__unlock(struct pool *pool)
 {
-    if (pool->stopping)
+    if (pool->stopping && pool->workers == 0)
         rpool__run_disposals_locked(pool);
+    rpool__depart(pool);
+}
+
+void rpool__depart(struct pool *pool)
+{
     if (rpool__is_over_locked(pool))
         rpool__end_locked(pool);
     else

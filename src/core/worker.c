@@ -398,6 +398,7 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
         pool->alarm_at = CLOCK_NEVER; /* another's: one is woken in vain */
     }
     self->exited = 1;
+    pool->workers--;
     pool->threads--;
     cond_wake_all(&pool->changed);
     rpool__unlock(pool);

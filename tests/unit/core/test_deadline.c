@@ -93,6 +93,45 @@ static void a_slow_listener_of_missing_workers_is_left_behind(void **state)
     expect_it_to_be_left_behind(fake, pool);
 }
 
+static int cleaner, strangers; /* who destroyed, and is no worker */
+static void (*fake_destroy)(void *, void *);
+
+static void note_the_cleaner(struct fake *fake, const rpool_event *event)
+{
+    (void)fake;
+    if (event->type == RPOOL_EVENT_LEAK)
+        cleaner = sim_self();
+}
+
+static void destroy_in_a_worker(void *ctx, void *resource)
+{
+    strangers += sim_self() == 0 || sim_self() == cleaner;
+    fake_destroy(ctx, resource);
+}
+
+/* F19: whoever closes, or decides, has no part in it. */
+static void slow_ends_are_left_to_the_workers(void **state)
+{
+    struct fake *fake = *state;
+    fake_destroy = fake->provider.destroy;
+    fake->provider.destroy = destroy_in_a_worker;
+    fake->hook = note_the_cleaner;
+    rpool *pool = fake_open(fake, .max_size = 20, .leak_after_ms = 10);
+    make_idle(pool, 20);
+    rpool_item *item = fake_lease(pool);
+    sim_advance_ms(20);
+    assert_true(cleaner > 0);
+    rpool_release(&item);
+    fake->destroy.ms = 300;
+    int64_t began = sim_now_ms();
+    assert_int_equal(rpool_close(&pool, 50), RPOOL_TIMEOUT);
+    assert_int_equal(sim_now_ms() - began, MOMENT_MS);
+    sim_advance_ms(10000);
+    assert_int_equal(fake->destroyed, 20);
+    assert_int_equal(fake->done, 1);
+    assert_int_equal(strangers, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +139,7 @@ int main(void)
         FAKE_TEST(what_waits_for_its_check_is_destroyed_unchecked),
         FAKE_TEST(a_slow_listener_of_leaks_is_left_behind),
         FAKE_TEST(a_slow_listener_of_missing_workers_is_left_behind),
+        FAKE_TEST(slow_ends_are_left_to_the_workers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
