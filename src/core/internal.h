@@ -207,7 +207,7 @@ struct pool {
     int threads;      /* workers and cleaner, running */
     int busy;         /* of these: in the hands of the provider or a listener */
     int64_t alarm_at; /* a worker wakes by itself then, or CLOCK_NEVER */
-    int no_more_workers; /* starting one failed; until the next job is done */
+    int64_t hire_at;  /* starting one failed: not again before that */
     int cleaner_asleep;
     int failures;          /* creations that failed, in a row */
     int64_t retry_at;      /* 0: the last one did not fail */

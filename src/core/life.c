@@ -84,10 +84,11 @@ static void reset_shell(struct pool *pool)
     pool->may_leave = 0;
     pool->wakes = pool->keeping = pool->keep_more = 0;
     pool->asked = pool->waiting = pool->workers = pool->idle_workers = 0;
-    pool->busy = pool->threads = pool->no_more_workers = 0;
+    pool->busy = pool->threads = 0;
     pool->cleaner_asleep = pool->failures = pool->stopping = 0;
     pool->retry_at = pool->good_since = pool->last_create_ns = 0;
     pool->alarm_at = CLOCK_NEVER;
+    pool->hire_at = 0;
     pool->tickets = 1; /* keep_place has that one */
     pool->failure = (rpool_failure){0};
     pool->stats = (rpool_stats){0};

@@ -16,7 +16,8 @@
 
 #include <string.h>
 
-/* What lasts that long was made well. */
+/* What lasts that long was made well; and what the system refuses it is not
+ * asked for again before. */
 #define MOMENT (1000 * CLOCK_MS)
 
 static struct atom last_number; /* of resources, in the process */
@@ -74,8 +75,8 @@ void rpool__wake_workers_locked(struct pool *pool)
 int rpool__worker_missing_locked(const struct pool *pool)
 {
     return pool->idle_workers == 0 && !pool->stopping &&
-           !pool->no_more_workers &&
-           pool->workers <= pool->create_concurrency && jobs_locked(pool) > 0;
+           pool->workers <= pool->create_concurrency && jobs_locked(pool) > 0 &&
+           clock_now() >= pool->hire_at;
 }
 
 void rpool__go_busy_locked(struct pool *pool)
@@ -383,10 +384,8 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
         rpool__go_busy_locked(pool);
         int worked = work_locked(pool);
         pool->busy--;
-        if (worked) {
-            pool->no_more_workers = 0;
+        if (worked)
             continue;
-        }
         if (pool->stopping)
             break;
         int64_t until = may_create_locked(pool) ? pool->retry_at : CLOCK_NEVER;
@@ -419,7 +418,9 @@ int rpool__start_worker(struct pool *pool, int index)
     pool->workers--;
     pool->idle_workers--;
     pool->threads--;
-    pool->no_more_workers = 1;
+    pool->hire_at = clock_now() + MOMENT;
+    if ((atom_load(&pool->gate) & GATE_CLOSED) == 0)
+        rpool__arm_locked(pool, pool->hire_at);
     cond_wake_all(&pool->changed); /* a close waits for it as for a thread */
     pool->inside++;
     lock_drop(&pool->lock);

@@ -235,7 +235,7 @@ static void workers_are_started_again_when_threads_are_back(void **state)
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 6, .create_concurrency = 3);
     sim_settle();
-    fake->create.ms = 10;
+    fake->create.ms = 1000;
     sim_break(SIM_THREAD_START, 1, 1);
     struct caller c[6];
     for (int i = 0; i < 6; i++) {
@@ -243,7 +243,7 @@ static void workers_are_started_again_when_threads_are_back(void **state)
             .pool = pool, .timeout_ms = -1, .hold_ms = CALLER_KEEPS};
         caller_start(&c[i]);
     }
-    sim_advance_ms(40);
+    sim_advance_ms(3000);
     for (int i = 0; i < 6; i++) {
         assert_int_equal(caller_status(&c[i]), RPOOL_OK);
         rpool_release(&c[i].item);
@@ -310,6 +310,31 @@ static void a_pause_wakes_no_worker_for_each_lease(void **state)
     close_pool(&pool);
 }
 
+/* The only one is stuck in a creation meanwhile. */
+static void a_worker_that_could_not_be_started_is_tried_again(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 4);
+    rpool_item *item = fake_lease(pool);
+    fake->create.ms = 25000;
+    sim_break(SIM_THREAD_START, 1, 1);
+    struct caller c[2];
+    for (int i = 0; i < 2; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = -1};
+        caller_start(&c[i]);
+    }
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_DEGRADED), 1);
+    assert_int_equal(fake->creating, 1);
+    rpool_discard(&item);
+    sim_advance_ms(999);
+    assert_int_equal(fake->destroyed, 0); /* not at every turn */
+    sim_advance_ms(1);
+    assert_int_equal(fake->destroyed, 1);
+    assert_int_equal(fake->creating, 2);
+    sim_advance_ms(25000);
+    close_pool(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +351,7 @@ int main(void)
         FAKE_TEST(a_hang_up_that_cannot_be_watched_is_an_event),
         FAKE_TEST(a_resource_without_descriptor_is_not_watched),
         FAKE_TEST(a_pause_wakes_no_worker_for_each_lease),
+        FAKE_TEST(a_worker_that_could_not_be_started_is_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
