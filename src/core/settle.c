@@ -7,6 +7,8 @@
  * nobody has in hand:
  *
  *   closed      => nothing is idle, or to be checked, and nobody waits;
+ *   hopeless    => nobody waits, unless suspended: nothing can be created for
+ *                  now, and nothing is left that could be given back;
  *   over size   => nothing is idle;
  *   someone waits and not suspended => nothing is idle.
  *
@@ -98,6 +100,21 @@ static void serve_line_locked(struct pool *pool) POOL_LOCKED(pool)
     }
 }
 
+static void refuse_line_locked(struct pool *pool, rpool_status status)
+    POOL_LOCKED(pool)
+{
+    while (!list_empty(&pool->line))
+        rpool__answer_locked(pool,
+                             container_of(pool->line.next, struct waiter, node),
+                             status, NULL);
+}
+
+static int is_hopeless_locked(const struct pool *pool) POOL_LOCKED(pool)
+{
+    return pool->failure.permanent && pool_live(pool) == 0 &&
+           clock_now() < pool->retry_at;
+}
+
 static void set_obstacle_locked(struct pool *pool, uint64_t bit, int on)
     POOL_LOCKED(pool)
 {
@@ -119,10 +136,7 @@ void rpool__settle_locked(struct pool *pool)
                 pool,
                 container_of(list_pop_front(&pool->checks), struct slot, node),
                 RPOOL_REASON_SHUTDOWN);
-        while (!list_empty(&pool->line))
-            rpool__answer_locked(
-                pool, container_of(pool->line.next, struct waiter, node),
-                RPOOL_CLOSED, NULL);
+        refuse_line_locked(pool, RPOOL_CLOSED);
     } else {
         set_obstacle_locked(pool, GATE_OVER, pool_live(pool) > pool->max_size);
         if (pool_live(pool) > pool->max_size)
@@ -131,6 +145,8 @@ void rpool__settle_locked(struct pool *pool)
         set_obstacle_locked(pool, GATE_OVER, pool_live(pool) > pool->max_size);
         if ((gate & GATE_SUSPENDED) == 0)
             serve_line_locked(pool);
+        if ((gate & GATE_SUSPENDED) == 0 && is_hopeless_locked(pool))
+            refuse_line_locked(pool, RPOOL_CREATE);
     }
     rpool__wake_workers_locked(pool);
 }

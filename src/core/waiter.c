@@ -55,27 +55,20 @@ void rpool__answer_locked(struct pool *pool, struct waiter *w,
         cond_wake_all(&pool->seat[seat]); /* rare: a close, a resume */
 }
 
-/* What a newcomer is told at once: nothing to wait for, or no room to wait. */
-static rpool_status refuse_locked(struct pool *pool) POOL_LOCKED(pool)
+static int is_full_locked(struct pool *pool) POOL_LOCKED(pool)
 {
-    if (pool->max_waiters >= 0 && pool->waiting >= pool->max_waiters) {
-        rpool__settle_locked(pool);
-        if (pool->waiting >= pool->max_waiters)
-            return RPOOL_BUSY;
-    }
-    if (pool->failure.permanent && clock_now() < pool->retry_at &&
-        pool_live(pool) == 0)
-        return RPOOL_CREATE;
-    return RPOOL_OK;
+    if (pool->max_waiters < 0 || pool->waiting < pool->max_waiters)
+        return 0;
+    rpool__settle_locked(pool);
+    return pool->waiting >= pool->max_waiters;
 }
 
 rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket,
                                 int64_t deadline, struct slot **slot)
 {
     if (*ticket == 0) {
-        rpool_status refusal = refuse_locked(pool);
-        if (refusal != RPOOL_OK)
-            return refusal;
+        if (is_full_locked(pool))
+            return RPOOL_BUSY;
         *ticket = ++pool->tickets;
     }
     struct waiter w = {.ticket = *ticket, .status = RPOOL_TIMEOUT};

@@ -304,11 +304,6 @@ static void failed_locked(struct pool *pool, struct slot *slot,
     rpool__empty_locked(pool, slot);
     pool->stats.create_failed++;
     pause_locked(pool, why);
-    if (why->permanent && pool_live(pool) == 0)
-        while (!list_empty(&pool->line))
-            rpool__answer_locked(
-                pool, container_of(pool->line.next, struct waiter, node),
-                RPOOL_CREATE, NULL);
 }
 
 static int create(struct pool *pool, struct slot *slot, rpool_failure *why,

@@ -273,9 +273,11 @@ static void the_last_item_lost_after_a_permanent_failure_ends_hope(void **state)
     fake->create.result = FAKE_PERMANENT;
     struct caller c = {.pool = pool, .timeout_ms = 60000};
     caller_start(&c);
+    sim_advance_ms(10);
     rpool_discard(&held);
-    sim_advance_ms(1000); /* the next attempt says it again */
+    sim_settle(); /* as a newcomer would be told */
     assert_int_equal(caller_status(&c), RPOOL_CREATE);
+    assert_int_equal(fake->creates, 2);
     close_pool(&pool);
 }
 
