@@ -241,11 +241,11 @@ PQP_EXPORT rpool_status rpool_close(rpool **pool, int timeout_ms);
  * Lends an item: an idle one at once, else a new one if there is room, else
  * the next that is given back, in order of arrival.  timeout_ms covers
  * waiting, checking and creating; 0 takes what is idle and fit right now (else
- * BUSY, and a creation is asked for if there is room); -1 waits for ever.
- * BUSY also when max_waiters stand in line.  CREATE: nothing can be created,
- * and no item is left to wait for.  On failure *item is NULL; why may be NULL.
- * Owner: caller, until rpool_release, rpool_discard or rpool_detach.
- * Thread: any.
+ * BUSY, and a creation is asked for if there is room, and a check of one that
+ * is idle, for the next who tries); -1 waits for ever. BUSY also when
+ * max_waiters stand in line.  CREATE: nothing can be created, and no item is
+ * left to wait for.  On failure *item is NULL; why may be NULL. Owner: caller,
+ * until rpool_release, rpool_discard or rpool_detach. Thread: any.
  */
 PQP_EXPORT PQP_NODISCARD rpool_status rpool_acquire_at(rpool *pool,
                                                        int timeout_ms,

@@ -57,15 +57,32 @@ static void put_back_locked(struct pool *pool, struct slot *slot,
     rpool__wake_workers_locked(pool); /* for what is due of it at once */
 }
 
+/* What is idle must all be asked first, for which there is no time: one is
+ * asked by a worker, and whoever tries next finds its answer.  The word of one
+ * that became fit meanwhile, or 0. */
+static uint64_t ask_one_locked(struct pool *pool, const struct request *r,
+                               int64_t now, struct slot **slot)
+    POOL_LOCKED(pool)
+{
+    uint64_t word =
+        pool->keeping ? 0 : rpool__claim(pool, now, 0, r->from, slot);
+    if (word_state(word) != SLOT_CHECKING)
+        return word;
+    rpool__queue_check_locked(pool, *slot, 1);
+    *slot = NULL;
+    return 0;
+}
+
 /* Without waiting: newcomers do not overtake a line. */
 static rpool_status take_now_locked(struct pool *pool, struct request *r,
                                     struct slot **slot) POOL_LOCKED(pool)
 {
     rpool__settle_locked(pool);
     *slot = NULL;
-    if ((atom_load(&pool->gate) & (GATE_SUSPENDED | GATE_LINE)) == 0)
-        (void)rpool__claim(pool, clock_coarse(), 1, r->from, slot);
-    if (*slot != NULL)
+    int64_t now = clock_coarse();
+    if ((atom_load(&pool->gate) & (GATE_SUSPENDED | GATE_LINE)) == 0 &&
+        (rpool__claim(pool, now, 1, r->from, slot) != 0 ||
+         ask_one_locked(pool, r, now, slot) != 0))
         return RPOOL_OK;
     pool->asked = pool->occupied < pool->max_size;
     rpool__wake_workers_locked(pool);

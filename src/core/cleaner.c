@@ -151,8 +151,7 @@ static void keep_alive_locked(struct pool *pool, struct slot *slot,
     else if (pool->keeping)
         pool->keep_more = 1;
     else if (take_idle(slot, word, SLOT_CHECKING)) {
-        pool->keeping = 1;
-        list_push_back(&pool->checks, &slot->node);
+        rpool__queue_check_locked(pool, slot, 0);
         round->acted++;
     }
 }

@@ -193,6 +193,7 @@ struct pool {
     int ageing;             /* of these: neither, and near their end */
     int may_leave;          /* more than min_size: 1 an ageing one, 2 any */
     int keeping, keep_more; /* an idle item is checked; more are due */
+    int trying;             /* that one is only asked, for who would not wait */
     int asked;              /* somebody who would not wait wants one more */
     uint64_t tickets;
     struct list line; /* waiters, by ticket */
@@ -357,6 +358,10 @@ void rpool__unwatch(struct pool *pool, struct slot *slot);
  * made a moment ago, then its creation failed after all. */
 void rpool__lost_locked(struct pool *pool, const struct slot *slot,
                         rpool_reason reason) POOL_LOCKED(pool);
+/* A CHECKING slot to the workers, if none is keeping; trying: to be asked only,
+ * the next lease reads the answer. */
+void rpool__queue_check_locked(struct pool *pool, struct slot *slot, int trying)
+    POOL_LOCKED(pool);
 /* The provider's verdict; deadline 0 does not wait.  Thread: the owner. */
 int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline);
 

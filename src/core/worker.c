@@ -161,13 +161,23 @@ int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline)
     return verdict;
 }
 
+void rpool__queue_check_locked(struct pool *pool, struct slot *slot, int trying)
+{
+    pool->keeping = 1;
+    pool->trying = trying;
+    list_push_back(&pool->checks, &slot->node);
+}
+
 static void check_idle_locked(struct pool *pool) POOL_LOCKED(pool)
 {
     struct slot *slot =
         container_of(list_pop_front(&pool->checks), struct slot, node);
+    int64_t deadline =
+        pool->trying
+            ? 0
+            : clock_after(clock_now(), pool->create_timeout / CLOCK_MS);
     begin(pool);
-    int verdict = rpool__run_check(
-        pool, slot, clock_after(clock_now(), pool->create_timeout / CLOCK_MS));
+    int verdict = rpool__run_check(pool, slot, deadline);
     if (verdict == RPOOL_AGAIN) /* others first: a lease waits for it anyway */
         atom_put(&slot->proven, (uint64_t)clock_coarse());
     lock_take(&pool->lock);

@@ -125,8 +125,11 @@ static int is_check_due(const struct thing *t, int64_t idle_ms)
     const rpool_options *o = &world.script->options;
     if (t->owes || t->era->suspects || o->check_always)
         return 1;
-    int after = sched_self()->of_pool ? o->keepalive_ms : o->check_after_ms;
-    return after != RPOOL_NEVER && idle_ms + 8 >= after;
+    int worker = sched_self()->of_pool; /* also for who tried */
+    return (o->check_after_ms != RPOOL_NEVER &&
+            idle_ms + 8 >= o->check_after_ms) ||
+           (worker && o->keepalive_ms != RPOOL_NEVER &&
+            idle_ms + 8 >= o->keepalive_ms);
 }
 
 static int verdict_of(struct thing *t, int64_t *until, int64_t deadline)

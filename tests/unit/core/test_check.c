@@ -212,8 +212,36 @@ static void trying_skips_what_would_need_a_ping(void **state)
     assert_int_equal(rpool_try_acquire(pool, &item), RPOOL_BUSY);
     assert_int_equal(fake->checks, 0);
     assert_int_equal(fake->creates, 1);
-    assert_int_equal(fake_stats(pool).idle, 1);
+    assert_int_equal(fake_stats(pool).total, 1);
     close_pool(&pool);
+}
+
+/* A10: but a worker asks one of them, and whoever tries next reads the answer,
+ * however late he comes. */
+static void who_only_tries_is_served_in_the_end(void **state)
+{
+    struct fake *fake = *state;
+    for (int slow = 0; slow < 2; slow++) {
+        rpool *pool = fake_open(fake, .max_size = 2);
+        make_idle(pool, 2);
+        fake->checks = 0;
+        for (int i = 0; i < 10; i++) {
+            sim_advance_ms(600); /* both need a ping */
+            rpool_item *item = NULL;
+            fake->check.ms = slow ? 10 : 0;
+            assert_int_equal(rpool_try_acquire(pool, &item), RPOOL_BUSY);
+            sim_settle();
+            fake->check.ms = 0;
+            assert_int_equal(fake->check_timeout_ms, 0);
+            sim_advance_ms(slow ? 600 : 100);
+            assert_int_equal(rpool_try_acquire(pool, &item), RPOOL_OK);
+            rpool_release(&item);
+        }
+        assert_int_equal(fake->checks, slow ? 20 : 10);
+        assert_int_equal(fake_stats(pool).created, 2);
+        close_pool(&pool);
+        fake->event_count = fake->done = 0;
+    }
 }
 
 /* C11 */
@@ -351,6 +379,7 @@ int main(void)
         FAKE_TEST(trying_reads_an_answer_that_is_there),
         FAKE_TEST(trying_skips_an_answer_that_is_not_there),
         FAKE_TEST(trying_skips_what_would_need_a_ping),
+        FAKE_TEST(who_only_tries_is_served_in_the_end),
         FAKE_TEST(a_check_that_blocks_stops_nobody_else),
         FAKE_TEST(one_dead_item_makes_the_others_suspect),
         FAKE_TEST(who_drew_a_dead_item_is_before_who_came_later),
