@@ -188,6 +188,7 @@ struct pool {
     /* Under the mutex. */
     struct lock lock;
     int max_size, min_size;
+    int growing;            /* somebody makes room for more slots */
     int occupied;           /* slots that are not EMPTY */
     int creating, leaving;  /* of these: CREATING, DISPOSING */
     int ageing;             /* of these: neither, and near their end */
@@ -290,7 +291,9 @@ uint64_t rpool__claim(struct pool *pool, int64_t now, int eager_only,
 /* CHECKING to LENT; 0 if a reason to leave came in: still the owner's. */
 int rpool__make_lent(struct slot *slot);
 rpool_reason rpool__flag_reason(uint64_t word);
-int rpool__grow(struct pool *pool, uint32_t nslots); /* not 0: no memory */
+/* Room for so many slots; not 0: no memory.  Lock: not held.  Thread: one, of
+ * those that open or resize. */
+int rpool__grow(struct pool *pool, uint32_t nslots);
 
 /* settle.c: all with the mutex held */
 /* Brings the pool to rest after any change: a closed pool keeps nothing idle,

@@ -251,6 +251,20 @@ static void leave(struct pool *pool)
     rpool__unlock(pool);
 }
 
+/* It may be megabytes, so the mutex is dropped meanwhile. */
+static int grow_locked(struct pool *pool, uint32_t nslots) POOL_LOCKED(pool)
+{
+    while (pool->growing)
+        rpool__sleep_locked(pool, &pool->changed, CLOCK_NEVER);
+    pool->growing = 1;
+    rpool__step_out(pool);
+    int rc = rpool__grow(pool, nslots);
+    lock_take(&pool->lock);
+    pool->growing = 0;
+    cond_wake_all(&pool->changed);
+    return rc;
+}
+
 rpool_status rpool_resize(rpool *handle, int max_size, int min_size)
 {
     struct pool *pool = rpool__pool_of((uintptr_t)handle);
@@ -260,9 +274,10 @@ rpool_status rpool_resize(rpool *handle, int max_size, int min_size)
         return RPOOL_INVALID;
     if (!rpool__enter(pool, (uintptr_t)handle))
         return rpool__refusal(pool);
+    int rc = grow_locked(pool, (uint32_t)max_size);
     if (atom_load(&pool->gate) & GATE_CLOSED)
         status = RPOOL_CLOSED;
-    else if (rpool__grow(pool, (uint32_t)max_size) != 0)
+    else if (rc != 0)
         status = RPOOL_NOMEM;
     else {
         pool->max_size = max_size;

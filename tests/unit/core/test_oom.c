@@ -14,6 +14,8 @@
 static int fail_in; /* 1: the next one; 0: none */
 static int calls;
 static int counting;
+static int locked; /* calls with a lock held */
+static int slow;   /* others may run meanwhile */
 
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
@@ -23,6 +25,9 @@ char *__wrap_strdup(const char *text);
 static int fails(void)
 {
     calls += counting;
+    locked += counting && sim_locks_held() > 0;
+    if (slow)
+        sim_sleep_ms(0);
     return counting && fail_in > 0 && --fail_in == 0;
 }
 
@@ -99,6 +104,44 @@ static void a_pool_that_cannot_grow_stays_as_it_is(void **state)
     close_pool(&pool);
 }
 
+struct resizer {
+    rpool *pool;
+    int max_size;
+};
+
+static void resize_it(void *arg)
+{
+    const struct resizer *r = arg;
+    if (rpool_resize(r->pool, r->max_size, 0) != RPOOL_OK)
+        sim_fail("a resize fails");
+}
+
+/* G05: megabytes, for which nobody waits. */
+static void growing_allocates_without_the_mutex(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        rpool *pool = fake_open(&fake, .max_size = 1);
+        struct resizer r[2];
+        int id[2];
+        counting = slow = 1;
+        locked = fail_in = 0;
+        for (int i = 0; i < 2; i++) {
+            r[i] = (struct resizer){pool, (int)(seed * 130 + 1000)};
+            id[i] = sim_spawn(resize_it, &r[i]);
+        }
+        for (int i = 0; i < 2; i++)
+            sim_join(id[i]);
+        counting = slow = 0;
+        assert_int_equal(locked, 0);
+        assert_int_equal(fake_stats(pool).max_size, r[0].max_size);
+        close_pool(&pool);
+        fake_end(&fake);
+    }
+}
+
 /* L02 I13: after open, nothing is allocated by what borrows and gives back. */
 static void borrowing_needs_no_memory(void **state)
 {
@@ -139,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FAKE_TEST(open_works_or_leaves_nothing),
         FAKE_TEST(a_pool_that_cannot_grow_stays_as_it_is),
+        cmocka_unit_test(growing_allocates_without_the_mutex),
         FAKE_TEST(borrowing_needs_no_memory),
         FAKE_TEST(the_allocations_of_open_are_counted),
     };
