@@ -99,9 +99,10 @@ static int expire_locked(struct pool *pool, struct slot *slot, uint64_t word,
         else
             at_latest(round, idle_out);
     }
-    at_latest(round, expires);
-    if (reason == RPOOL_REASON_NONE)
+    if (reason == RPOOL_REASON_NONE) {
+        at_latest(round, expires);
         return 0;
+    }
     if (take_idle(slot, word, SLOT_RETURNING))
         rpool__dispose_locked(pool, slot, reason);
     return 1;

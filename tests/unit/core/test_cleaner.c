@@ -354,6 +354,21 @@ static void what_hung_up_while_idle_is_replaced_at_once(void **state)
     close_pool(&pool);
 }
 
+/* Not even for the lifetime that it had. */
+static void for_what_has_left_the_cleaner_does_not_wake(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 3, .idle_timeout_ms = 1000,
+                            .max_lifetime_ms = 100000);
+    make_idle(pool, 3);
+    sim_advance_ms(2000);
+    assert_int_equal(fake->destroyed, 3);
+    uint64_t wakes = cleaner_wakes();
+    sim_advance_ms(1000000);
+    assert_int_equal(cleaner_wakes(), wakes);
+    close_pool(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +389,7 @@ int main(void)
         FAKE_TEST(keeping_alive_leaves_items_to_borrow),
         FAKE_TEST(close_waits_for_what_is_being_checked),
         FAKE_TEST(what_hung_up_while_idle_is_replaced_at_once),
+        FAKE_TEST(for_what_has_left_the_cleaner_does_not_wake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
