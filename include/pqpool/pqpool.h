@@ -9,7 +9,8 @@
  * - Handles are opaque values, never places in memory: a stale one is refused,
  *   for ever, and never reaches another borrower's session.
  * - After fork() the child may not use the parent's pools or leases: every
- *   call on them fails and touches nothing.  It opens pools of its own.
+ *   call on them fails and touches nothing.  It opens pools of its own.  In an
+ *   event fork() is only for exec or _exit: that child must not return from it.
  * - No call may be made from a signal handler, and no thread may be cancelled
  *   inside a call.  The library changes no signal disposition and blocks all
  *   signals in its own threads.

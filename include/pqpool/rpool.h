@@ -10,6 +10,8 @@
  *   memory: it may be used after its end, from any thread, and is refused.
  *   It is good for 2^38 leases of one slot, and in the process that opened the
  *   pool: after fork() every call of the child on it answers RPOOL_FORKED.
+ * - In an event or the provider fork() is only for exec or _exit: that child is
+ *   in the middle of a call of the pool, and must not return to it.
  * - An item is used by one thread at a time.  It may be released by another
  *   thread than the one that acquired it.
  * - No call may be made from a signal handler, and no thread may be cancelled
