@@ -246,7 +246,8 @@ pqp_acquire_at(pqp_pool *pool, int timeout_ms, pqp_conn **conn, pqp_error *err,
 
 /* Gives back and sets *conn NULL.  Cleans the session as the option `reset`
  * says; what cannot be cleaned is closed.  Never waits for the network, never
- * fails: a handle that is not lent is an event (MISUSE).  NULL is a no-op.
+ * fails: a handle that is not lent is an event (MISUSE) of its pool or, if that
+ * is over, of the one that has its place by now.  NULL is a no-op.
  * Thread: any. */
 PQP_EXPORT void pqp_release(pqp_conn **conn);
 

@@ -261,7 +261,8 @@ PQP_EXPORT PQP_NODISCARD rpool_status rpool_acquire_at(rpool *pool,
     rpool_acquire_at((pool), 0, (item), NULL, RPOOL_HERE)
 
 /* Gives back and sets *item NULL.  Never waits, never fails: a handle that is
- * not lent is an event (MISUSE).  NULL is a no-op.  Thread: any. */
+ * not lent is an event (MISUSE) of its pool or, if that is over, of the one
+ * that has its place by now.  NULL is a no-op.  Thread: any. */
 PQP_EXPORT void rpool_release(rpool_item **item);
 
 /* As rpool_release, but the resource is destroyed. */
