@@ -424,7 +424,7 @@ int rpool__start_worker(struct pool *pool, int index)
     pool->idle_workers--;
     pool->threads--;
     pool->hire_at = clock_now() + MOMENT;
-    if ((atom_load(&pool->gate) & GATE_CLOSED) == 0)
+    if ((atom_load(&pool->gate) & GATE_CLOSED) == 0) /* else it makes do */
         rpool__arm_locked(pool, pool->hire_at);
     cond_wake_all(&pool->changed); /* a close waits for it as for a thread */
     pool->inside++;
