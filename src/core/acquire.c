@@ -202,16 +202,14 @@ acquire_slowly(uint64_t handle, int timeout_ms, struct slot *slot,
 {
     struct request r = {.handle = handle, .wait = timeout_ms != 0};
     struct pool *pool = rpool__pool_of(handle);
-    rpool_status status;
     if (!rpool__enter(pool, handle)) {
         if (slot != NULL)
             return_stray(pool, slot);
-        status = rpool__refusal(pool);
-        return rpool__fail(why, status, "%s", rpool_strerror(status));
+        return rpool__refusal(pool, why);
     }
     r.began = clock_now();
     r.deadline = r.wait ? clock_after(r.began, timeout_ms) : 0;
-    status = obtain_locked(pool, &r, &slot);
+    rpool_status status = obtain_locked(pool, &r, &slot);
     int64_t waited = clock_now() - r.began;
     count_locked(pool, &r, status, waited);
     if (status != RPOOL_OK) {

@@ -89,9 +89,10 @@ rpool_status rpool__fail(rpool_failure *why, rpool_status status,
     return status;
 }
 
+/* -1: there is none. */
 static int64_t oldest_lease_ms(const struct pool *pool)
 {
-    int64_t now = clock_coarse(), oldest = now;
+    int64_t now = clock_coarse(), oldest = CLOCK_NEVER;
     for (uint32_t i = 0; i < atom_load(&pool->nslots); i++) {
         const struct slot *slot = pool_slot(pool, i);
         int64_t since = (int64_t)atom_peek(&slot->lent_since);
@@ -99,7 +100,7 @@ static int64_t oldest_lease_ms(const struct pool *pool)
             since < oldest)
             oldest = since;
     }
-    return (now - oldest) / CLOCK_MS;
+    return oldest == CLOCK_NEVER ? -1 : (now - oldest) / CLOCK_MS;
 }
 
 void rpool__explain(struct pool *pool, rpool_failure *why, rpool_status status,
@@ -123,10 +124,10 @@ void rpool__explain(struct pool *pool, rpool_failure *why, rpool_status status,
     text_add(&text, "pool \"%s\": %s", pool->name, rpool_strerror(status));
     if (waited_ms >= 0)
         text_add(&text, " after %lld ms", (long long)waited_ms);
-    text_add(&text,
-             ": %d of %d there (%d creating, %d closing), %d waiting, oldest "
-             "lease %lld ms",
-             occupied, max, creating, closing, waiting, (long long)oldest);
+    text_add(&text, ": %d of %d there (%d creating, %d closing), %d waiting",
+             occupied, max, creating, closing, waiting);
+    if (oldest >= 0)
+        text_add(&text, ", oldest lease %lld ms", (long long)oldest);
     if (failing)
         text_add(&text, "; last failure%s%s: %s", last.code[0] ? " " : "",
                  last.code, last.message);

@@ -98,11 +98,13 @@ int rpool__enter(struct pool *pool, uint64_t handle)
     return 1;
 }
 
-rpool_status rpool__refusal(const struct pool *pool)
+rpool_status rpool__refusal(const struct pool *pool, rpool_failure *why)
 {
     if (pool == NULL)
-        return RPOOL_INVALID;
-    return atom_load(&pool->gate) & GATE_FORKED ? RPOOL_FORKED : RPOOL_CLOSED;
+        return rpool__fail(why, RPOOL_INVALID, "there is no such pool");
+    rpool_status status =
+        atom_load(&pool->gate) & GATE_FORKED ? RPOOL_FORKED : RPOOL_CLOSED;
+    return rpool__fail(why, status, "%s", rpool_strerror(status));
 }
 
 /* In the child, nothing of the parent's pools may be touched: every gate says

@@ -31,7 +31,7 @@ rpool_status rpool_stats_get(rpool *handle, rpool_stats *out)
     if (out == NULL || out->size < sizeof out->size || out->size > sizeof *out)
         return RPOOL_INVALID;
     if (!rpool__enter(pool, (uintptr_t)handle))
-        return rpool__refusal(pool);
+        return rpool__refusal(pool, NULL);
     rpool_stats stats = pool->stats;
     stats.size = out->size;
     stats.waiting = pool->waiting;

@@ -280,8 +280,8 @@ uint64_t rpool__next_serial(void);
  * one that handle means, and the caller counted in inside. */
 int rpool__enter(struct pool *pool, uint64_t handle)
     LOCK_ATTRIBUTE(try_acquire_capability(1, pool->lock));
-/* Why rpool__enter said no. */
-rpool_status rpool__refusal(const struct pool *pool);
+/* Why rpool__enter said no; why may be NULL. */
+rpool_status rpool__refusal(const struct pool *pool, rpool_failure *why);
 
 /* slot.c */
 /* Claims the lowest idle slot, from `from` on: as slot_claim, *out is set if

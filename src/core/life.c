@@ -214,8 +214,7 @@ rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
     struct pool *pool = rpool__pool_of((uintptr_t)handle);
     rpool_status status = RPOOL_OK;
     if (!rpool__enter(pool, (uintptr_t)handle)) {
-        status = rpool__refusal(pool);
-        return rpool__fail(why, status, "%s", rpool_strerror(status));
+        return rpool__refusal(pool, why);
     }
     int64_t deadline = clock_after(clock_now(), timeout_ms);
     for (;;) {
@@ -273,7 +272,7 @@ rpool_status rpool_resize(rpool *handle, int max_size, int min_size)
         min_size > max_size)
         return RPOOL_INVALID;
     if (!rpool__enter(pool, (uintptr_t)handle))
-        return rpool__refusal(pool);
+        return rpool__refusal(pool, NULL);
     int rc = grow_locked(pool, (uint32_t)max_size);
     if (atom_load(&pool->gate) & GATE_CLOSED)
         status = RPOOL_CLOSED;
@@ -292,7 +291,7 @@ rpool_status rpool_recycle(rpool *handle)
 {
     struct pool *pool = rpool__pool_of((uintptr_t)handle);
     if (!rpool__enter(pool, (uintptr_t)handle))
-        return rpool__refusal(pool);
+        return rpool__refusal(pool, NULL);
     for (uint32_t i = 0; i < atom_load(&pool->nslots); i++)
         rpool__mark_locked(pool, pool_slot(pool, i), SLOT_RECYCLED);
     pool->failures = 0; /* what failed may be what the recycle is for */
@@ -306,7 +305,7 @@ static rpool_status set_suspended(rpool *handle, int suspended)
     struct pool *pool = rpool__pool_of((uintptr_t)handle);
     rpool_status status = RPOOL_OK;
     if (!rpool__enter(pool, (uintptr_t)handle))
-        return rpool__refusal(pool);
+        return rpool__refusal(pool, NULL);
     if (atom_load(&pool->gate) & GATE_CLOSED)
         status = RPOOL_CLOSED;
     else if (suspended)
@@ -406,7 +405,7 @@ rpool_status rpool_close(rpool **handle, int timeout_ms)
     struct pool *pool = rpool__pool_of(word);
     if (!rpool__enter(pool, word)) {
         *handle = NULL;
-        return rpool__refusal(pool);
+        return rpool__refusal(pool, NULL);
     }
     int64_t deadline = clock_after(clock_now(), timeout_ms);
     rpool__begin_close_locked(pool);

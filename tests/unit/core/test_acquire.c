@@ -111,6 +111,9 @@ static void a_timeout_says_how_the_pool_stood(void **state)
     assert_string_equal(why.code, "08006");
     assert_false(why.permanent);
     rpool_release(&held);
+    assert_int_equal(rpool_suspend(pool), RPOOL_OK);
+    assert_int_equal(rpool_acquire(pool, 10, &item, &why), RPOOL_TIMEOUT);
+    assert_null(strstr(why.message, "oldest lease")); /* nothing is lent */
     close_pool(&pool);
 }
 
@@ -196,6 +199,7 @@ static void what_is_missing_is_refused(void **state)
                      RPOOL_INVALID);
     rpool_item *item = NULL;
     assert_int_equal(rpool_acquire(NULL, 0, &item, &why), RPOOL_INVALID);
+    assert_string_equal(why.message, "there is no such pool");
     assert_int_equal(rpool_acquire_at(pool, -1, &item, NULL, NULL), RPOOL_OK);
     rpool_release(&item);
     close_pool(&pool);
