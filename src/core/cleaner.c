@@ -269,7 +269,7 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     struct pool *pool = ((struct pool_thread *)arg)->pool;
     uint64_t tokens[BATCH];
     struct inside here;
-    rpool__go_in(&here, pool);
+    rpool__go_in(&here, pool); /* to the end of the thread */
     thread_set_name(pool->name);
     lock_take(&pool->lock);
     thread_self(&pool->cleaner.thread);
@@ -297,6 +297,5 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     pool->threads--;
     cond_wake_all(&pool->changed);
     rpool__depart(pool);
-    rpool__go_out(&here);
     return NULL;
 }

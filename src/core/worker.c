@@ -380,7 +380,7 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     struct pool_thread *self = arg;
     struct pool *pool = self->pool;
     struct inside here;
-    rpool__go_in(&here, pool);
+    rpool__go_in(&here, pool); /* to the end of the thread */
     thread_set_name(pool->name);
     lock_take(&pool->lock);
     thread_self(&self->thread);
@@ -406,7 +406,6 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     pool->threads--;
     cond_wake_all(&pool->changed);
     rpool__unlock(pool);
-    rpool__go_out(&here);
     return NULL;
 }
 
