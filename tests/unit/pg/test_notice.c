@@ -2,87 +2,18 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* What libpq says beside results, against a scripted server: the error that it
  * keeps, notices, and its word on a message that answers nothing. */
-#include "support.h"
+#include "support_session.h"
 
-#include <stdio.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
-#include "pg/internal.h"
-#include "support_mock.h"
-
-static struct mock *mock;
-static struct config *config;
-static struct session *session;
-
-static int64_t in_ms(int ms)
-{
-    return clock_after(clock_now(), ms);
-}
-
-/* A session whose server goes on with `script` once the client is in. */
-static void begin(const char *script)
-{
-    char ports[16], whole[64];
-    snprintf(whole, sizeof whole, "so%s", script);
-    mock = mock_start(whole);
-    snprintf(ports, sizeof ports, "%d", mock_port(mock));
-    config = mock_config("127.0.0.1", ports);
-    void *resource = NULL;
-    rpool_failure why;
-    assert_int_equal(
-        pqp__session_create(config, in_ms(60000), -1, &resource, &why), 0);
-    session = resource;
-    session->touched = 1; /* the tests have its PGconn, as after pqp_pg() */
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    if (session)
-        pqp__session_destroy(config, session);
-    session = NULL;
-    mock_stop(mock);
-    mock_config_free(config);
-    return 0;
-}
-
-static int check(int ms)
-{
-    return pqp__session_check(config, session, 0, in_ms(ms));
-}
-
-static int check_at_once(void)
-{
-    return pqp__session_check(config, session, 0, 0);
-}
-
-static int reset(void)
-{
-    return pqp__session_reset(config, session);
-}
-
-/* Ends the script's 'p' and sleeps until something is there to be read. */
-static void let_server_go_on(void)
-{
-    mock_go_on(mock);
-    assert_int_equal(
-        pqp__wait_socket(PQsocket(session->pg), 0, -1, in_ms(60000)), 1);
-}
-
-/* Runs a statement as a borrower does; the mock answers by its script. */
-static void borrower_runs(const char *sql)
-{
-    PGresult *res = PQexec(session->pg, sql);
-    PQclear(res);
-}
 
 /* ---- the error that libpq keeps ---- */
 
 static void error_of_a_borrower_is_not_there_for_the_next(void **state)
 {
     (void)state;
-    begin("qrzqrzqrzw");
+    begin("qrzqrzqrzw", PQP_RESET_ROLLBACK);
     borrower_runs("SELECT");
     assert_non_null(strstr(PQerrorMessage(session->pg), "not like this"));
     assert_int_equal(reset(), RPOOL_REUSE);
@@ -107,7 +38,7 @@ static void answer_that_nobody_asked_for_fails_the_check(void **state)
     static const char *const scripts[] = {"pezqezw", "pczqezw", "przqezw",
                                           "pxqezw", "pXqezw"};
     for (size_t i = 0; i < LENGTH(scripts); i++) {
-        begin(scripts[i]);
+        begin(scripts[i], PQP_RESET_ROLLBACK);
         let_server_go_on();
         stderr_catch();
         int answer = check(60000);
@@ -121,7 +52,7 @@ static void answer_that_nobody_asked_for_fails_the_check(void **state)
 static void answer_too_many_behind_the_pings_fails_the_check(void **state)
 {
     (void)state;
-    begin("qpezezw");
+    begin("qpezezw", PQP_RESET_ROLLBACK);
     assert_int_equal(check_at_once(), RPOOL_AGAIN);
     let_server_go_on();
     char all[22];
@@ -133,7 +64,7 @@ static void answer_too_many_behind_the_pings_fails_the_check(void **state)
 static void answer_too_many_is_seen_at_release_if_it_was_read(void **state)
 {
     (void)state;
-    begin("pczw");
+    begin("pczw", PQP_RESET_ROLLBACK);
     let_server_go_on();
     assert_true(PQconsumeInput(session->pg));
     assert_int_equal(reset(), RPOOL_DISCARD);
@@ -143,7 +74,7 @@ static void answer_too_many_is_seen_at_release_if_it_was_read(void **state)
 static void warning_of_libpq_to_the_borrower_breaks_nothing(void **state)
 {
     (void)state;
-    begin("qczqezw");
+    begin("qczqezw", PQP_RESET_ROLLBACK);
     PGresult *res = PQexec(session->pg, "SELECT");
     assert_int_equal(reset(), RPOOL_REUSE);
     (void)PQgetisnull(res, 9, 9);
@@ -170,7 +101,7 @@ static void count_result(void *arg, const PGresult *res)
 static void notices_of_a_detached_connection_go_to_its_processor(void **state)
 {
     (void)state;
-    begin("qnczw");
+    begin("qnczw", PQP_RESET_ROLLBACK);
     int lines = 0;
     PGconn *pg = pqp__session_detach(session);
     session = NULL;
@@ -183,7 +114,7 @@ static void notices_of_a_detached_connection_go_to_its_processor(void **state)
 static void receiver_that_the_borrower_set_is_detached_with_it(void **state)
 {
     (void)state;
-    begin("qnczw");
+    begin("qnczw", PQP_RESET_ROLLBACK);
     int results = 0;
     (void)PQsetNoticeReceiver(session->pg, count_result, &results);
     PGconn *pg = pqp__session_detach(session);

@@ -2,90 +2,11 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* Sessions checked, cleaned and destroyed, against a scripted server: what is
  * sent, what may be answered, and what state of a session ends it unasked. */
-#include "support.h"
+#include "support_session.h"
 
-#include <stdio.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
-#include "pg/internal.h"
-#include "support_mock.h"
-
-static struct mock *mock;
-static struct config *config;
-static struct session *session;
-static int notices;
-
-static void count_notice(void *arg, const pqp_event *event)
-{
-    (void)arg;
-    notices += event->type == PQP_EVENT_NOTICE;
-}
-
-static int64_t in_ms(int ms)
-{
-    return clock_after(clock_now(), ms);
-}
-
-/* A session whose server goes on with `script` once the client is in. */
-static void begin(const char *script, pqp_reset reset)
-{
-    char ports[16], whole[64];
-    snprintf(whole, sizeof whole, "so%s", script);
-    mock = mock_start(whole);
-    snprintf(ports, sizeof ports, "%d", mock_port(mock));
-    config = mock_config("127.0.0.1", ports);
-    config->options.reset = reset;
-    config->options.on_event = count_notice;
-    notices = 0;
-    void *resource = NULL;
-    rpool_failure why;
-    assert_int_equal(
-        pqp__session_create(config, in_ms(60000), -1, &resource, &why), 0);
-    session = resource;
-    session->touched = 1; /* the tests have its PGconn, as after pqp_pg() */
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    if (session)
-        pqp__session_destroy(config, session);
-    session = NULL;
-    mock_stop(mock);
-    mock_config_free(config);
-    return 0;
-}
-
-static int check(int ms)
-{
-    return pqp__session_check(config, session, 0, in_ms(ms));
-}
-
-static int check_at_once(void)
-{
-    return pqp__session_check(config, session, 0, 0);
-}
-
-static int reset(void)
-{
-    return pqp__session_reset(config, session);
-}
-
-/* Ends the script's 'p' and sleeps until something is there to be read. */
-static void let_server_go_on(void)
-{
-    mock_go_on(mock);
-    assert_int_equal(
-        pqp__wait_socket(PQsocket(session->pg), 0, -1, in_ms(60000)), 1);
-}
-
-/* Runs a statement as a borrower does; the mock answers by its script. */
-static void borrower_runs(const char *sql)
-{
-    PGresult *res = PQexec(session->pg, sql);
-    PQclear(res);
-}
 
 /* ---- check ---- */
 

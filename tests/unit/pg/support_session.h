@@ -1,0 +1,35 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* One session on a scripted server, for tests of what a session is asked. */
+#ifndef SUPPORT_SESSION_H
+#define SUPPORT_SESSION_H
+
+#include "pg/internal.h"
+#include "support.h"
+#include "support_mock.h"
+
+extern struct mock *mock;
+extern struct config *config;
+extern struct session *session;
+extern int notices; /* events, since begin() */
+
+int64_t in_ms(int ms);
+
+/* A session whose server goes on with `script` once the client is in. */
+void begin(const char *script, pqp_reset how);
+
+/* Of each test. */
+int tear_down(void **state);
+
+/* The provider's calls. */
+int check(int ms);
+int check_at_once(void);
+int reset(void);
+
+/* Ends the script's 'p' and sleeps until something is there to be read. */
+void let_server_go_on(void);
+
+/* Runs a statement as a borrower does; the mock answers by its script. */
+void borrower_runs(const char *sql);
+
+#endif
