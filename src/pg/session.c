@@ -162,9 +162,8 @@ static int is_writable(int fd)
 
 /* At rest, in or out of a transaction: nothing unsent, nothing unread.  The
  * transaction status is UNKNOWN if the connection is not OK. */
-static int at_rest(const PGconn *pg)
+static int at_rest(const PGconn *pg, PGTransactionStatusType status)
 {
-    PGTransactionStatusType status = PQtransactionStatus(pg);
     return (status == PQTRANS_IDLE || status == PQTRANS_INTRANS ||
             status == PQTRANS_INERROR) &&
            PQpipelineStatus(pg) == PQ_PIPELINE_OFF;
@@ -180,7 +179,9 @@ void pqp__session_destroy(void *ctx, void *resource)
     session->pg = NULL;
     if (pg) {
         int fd = PQsocket(pg);
-        int polite = (session->answers > 0 || at_rest(pg)) && is_writable(fd);
+        int polite =
+            (session->answers > 0 || at_rest(pg, PQtransactionStatus(pg))) &&
+            is_writable(fd);
         if (fd >= 0 && !polite)
             (void)shutdown(fd, SHUT_RDWR);
         if (!pqp__libpq_enter())
@@ -353,10 +354,12 @@ int pqp__session_reset(void *ctx, void *resource)
     pqp_reset how = config->options.reset;
     int touched = session->touched;
     session->touched = 0;
-    if (how == PQP_RESET_CLOSE || session->broken || session->stale || !pg ||
-        !at_rest(pg))
+    if (how == PQP_RESET_CLOSE || session->broken || session->stale || !pg)
         return RPOOL_DISCARD;
-    int in_transaction = PQtransactionStatus(pg) != PQTRANS_IDLE;
+    PGTransactionStatusType status = PQtransactionStatus(pg);
+    if (!at_rest(pg, status))
+        return RPOOL_DISCARD;
+    int in_transaction = status != PQTRANS_IDLE;
     if (!touched && how == PQP_RESET_ROLLBACK && !in_transaction)
         return RPOOL_REUSE;
     if (touched && restore(session))
