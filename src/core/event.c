@@ -71,6 +71,8 @@ void rpool_misused(rpool *pool_handle, uint64_t number, const char *message)
 void rpool_tell(rpool *pool_handle, void (*tell)(void *arg), void *arg)
 {
     struct inside here;
+    if (tell == NULL)
+        return;
     rpool__go_in(&here, rpool__pool_of((uintptr_t)pool_handle));
     tell(arg);
     rpool__go_out(&here);

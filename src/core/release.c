@@ -219,8 +219,10 @@ rpool_status rpool_begin_use(const rpool_item *item, void **resource)
     uint64_t handle = (uintptr_t)item;
     struct pool *pool;
     struct slot *slot = rpool__slot_of(handle, &pool);
+    if (resource == NULL || pool == NULL)
+        return RPOOL_INVALID;
     if (is_foreign(pool))
-        return pool == NULL ? RPOOL_INVALID : RPOOL_FORKED;
+        return RPOOL_FORKED;
     uint64_t word = slot == NULL ? 0 : atom_load(&slot->word);
     while (slot != NULL && slot_is_lease(word, handle)) {
         if (word & SLOT_IN_USE) {

@@ -238,30 +238,41 @@ static pqp_status begin_attempt(const struct attempt *a, const pqp_conn *conn,
     return status;
 }
 
-/* From BEGIN to COMMIT.  A roll-back is left to the release. */
-static pqp_status run_transaction(struct attempt *a, pqp_conn *conn,
-                                  pqp_error *err)
+/* fn has returned `status`: OK if there is something to commit. */
+static pqp_status judge_fn(struct attempt *a, const struct session *session,
+                           pqp_status status, pqp_error *err)
 {
-    pqp_status status = begin_attempt(a, conn, err);
-    struct session *session = rpool_resource((rpool_item *)conn);
-    if (status != PQP_OK) {
-        a->again = status == PQP_LOST;
-        return status;
-    }
-    a->ran = 1;
-    status = a->fn(a->arg, conn, err);
-    if (rpool_resource((rpool_item *)conn) != session)
-        return pqp__fail(err, PQP_INVALID,
-                         "the transaction's function gave conn away");
     int ended = PQtransactionStatus(session->pg) == PQTRANS_IDLE;
     if (status != PQP_OK || (!ended && failure_of(session) != NULL)) {
         a->again = !ended && !session->committed &&
                    may_run_again(session, status, err);
         return report(session, status, err);
     }
-    if (ended)
+    return ended ? pqp__fail(err, PQP_INVALID,
+                             "the transaction's function ended it")
+                 : PQP_OK;
+}
+
+/* From BEGIN to COMMIT.  A roll-back is left to the release. */
+static pqp_status run_transaction(struct attempt *a, pqp_conn *conn,
+                                  pqp_error *err)
+{
+    pqp_status status = begin_attempt(a, conn, err);
+    if (status != PQP_OK) {
+        a->again = status == PQP_LOST;
+        return status;
+    }
+    a->ran = 1;
+    status = a->fn(a->arg, conn, err);
+    /* Not pqp__enter: a session that was given up is judged, too. */
+    void *session = NULL;
+    if (rpool_begin_use((rpool_item *)conn, &session) != RPOOL_OK)
         return pqp__fail(err, PQP_INVALID,
-                         "the transaction's function ended it");
+                         "the transaction's function gave conn away");
+    status = judge_fn(a, session, status, err);
+    rpool_end_use((rpool_item *)conn);
+    if (status != PQP_OK)
+        return status;
     status = pqp_commit(conn, err);
     a->again = status != PQP_OK && calls_for_another(err);
     return status;

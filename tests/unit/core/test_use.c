@@ -177,6 +177,7 @@ static void what_is_not_lent_has_no_use(void **state)
     rpool_end_use(stale);
     assert_non_null(rpool_resource(item));
     assert_int_equal(rpool_begin_use(NULL, &resource), RPOOL_INVALID);
+    assert_int_equal(rpool_begin_use(item, NULL), RPOOL_INVALID);
     rpool_end_use(NULL);
     rpool_release(&item);
     close_pool(&pool);
@@ -246,6 +247,7 @@ static void a_close_in_what_a_provider_tells_only_begins(void **state)
     rpool_release(&item);
     close_pool(&pool); /* and this thread may wait again */
     int told = 0;
+    rpool_tell(NULL, NULL, NULL);
     rpool_tell(NULL, note, &told);
     assert_int_equal(told, 1);
 }
