@@ -65,8 +65,8 @@ int main(void)
         "default. A field of 0 means the default; as text, 0 is refused where\n"
         "it would mean that. No limit is `PQP_NEVER` (-1), as text `never` or\n"
         "`-1`. Numbers are plain decimal digits; names that end in `_ms` are\n"
-        "milliseconds. The constants for `reset` are `PQP_RESET_ROLLBACK` and\n"
-        "so on.\n\n"
+        "milliseconds. A number out of range is refused in all three ways.\n"
+        "The constants for `reset` are `PQP_RESET_ROLLBACK` and so on.\n\n"
         "| option | default | values | meaning |\n"
         "| --- | --- | --- | --- |");
     for (const struct option *option = pqp__options; option->name; option++)

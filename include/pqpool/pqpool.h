@@ -156,7 +156,7 @@ typedef struct pqp_options {
     int ping_timeout_ms;
     int keepalive_ms;      /* idle connections are pinged that often */
     int leak_after_ms;     /* an event when a lease lasts longer */
-    int ping_always;       /* not 0: pinged before every lease */
+    int ping_always;       /* 1: pinged before every lease */
     pqp_reset reset;       /* what a release does to the session */
     pqp_event_fn on_event; /* the last event, FREED, says that arg may go */
     void *arg;

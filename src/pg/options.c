@@ -71,7 +71,7 @@ const struct option pqp__options[] = {
     {TIME(leak_after_ms, .preset = PQP_NEVER, .never = 1),
      .about = "A lease that lasts longer is reported by an event, with the "
               "line that acquired it."},
-    {FIELD(ping_always), .kind = OPTION_FLAG, .max = 1,
+    {NUMBER(ping_always, .min = 0, .max = 1, .preset = 0),
      .about = "1: every connection is pinged before it is lent."},
     {FIELD(reset), .kind = OPTION_WORD, .max = PQP_RESET_CLOSE,
      .words = reset_words,
@@ -193,9 +193,7 @@ pqp_status pqp__options_read(pqp_options *to, const pqp_options *from,
     to->size = sizeof(*to);
     for (const struct option *o = pqp__options; o->name; o++) {
         int number = pqp__option_get(o, to);
-        if (o->kind == OPTION_FLAG)
-            put_number(o, to, number != 0);
-        else if (number != 0 && !in_range(o, number))
+        if (number != 0 && !in_range(o, number))
             return refuse(o, "", 0, err);
     }
     return PQP_OK;

@@ -12,8 +12,9 @@
 struct option {
     const char *name; /* of the field; pool_ and this in a connection string */
     size_t offset;    /* in pqp_options */
-    enum { OPTION_TEXT, OPTION_NUMBER, OPTION_FLAG, OPTION_WORD } kind;
-    int min, max;             /* 0 is the default unless min is 0 */
+    enum { OPTION_TEXT, OPTION_NUMBER, OPTION_WORD } kind;
+    int min, max;             /* however it is set; a field of 0 is no value
+                                 but the default, unless min is 0 */
     int preset;               /* the default */
     int never;                /* not 0: PQP_NEVER is a value */
     const char *const *words; /* OPTION_WORD: the texts of 0 to max */

@@ -103,7 +103,7 @@ static void each_number_is_taken_within_its_range_and_no_further(void **state)
     (void)state;
     for (const struct option *o = pqp__options; o->name; o++) {
         char value[40];
-        if (o->kind != OPTION_NUMBER && o->kind != OPTION_FLAG)
+        if (o->kind != OPTION_NUMBER)
             continue;
         const int good[] = {o->min, o->max};
         const int64_t bad[] = {(int64_t)o->min - 1,
@@ -349,12 +349,114 @@ static void a_field_out_of_range_is_refused_and_named(void **state)
     }
 }
 
-static void a_flag_is_any_number_but_zero(void **state)
+/* ---- one range, in whichever of three ways an option is set ---- */
+
+enum way { BY_FIELD, BY_NAME, BY_KEYWORD, WAY_COUNT };
+
+/* The number as text, or the word that stands for it. */
+static const char *text_of(const struct option *option, int64_t number)
+{
+    static char text[40];
+    snprintf(text, sizeof(text), "%lld", (long long)number);
+    if (option->words && number >= option->min && number <= option->max)
+        return option->words[number];
+    return text;
+}
+
+/* Options in which no limit of another option is in the way of this one. */
+static pqp_options roomy_options(const struct option *option)
+{
+    pqp_options options = {.size = sizeof(options),
+                           .max_size = 10000,
+                           .create_timeout_ms = PQP_NEVER,
+                           .max_lifetime_ms = PQP_NEVER};
+    memset((char *)&options + option->offset, 0, sizeof(int));
+    return options;
+}
+
+/* Makes a config with the option set to `number` in one of the three ways.
+ * Returns PQP_OK and the number that counts, or the status and the message. */
+static pqp_status set_in_a_way(const struct option *option, int64_t number,
+                               enum way way, int *effective, pqp_error *err)
+{
+    char conninfo[80] = "";
+    struct config *config = NULL;
+    pqp_options options = roomy_options(option);
+    pqp_status status = PQP_OK;
+    int field = (int)number;
+    if (way == BY_FIELD)
+        memcpy((char *)&options + option->offset, &field, sizeof(field));
+    if (way == BY_NAME)
+        status = pqp_options_set(&options, option->name,
+                                 text_of(option, number), err);
+    if (way == BY_KEYWORD)
+        snprintf(conninfo, sizeof(conninfo), "pool_%s=%s", option->name,
+                 text_of(option, number));
+    options.conninfo = conninfo;
+    if (status == PQP_OK)
+        status = pqp__config_make(&config, &options, err);
+    if (status == PQP_OK)
+        *effective = pqp__option_get(option, &config->options);
+    pqp__config_free(config);
+    return status;
+}
+
+/* A field of 0 means the default; as text, 0 is a number like any other. */
+static void check_in_a_way(const struct option *o, int64_t number, enum way way)
+{
+    int is_default = way == BY_FIELD && number == 0;
+    int good = is_default || (number >= o->min && number <= o->max) ||
+               (o->never && number == PQP_NEVER);
+    int effective = 0;
+    pqp_error err = {.status = PQP_OK};
+    pqp_status status = set_in_a_way(o, number, way, &effective, &err);
+    if (status != (good ? PQP_OK : PQP_INVALID))
+        fail_msg("%s = %lld, way %d: %s", o->name, (long long)number, way,
+                 good ? err.message : "is taken");
+    if (good)
+        assert_int_equal(effective, is_default ? o->preset : (int)number);
+    else
+        assert_non_null(strstr(err.message, o->name));
+}
+
+/* L05 N02 */
+static void every_option_has_one_range_when_set_in_any_way(void **state)
 {
     (void)state;
-    pqp_options options, from = {.size = sizeof(from), .ping_always = -7};
-    assert_int_equal(pqp__options_read(&options, &from, NULL), PQP_OK);
-    assert_int_equal(options.ping_always, 1);
+    for (const struct option *o = pqp__options; o->name; o++) {
+        if (o->kind == OPTION_TEXT)
+            continue;
+        const int64_t numbers[] = {(int64_t)o->min - 1,
+                                   o->min,
+                                   (int64_t)o->min + 1,
+                                   (int64_t)o->max - 1,
+                                   o->max,
+                                   (int64_t)o->max + 1,
+                                   PQP_NEVER,
+                                   -2,
+                                   INT_MIN,
+                                   INT_MAX,
+                                   0};
+        for (size_t i = 0; i < LENGTH(numbers); i++)
+            for (int way = 0; way < WAY_COUNT; way++)
+                if (way != BY_FIELD || numbers[i] <= INT_MAX)
+                    check_in_a_way(o, numbers[i], (enum way)way);
+    }
+}
+
+/* A flag is an option like any other. */
+static void ping_always_is_refused_when_it_is_neither_0_nor_1(void **state)
+{
+    (void)state;
+    static const int bad[] = {-7, -1, 2, INT_MAX, INT_MIN};
+    for (size_t i = 0; i < LENGTH(bad); i++) {
+        pqp_options options,
+            from = {.size = sizeof(from), .ping_always = bad[i]};
+        pqp_error err;
+        assert_int_equal(pqp__options_read(&options, &from, &err), PQP_INVALID);
+        assert_string_equal(err.message,
+                            "ping_always must be a number from 0 to 1");
+    }
 }
 
 /* ---- the merge ---- */
@@ -453,7 +555,8 @@ int main(void)
             a_bigger_struct_is_taken_while_its_new_fields_are_zero),
         cmocka_unit_test(a_size_that_is_none_is_refused),
         cmocka_unit_test(a_field_out_of_range_is_refused_and_named),
-        cmocka_unit_test(a_flag_is_any_number_but_zero),
+        cmocka_unit_test(every_option_has_one_range_when_set_in_any_way),
+        cmocka_unit_test(ping_always_is_refused_when_it_is_neither_0_nor_1),
         cmocka_unit_test(
             the_struct_beats_the_string_and_defaults_fill_the_rest),
         cmocka_unit_test(min_above_max_is_refused_wherever_they_come_from),
