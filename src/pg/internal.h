@@ -137,6 +137,7 @@ struct session {
     int broken;            /* unfit for reuse: reset answers DISCARD */
     int stale;             /* reset answers DISCARD; good until then */
     int answers;           /* Syncs sent by reset or ping, not yet answered */
+    int pinging;           /* the outstanding answer is that of a ping */
     int64_t ping_deadline; /* of the outstanding answers, rpool_now() */
     int was_hot_standby, was_read_only; /* as reported at connect */
     int committed;   /* pqp_commit sent COMMIT since pqp_begin */

@@ -20,6 +20,22 @@
 
 /* ---- what libpq tells us ---- */
 
+/* The untranslated one, which old servers and some poolers do not send; "" if
+ * there is none at all. */
+static const char *severity_of(const PGresult *res)
+{
+    const char *severity =
+        PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (!severity)
+        severity = PQresultErrorField(res, PG_DIAG_SEVERITY);
+    return severity ? severity : "";
+}
+
+static int is_fatal(const char *severity)
+{
+    return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
+}
+
 static void tell_notice(const struct session *session, const PGresult *res,
                         const char *sqlstate)
 {
@@ -48,18 +64,16 @@ static void receive_notice(void *arg, const PGresult *res)
     if (!sqlstate)
         return;
     struct session *session = arg;
-    const char *severity =
-        PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *severity = severity_of(res);
     /* The last words of a server arrive as a notice on an idle connection,
      * and PQstatus() goes on saying that all is well.  So does an error that
      * answers nothing. */
-    if (severity &&
-        (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0)) {
+    if (is_fatal(severity)) {
         session->broken = 1;
         if (session->first.status == PQP_OK)
             (void)pqp__fail_result(&session->first, session->config, res);
     }
-    if (severity && strcmp(severity, "ERROR") == 0)
+    if (strcmp(severity, "ERROR") == 0)
         session->broken = 1;
     tell_notice(session, res, sqlstate);
 }
@@ -223,32 +237,56 @@ static int ask(struct session *session, const char *first, const char *second)
     if (!sent || PQflush(pg) || PQsetnonblocking(pg, 0))
         return -1;
     session->answers = second ? 2 : 1;
+    session->pinging = *first == '\0';
     session->ping_deadline =
         clock_after(clock_now(), session->config->options.ping_timeout_ms);
     return 0;
 }
 
-/* Takes the answers that are complete.  0, or -1 if one is not success; those
- * that are not here yet stay in session->answers.  An answer ends with the
- * NULL that PQgetResult gives, in a pipeline with the result of its Sync. */
+/* An ERROR in answer to a ping is an answer: PgBouncer's console, for one,
+ * knows no empty statement.  The state of the session after the answer decides
+ * whether it is fit. */
+static int is_accepted(const struct session *session, const PGresult *res)
+{
+    switch (PQresultStatus(res)) {
+    case PGRES_COMMAND_OK:
+    case PGRES_EMPTY_QUERY:
+    case PGRES_PIPELINE_SYNC:
+        return 1;
+    case PGRES_FATAL_ERROR: /* libpq's name of any error */
+        return session->pinging && !is_fatal(severity_of(res));
+    default:
+        return 0;
+    }
+}
+
+/* Takes the answers that are complete.  Returns 0, or -1 if one of them is not
+ * accepted; those that are not here yet stay in session->answers.  An answer
+ * ends with the NULL that PQgetResult gives, in a pipeline with the result of
+ * its Sync. */
 static int take_answers(struct session *session)
 {
     PGconn *pg = session->pg;
     int pipeline = PQpipelineStatus(pg) != PQ_PIPELINE_OFF;
     for (int nulls = 0; session->answers > 0 && !PQisBusy(pg);) {
         PGresult *res = PQgetResult(pg);
-        ExecStatusType status = PQresultStatus(res);
-        PQclear(res);
+        int is_end =
+            pipeline ? PQresultStatus(res) == PGRES_PIPELINE_SYNC : res == NULL;
+        int failed = res && !is_accepted(session, res);
         nulls = res ? 0 : nulls + 1;
-        if (res && status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY &&
-            status != PGRES_PIPELINE_SYNC)
+        PQclear(res);
+        if (failed || nulls > 1) /* not an answer that libpq expects */
             return -1;
-        if (nulls > 1) /* an answer that libpq no longer expects */
-            return -1;
-        if (pipeline ? status == PGRES_PIPELINE_SYNC : !res)
-            session->answers--;
+        session->answers -= is_end;
     }
     return session->broken || PQstatus(pg) != CONNECTION_OK ? -1 : 0;
+}
+
+/* libpq forgets the text of its last error, which may hold a borrower's data,
+ * when the mode changes.  Returns 0 or -1. */
+static int forget_error(PGconn *pg)
+{
+    return PQsetnonblocking(pg, 1) || PQsetnonblocking(pg, 0) ? -1 : 0;
 }
 
 /* What is left of an idle session once all is read.  Looking for notifies may
@@ -267,6 +305,8 @@ static int finish_check(struct session *session)
 {
     PGconn *pg = session->pg;
     if (PQpipelineStatus(pg) != PQ_PIPELINE_OFF && !PQexitPipelineMode(pg))
+        return RPOOL_BAD;
+    if (*PQerrorMessage(pg) && forget_error(pg))
         return RPOOL_BAD;
     return is_clean(session) && PQtransactionStatus(pg) == PQTRANS_IDLE
                ? RPOOL_GOOD
@@ -315,8 +355,7 @@ int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
 /* ---- reset ---- */
 
 /* What a borrower may have set in libpq's own object, and what it may have left
- * there: the mode changes so that libpq forgets its last error, which may hold
- * a borrower's data.  0 or -1. */
+ * there.  0 or -1. */
 static int restore(struct session *session)
 {
     PGconn *pg = session->pg;
@@ -324,7 +363,7 @@ static int restore(struct session *session)
     PQsetErrorContextVisibility(pg, PQSHOW_CONTEXT_ERRORS);
     PQsetNoticeProcessor(pg, session->processor, NULL);
     PQuntrace(pg);
-    return PQsetnonblocking(pg, 1) || PQsetnonblocking(pg, 0) ? -1 : 0;
+    return forget_error(pg);
 }
 
 /* An encoding that was changed costs the session, unless what is sent restores

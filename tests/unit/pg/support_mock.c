@@ -134,6 +134,8 @@ static int refuse(int fd, char step)
         return SEND(fd, 'E', FATAL("57P01"));
     case 'X':
         return SEND(fd, 'E', "SFATAL\0Mno code at all\0");
+    case 'b':
+        return SEND(fd, 'E', "SERROR\0C08P01\0Mno such command\0");
     default:
         return SEND(fd, 'E', "SERROR\0VERROR\0C42601\0Mnot like this\0");
     }
@@ -150,6 +152,8 @@ static int answer(int fd, char step)
         return SEND_RAW(fd, 'Z', "I");
     case 't':
         return SEND_RAW(fd, 'Z', "T");
+    case 'f':
+        return SEND_RAW(fd, 'Z', "E");
     case 'e':
         return SEND_RAW(fd, 'I', "");
     case 'c':

@@ -16,8 +16,9 @@
  *   X  FATAL without SQLSTATE             i  CopyInResponse
  *   g  garbage                            d  one byte every few ms, for ever
  *   w  silence until the client leaves    p  silence until mock_go_on()
- *   k  as o, but not yet ready            l  a quarter of a second, for
- * lateness
+ *   k  as o, but not yet ready            f  ready, in a failed transaction
+ *   b  an ERROR as a pooler sends it: 08P01, without the field V
+ *   l  a quarter of a second, for lateness
  */
 #ifndef TESTS_SUPPORT_MOCK_H
 #define TESTS_SUPPORT_MOCK_H

@@ -130,12 +130,30 @@ static void notify_and_notice_do_not_fail_the_check(void **state)
     assert_int_equal(notices, 1);
 }
 
-/* P29 */
-static void refused_ping_fails_the_check(void **state)
+/* P29: PgBouncer's console knows no empty statement. */
+static void check_succeeds_when_ping_is_refused_at_rest(void **state)
 {
     (void)state;
-    begin("qrzw", PQP_RESET_ROLLBACK);
-    assert_int_equal(check(60000), RPOOL_BAD);
+    static const char *const scripts[] = {"qrzw", "qbzw", "qnrzw"};
+    for (size_t i = 0; i < LENGTH(scripts); i++) {
+        begin(scripts[i], PQP_RESET_ROLLBACK);
+        assert_int_equal(check(60000), RPOOL_GOOD);
+        assert_int_equal(session->answers, 0);
+        assert_string_equal(PQerrorMessage(session->pg), "");
+        tear_down(NULL);
+    }
+}
+
+static void
+check_fails_when_session_is_not_at_rest_after_refused_ping(void **state)
+{
+    (void)state;
+    static const char *const scripts[] = {"qrtw", "qrfw", "qTzw", "qT", "qr"};
+    for (size_t i = 0; i < LENGTH(scripts); i++) {
+        begin(scripts[i], PQP_RESET_ROLLBACK);
+        assert_int_equal(check(60000), RPOOL_BAD);
+        tear_down(NULL);
+    }
 }
 
 static void ping_answered_by_a_copy_fails_the_check(void **state)
@@ -472,7 +490,9 @@ int main(void)
         TEST(last_words_read_by_the_borrower_break_the_session),
         TEST(closed_connection_fails_the_check),
         TEST(notify_and_notice_do_not_fail_the_check),
-        TEST(refused_ping_fails_the_check),
+        cmocka_unit_test(check_succeeds_when_ping_is_refused_at_rest),
+        cmocka_unit_test(
+            check_fails_when_session_is_not_at_rest_after_refused_ping),
         TEST(ping_answered_by_a_copy_fails_the_check),
         TEST(ping_answered_inside_a_transaction_fails_the_check),
         TEST(garbage_fails_the_check),
