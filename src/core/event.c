@@ -7,7 +7,6 @@
 #include "base/text.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 void rpool__emit(struct pool *pool, rpool_event *event)
@@ -84,9 +83,11 @@ rpool_status rpool__fail(rpool_failure *why, rpool_status status,
     if (why == NULL)
         return status;
     *why = (rpool_failure){0};
+    struct text text;
+    text_init(&text, why->message, sizeof why->message);
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(why->message, sizeof why->message, format, args);
+    text_add_list(&text, format, args);
     va_end(args);
     return status;
 }

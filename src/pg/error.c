@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static_assert(sizeof(pqp_error) == 512, "pqp_error is part of the ABI");
 
 /* ---- names ---- */
@@ -193,8 +195,11 @@ static int is_control(const unsigned char *p)
 struct line {
     char *at;
     size_t size, used;
+    size_t mark; /* where "..." fits behind a whole piece */
     int full;
 };
+
+static const char dots[] = "...";
 
 static void line_add(struct line *line, const char *from, size_t length)
 {
@@ -204,6 +209,26 @@ static void line_add(struct line *line, const char *from, size_t length)
         return;
     memcpy(line->at + line->used, from, length);
     line->used += length;
+    if (line->used + sizeof dots <= line->size)
+        line->mark = line->used;
+}
+
+static void line_trim(struct line *line)
+{
+    while (line->used && line->at[line->used - 1] == ' ')
+        line->used--;
+}
+
+/* What was cut ends with "...", if there is room for it at all. */
+static void line_end(struct line *line)
+{
+    int marked = line->full && line->size >= sizeof dots;
+    if (marked)
+        line->used = line->mark;
+    line_trim(line);
+    line->at[line->used] = '\0';
+    if (marked)
+        memcpy(line->at + line->used, dots, sizeof dots);
 }
 
 /* Adds the character at `p`, or what stands for it; returns its length. */
@@ -234,9 +259,7 @@ void pqp__clean_text(const struct config *config, char *to, size_t size,
             hidden = p + secret;
         p += p < hidden ? 1 : line_add_character(&line, p);
     }
-    while (line.used && to[line.used - 1] == ' ')
-        line.used--;
-    to[line.used] = '\0';
+    line_end(&line);
 }
 
 /* ---- errors ---- */
@@ -246,14 +269,16 @@ pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
     if (!err)
         return status;
     /* An argument may be err->message; cleaning only makes a text shorter. */
-    char text[2 * sizeof(err->message)] = "";
+    char buffer[2 * sizeof(err->message)];
+    struct text text;
+    text_init(&text, buffer, sizeof(buffer));
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args);
+    text_add_list(&text, format, args);
     va_end(args);
     pqp__error_clear(err);
     err->status = status;
-    pqp__clean_text(NULL, err->message, sizeof(err->message), text);
+    pqp__clean_text(NULL, err->message, sizeof(err->message), buffer);
     return status;
 }
 

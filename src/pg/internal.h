@@ -109,7 +109,8 @@ unsigned pqp__sqlstate_class(const char *sqlstate);
 pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void pqp__error_clear(pqp_error *err);
-/* Copies `from`, without secrets, control bytes and line ends, into `to`. */
+/* Copies `from`, without secrets, control bytes and line ends, into `to`.  What
+ * does not fit is cut between two characters and ends with "...". */
 void pqp__clean_text(const struct config *config, char *to, size_t size,
                      const char *from);
 /* The error of a result the server sent: SERVER or LOST, with SQLSTATE and

@@ -25,7 +25,7 @@ static void what_fits_is_there(void **state)
     assert_int_equal(text.used, 8);
 }
 
-static void what_does_not_fit_is_cut_off(void **state)
+static void a_cut_ends_with_dots_when_they_fit(void **state)
 {
     (void)state;
     for (size_t size = 1; size <= 12; size++) {
@@ -35,11 +35,62 @@ static void what_does_not_fit_is_cut_off(void **state)
         text_init(&text, buffer, size);
         for (int i = 0; i < 10; i++)
             text_add(&text, "%s", "abc");
+        size_t dots = size > 3 ? 3 : 0;
         assert_int_equal(strlen(buffer), size - 1);
-        assert_memory_equal(buffer, "abcabcabcabc", size - 1);
+        assert_memory_equal(buffer, "abcabcabcabc", size - 1 - dots);
+        assert_string_equal(buffer + size - 1 - dots, dots ? "..." : "");
         assert_int_equal(buffer[size], '#');
         assert_int_equal(text.used, size - 1);
     }
+}
+
+static void a_text_that_fits_exactly_is_not_marked(void **state)
+{
+    (void)state;
+    char buffer[7];
+    struct text text;
+    text_init(&text, buffer, sizeof buffer);
+    text_add(&text, "%s", "abc");
+    text_add(&text, "%s", "def");
+    text_add(&text, "%s", "");
+    assert_string_equal(buffer, "abcdef");
+    text_add(&text, "%s", "g");
+    assert_string_equal(buffer, "abc...");
+    text_add(&text, "%s", "h"); /* nothing follows a cut */
+    assert_string_equal(buffer, "abc...");
+}
+
+static void a_cut_never_splits_a_character(void **state)
+{
+    (void)state;
+    static const char *const cut[] = {"...", "x...", "xx...", "xxx..."};
+    for (size_t shift = 0; shift < 4; shift++) {
+        char buffer[11];
+        struct text text;
+        text_init(&text, buffer, sizeof buffer);
+        text_add(&text, "%.*s%s", (int)shift, "xxx",
+                 "\xF0\x9F\x90\x98\xF0\x9F\x90\x98\xF0\x9F\x90\x98");
+        assert_string_equal(buffer + text.used - 3, "...");
+        assert_int_equal((text.used - 3 - shift) % 4, 0);
+        assert_memory_equal(buffer, cut[shift], shift);
+    }
+}
+
+static void a_piece_with_a_limit_is_cut_alone(void **state)
+{
+    (void)state;
+    char buffer[40];
+    struct text text;
+    text_init(&text, buffer, sizeof buffer);
+    text_add_at_most(&text, 6, "abcdef");
+    text_add(&text, "|");
+    text_add_at_most(&text, 6, "abcdefg");
+    text_add(&text, "|");
+    text_add_at_most(&text, 8, "ab\xE2\x82\xAC\xE2\x82\xACz");
+    text_add(&text, "|");
+    text_add_at_most(&text, 2, "abc");
+    text_add(&text, "|end");
+    assert_string_equal(buffer, "abcdef|abc...|ab\xE2\x82\xAC...||end");
 }
 
 /* N18 */
@@ -57,7 +108,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_fits_is_there),
-        cmocka_unit_test(what_does_not_fit_is_cut_off),
+        cmocka_unit_test(a_cut_ends_with_dots_when_they_fit),
+        cmocka_unit_test(a_text_that_fits_exactly_is_not_marked),
+        cmocka_unit_test(a_cut_never_splits_a_character),
+        cmocka_unit_test(a_piece_with_a_limit_is_cut_alone),
         cmocka_unit_test(what_is_given_is_no_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

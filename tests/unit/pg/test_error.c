@@ -171,7 +171,7 @@ static void clearing_leaves_success(void **state)
     pqp__error_clear(NULL);
 }
 
-static void a_long_message_ends_between_two_characters(void **state)
+static void a_long_message_is_cut_between_characters_and_marked(void **state)
 {
     (void)state;
     for (size_t shift = 0; shift < 4; shift++) {
@@ -184,8 +184,9 @@ static void a_long_message_ends_between_two_characters(void **state)
         pqp__fail(&err, PQP_SERVER, "%s", text);
         size_t length = strlen(err.message);
         assert_true(length > sizeof(err.message) - 5);
-        assert_int_equal((length - shift) % 4, 0);
-        assert_memory_equal(err.message, text, length);
+        assert_string_equal(err.message + length - 3, "...");
+        assert_int_equal((length - 3 - shift) % 4, 0);
+        assert_memory_equal(err.message, text, length - 3);
     }
 }
 
@@ -249,6 +250,55 @@ static void no_size_is_too_small(void **state)
         assert_true(strlen(to) < size);
         assert_int_equal(to[size], '#');
     }
+}
+
+static void a_text_that_is_cut_ends_with_dots(void **state)
+{
+    (void)state;
+    char *secrets[] = {(char[]){"hunter2"}};
+    const struct config config = {.secrets = secrets, .secret_count = 1};
+    static const struct {
+        size_t size;
+        const char *from, *to;
+    } cases[] = {
+        {9, "the last", "the last"},
+        {8, "the last", "the..."}, /* no space before the mark */
+        {7, "abcdef", "abcdef"},
+        {6, "abcdef", "ab..."},
+        {4, "abcdef", "..."},
+        {3, "abcdef", "ab"}, /* no room for a mark */
+        {11, "the hunter2 is", "the *** is"},
+        {11, "the hunter2 is it", "the ***..."},
+        {10, "the hunter2 is", "the..."}, /* all of a "***", or nothing */
+        {8,
+         "gr\xC3\xBC\xC3\x9F"
+         "e",
+         "gr\xC3\xBC\xC3\x9F"
+         "e"},
+        {7,
+         "gr\xC3\xBC\xC3\x9F"
+         "e",
+         "gr..."},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        char to[16];
+        pqp__clean_text(&config, to, cases[i].size, cases[i].from);
+        assert_string_equal(to, cases[i].to);
+    }
+}
+
+/* Control bytes shrink to one space, and must not hide that a text was cut
+ * before it was cleaned. */
+static void a_cut_is_marked_even_if_the_text_shrinks_later(void **state)
+{
+    (void)state;
+    char text[2000];
+    memset(text, '\n', sizeof(text));
+    memcpy(text, "begin", 5);
+    text[sizeof(text) - 1] = '\0';
+    pqp_error err;
+    pqp__fail(&err, PQP_SERVER, "%s end", text);
+    assert_string_equal(err.message, "begin ...");
 }
 
 static void secrets_are_hidden_in_every_spelling(void **state)
@@ -429,9 +479,11 @@ int main(void)
         cmocka_unit_test(a_percent_sign_in_an_argument_is_text),
         cmocka_unit_test(an_error_may_be_its_own_cause),
         cmocka_unit_test(clearing_leaves_success),
-        cmocka_unit_test(a_long_message_ends_between_two_characters),
+        cmocka_unit_test(a_long_message_is_cut_between_characters_and_marked),
         cmocka_unit_test(a_text_becomes_one_line_of_valid_utf8),
         cmocka_unit_test(no_size_is_too_small),
+        cmocka_unit_test(a_text_that_is_cut_ends_with_dots),
+        cmocka_unit_test(a_cut_is_marked_even_if_the_text_shrinks_later),
         cmocka_unit_test(secrets_are_hidden_in_every_spelling),
         cmocka_unit_test(a_secret_of_three_bytes_is_not_looked_for),
         cmocka_unit_test(a_secret_is_never_shown_whatever_surrounds_it),
