@@ -71,8 +71,8 @@ typedef struct pqp_error {
     pqp_status status;
     unsigned flags;
     char sqlstate[6];  /* "" when the server sent none */
-    char message[498]; /* one line; never holds a password, unless that is
-                          shorter than 4 bytes */
+    char message[498]; /* one line, "..." at its end if it was cut; never holds
+                          a password, unless that is shorter than 4 bytes */
 } pqp_error;
 
 /* "PQP_TIMEOUT"; "deadline passed".  "?" for what is no status.  Thread: any.
@@ -224,9 +224,10 @@ PQP_EXPORT pqp_status pqp_pool_close(pqp_pool **pool, int timeout_ms);
  * Lends a connection: an idle one at once, else a new one if there is room,
  * else the next that is given back, in order of arrival.  timeout_ms covers
  * waiting, pinging and connecting; 0 takes what is idle and good right now,
- * else BUSY.  TIMEOUT and CONNECT say in *err why: sizes, how many wait, how
- * old the oldest lease is, the last connect error with its SQLSTATE.  *conn is
- * NULL on failure.  The calling line is kept for the leak event and the dump.
+ * else BUSY.  *err says what failed, then why (the last connect error with its
+ * SQLSTATE; all are leased, since when, and which line acquired the oldest),
+ * then the sizes and how many wait.  *conn is NULL on failure.  The calling
+ * line is kept for that message, the leak event and the dump.
  * Owner: caller, until pqp_release, pqp_discard or pqp_detach.  Thread: any.
  */
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_acquire(pqp_pool *pool, int timeout_ms,

@@ -61,7 +61,7 @@ typedef enum rpool_status {
 typedef struct rpool_failure {
     int permanent;     /* trying again at once is useless (wrong password) */
     char code[12];     /* the provider's own short code; SQLSTATE for us */
-    char message[496]; /* one line */
+    char message[496]; /* one line; "..." at its end if the pool cut it */
 } rpool_failure;
 
 /* Absolute monotonic time, nanoseconds.  Thread: any. */
@@ -103,6 +103,9 @@ typedef struct rpool_provider {
     int (*fd)(void *ctx, void *resource);
     /* Nothing of the pool runs any more; ctx may go.  NULL: nothing to do. */
     void (*done)(void *ctx);
+    /* What messages and the dump call a resource, "connection"; an s makes it
+     * plural.  Static storage.  NULL: "item". */
+    const char *noun;
 } rpool_provider;
 
 /* ---- events ---- */

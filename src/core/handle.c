@@ -102,9 +102,11 @@ rpool_status rpool__refusal(const struct pool *pool, rpool_failure *why)
 {
     if (pool == NULL)
         return rpool__fail(why, RPOOL_INVALID, "there is no such pool");
-    rpool_status status =
-        atom_load(&pool->gate) & GATE_FORKED ? RPOOL_FORKED : RPOOL_CLOSED;
-    return rpool__fail(why, status, "%s", rpool_strerror(status));
+    if (atom_load(&pool->gate) & GATE_FORKED)
+        return rpool__fail(why, RPOOL_FORKED,
+                           "the pool was opened before fork(): a child opens "
+                           "its own");
+    return rpool__fail(why, RPOOL_CLOSED, "the pool was closed earlier");
 }
 
 /* In the child, nothing of the parent's pools may be touched: every gate says

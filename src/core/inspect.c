@@ -51,14 +51,15 @@ static const char *state_name(enum slot_state state)
     return names[state];
 }
 
-static void describe_slot(const struct slot *slot, uint64_t word, int64_t now,
-                          struct text *text)
+static void describe_slot(const struct pool *pool, const struct slot *slot,
+                          uint64_t word, int64_t now, struct text *text)
 {
     enum slot_state state = word_state(word);
     text_add(text, "slot %u: %s", (unsigned)slot->index, state_name(state));
     if (state == SLOT_CREATING)
         return;
-    text_add(text, ", item %llu", (unsigned long long)atom_peek(&slot->number));
+    text_add(text, ", %s %llu", pool->provider.noun,
+             (unsigned long long)atom_peek(&slot->number));
     int64_t since = (int64_t)atom_peek(state == SLOT_LENT ? &slot->lent_since
                                                           : &slot->idle_since);
     if (since != 0 && (state == SLOT_LENT || state == SLOT_IDLE))
@@ -95,7 +96,7 @@ void rpool_dump(rpool *handle, void (*line)(void *arg, const char *text),
         if (word_state(word) == SLOT_EMPTY)
             continue;
         text_init(&text, buffer, sizeof buffer);
-        describe_slot(slot, word, clock_coarse(), &text);
+        describe_slot(pool, slot, word, clock_coarse(), &text);
         line(arg, buffer);
     }
     lock_take(&pool->lock);

@@ -52,6 +52,8 @@ static void configure(struct pool *pool, const rpool_provider *provider,
                       void *ctx, const rpool_options *o)
 {
     pool->provider = *provider;
+    if (pool->provider.noun == NULL)
+        pool->provider.noun = "item";
     pool->ctx = ctx;
     pool->on_event = o->on_event;
     pool->arg = o->arg;

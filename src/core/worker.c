@@ -302,8 +302,8 @@ void rpool__lost_locked(struct pool *pool, const struct slot *slot,
         now < pool->retry_at)
         return;
     rpool_failure why;
-    (void)rpool__fail(&why, RPOOL_CREATE, "a new item left: %s",
-                      rpool_reason_text(reason));
+    (void)rpool__fail(&why, RPOOL_CREATE, "a new %s left: %s",
+                      pool->provider.noun, rpool_reason_text(reason));
     pause_locked(pool, &why);
     pool->lost = 1;
 }

@@ -75,6 +75,7 @@ static const rpool_provider provider = {
     .reset = pqp__session_reset,
     .fd = pqp__session_fd,
     .done = free_config,
+    .noun = "connection",
 };
 
 static rpool_options core_options(struct config *config)

@@ -114,6 +114,8 @@ static int fake_create(void *ctx, int64_t deadline, int stop_fd,
                    why->permanent ? "28P01" : "08006");
     (void)snprintf(why->message, sizeof why->message, "fake %s failure",
                    why->permanent ? "permanent" : "transient");
+    for (size_t i = 0; step.result == FAKE_LONG && i < 99; i++)
+        memcpy(why->message + 5 * i, "long ", sizeof "long ");
     return -1;
 }
 

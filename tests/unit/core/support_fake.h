@@ -24,7 +24,8 @@
 
 #include <pqpool/rpool.h>
 
-enum { FAKE_OK, FAKE_TRANSIENT, FAKE_PERMANENT, FAKE_NULL }; /* of create */
+/* Of create; FAKE_LONG fails with a message that fills its field. */
+enum { FAKE_OK, FAKE_TRANSIENT, FAKE_PERMANENT, FAKE_NULL, FAKE_LONG };
 #define FAKE_HANG (-1)
 
 /* What a call does: sleeps `ms`, then answers `result`: one of the above, or

@@ -90,30 +90,136 @@ static void the_longest_timeouts_really_wait(void **state)
     close_pool(&pool);
 }
 
+static rpool_item *lease_from(rpool *pool, const rpool_site *site)
+{
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_acquire_at(pool, -1, &item, NULL, site), RPOOL_OK);
+    return item;
+}
+
+static const char *refusal(rpool *pool, int timeout_ms, rpool_status expected)
+{
+    static rpool_failure why;
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_acquire(pool, timeout_ms, &item, &why), expected);
+    return why.message;
+}
+
 /* A29 */
-static void a_timeout_says_how_the_pool_stood(void **state)
+static void timeout_names_the_oldest_lease_when_all_are_leased(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2, .name = "shop %s %n");
-    rpool_item *held = fake_lease(pool);
+    rpool_item *old = lease_from(
+        pool, &(rpool_site){.file = "/src/main.c", .func = "f", .line = 42});
+    sim_advance_ms(11700);
+    rpool_item *item = lease_from(pool, &(rpool_site){.func = "g"});
+    struct caller waiting = {.pool = pool, .timeout_ms = 1000};
+    caller_start(&waiting);
+    assert_string_equal(refusal(pool, 300, RPOOL_TIMEOUT),
+                        "pool \"shop %s %n\": no item within 300 ms: all 2 of "
+                        "2 are leased, oldest for 12 s from main.c:42 (f); "
+                        "1 waiting");
+    rpool_release(&old);
+    sim_settle();
+    assert_int_equal(caller_status(&waiting), RPOOL_OK);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+/* A29 */
+static void timeout_gives_the_cause_before_the_sizes(void **state)
+{
+    struct fake *fake = *state;
+    fake->provider.noun = "buffer";
+    rpool *pool = fake_open(fake, .max_size = 2);
+    rpool_item *held = lease_from(pool, NULL);
     fake->create = (struct fake_step){.result = FAKE_TRANSIENT};
     rpool_item *item = NULL;
     rpool_failure why;
     assert_int_equal(rpool_acquire(pool, 400, &item, &why), RPOOL_TIMEOUT);
-    assert_non_null(strstr(why.message, "pool \"shop %s %n\": "));
-    assert_non_null(strstr(why.message, rpool_strerror(RPOOL_TIMEOUT)));
-    assert_non_null(strstr(why.message, "after 400 ms"));
-    assert_non_null(strstr(why.message, "1 of 2 there"));
-    assert_non_null(strstr(why.message, "(0 creating, 0 closing)"));
-    assert_non_null(strstr(why.message, "0 waiting"));
-    assert_non_null(strstr(why.message, "oldest lease 400 ms"));
-    assert_non_null(strstr(why.message, "08006: fake transient failure"));
+    assert_string_equal(
+        why.message,
+        "pool \"rpool\": no buffer within 400 ms: fake transient failure "
+        "(08006); 1 of 2 buffers exist (1 leased, oldest for 400 ms); "
+        "0 waiting");
     assert_string_equal(why.code, "08006");
     assert_false(why.permanent);
     rpool_release(&held);
+    close_pool(&pool);
+}
+
+static void a_failed_creation_is_told_last_when_all_are_leased(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    rpool_item *held = lease_from(pool, NULL);
+    fake->create = (struct fake_step){.result = FAKE_TRANSIENT};
+    (void)refusal(pool, 10, RPOOL_TIMEOUT);
+    assert_int_equal(rpool_resize(pool, 1, 0), RPOOL_OK);
+    assert_string_equal(
+        refusal(pool, 10, RPOOL_TIMEOUT),
+        "pool \"rpool\": no item within 10 ms: all 1 of 1 are leased, oldest "
+        "for 20 ms; 0 waiting; last failure: fake transient failure");
+    rpool_release(&held);
+    close_pool(&pool);
+}
+
+/* Of a cause of any length so much is shown that the numbers follow it. */
+static void a_long_cause_leaves_room_for_the_numbers(void **state)
+{
+    struct fake *fake = *state;
+    char name[400];
+    memset(name, 'n', sizeof name);
+    name[sizeof name - 1] = '\0';
+    fake->create = (struct fake_step){.result = FAKE_LONG};
+    rpool *pool = fake_open(fake, .max_size = 2, .name = name);
+    const char *message = refusal(pool, 10, RPOOL_TIMEOUT);
+    const char *end = strstr(message, "...\": no item within 10 ms: long long");
+    assert_non_null(end);
+    assert_int_equal(end - message, strlen("pool \"") + 61);
+    end = strstr(end, "... (08006); 0 of 2 items exist; 0 waiting");
+    assert_non_null(end);
+    assert_string_equal(strchr(end, '(') - 1, " (08006); 0 of 2 items exist; "
+                                              "0 waiting");
+    assert_int_equal(strlen(message), sizeof((rpool_failure *)0)->message - 1);
+    close_pool(&pool);
+}
+
+static void a_suspended_pool_is_the_cause_of_a_timeout(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    make_idle(pool, 1);
     assert_int_equal(rpool_suspend(pool), RPOOL_OK);
-    assert_int_equal(rpool_acquire(pool, 10, &item, &why), RPOOL_TIMEOUT);
-    assert_null(strstr(why.message, "oldest lease")); /* nothing is lent */
+    assert_string_equal(refusal(pool, 12000, RPOOL_TIMEOUT),
+                        "pool \"rpool\": no item within 12 s: the pool is "
+                        "suspended; 1 of 2 items exist (1 idle); 0 waiting");
+    close_pool(&pool);
+}
+
+static void busy_says_why_nothing_can_be_had_without_waiting(void **state)
+{
+    struct fake *fake = *state;
+    fake->check.ms = 5;
+    rpool *pool = fake_open(fake, .max_size = 2, .max_waiters = 1);
+    rpool_item *a = lease_from(pool, NULL), *b = lease_from(pool, NULL);
+    assert_string_equal(refusal(pool, 0, RPOOL_BUSY),
+                        "pool \"rpool\": no item without waiting: all 2 of 2 "
+                        "are leased, oldest for 0 ms; 0 waiting");
+    struct caller waiting = {.pool = pool, .timeout_ms = 10};
+    caller_start(&waiting);
+    assert_string_equal(refusal(pool, 10, RPOOL_BUSY),
+                        "pool \"rpool\": no item: the waiter queue is full; "
+                        "all 2 of 2 are leased, oldest for 0 ms; 1 waiting");
+    sim_advance_ms(10);
+    rpool_release(&a);
+    rpool_release(&b);
+    sim_advance_ms(1000);
+    assert_string_equal(refusal(pool, 0, RPOOL_BUSY),
+                        "pool \"rpool\": no item without waiting: the idle "
+                        "ones must be checked first; 2 of 2 items exist "
+                        "(1 idle, 1 being checked); 0 waiting");
     close_pool(&pool);
 }
 
@@ -258,7 +364,12 @@ int main(void)
         FAKE_TEST(what_was_given_back_is_lent_again),
         FAKE_TEST(a_timeout_comes_at_its_time),
         FAKE_TEST(the_longest_timeouts_really_wait),
-        FAKE_TEST(a_timeout_says_how_the_pool_stood),
+        FAKE_TEST(timeout_names_the_oldest_lease_when_all_are_leased),
+        FAKE_TEST(timeout_gives_the_cause_before_the_sizes),
+        FAKE_TEST(a_failed_creation_is_told_last_when_all_are_leased),
+        FAKE_TEST(a_long_cause_leaves_room_for_the_numbers),
+        FAKE_TEST(a_suspended_pool_is_the_cause_of_a_timeout),
+        FAKE_TEST(busy_says_why_nothing_can_be_had_without_waiting),
         FAKE_TEST(trying_an_empty_pool_says_busy_and_asks_for_one),
         FAKE_TEST(trying_a_full_pool_asks_for_nothing),
         FAKE_TEST(many_tries_ask_for_one_creation_at_a_time),
