@@ -16,7 +16,7 @@ enum { MAX_CONNINFO = 65535 };
 
 static pqp_status no_memory(pqp_error *err)
 {
-    return pqp__fail(err, PQP_NOMEM, "out of memory");
+    return pqp__fail(err, PQP_NOMEM, "no memory for the pool's options");
 }
 
 static pqp_status set_name(struct config *config, const char *name,
@@ -39,9 +39,8 @@ static int set_keyword(void *arg, const char *keyword, const char *value,
     const char *name = keyword + strlen("pool_");
     const struct option *option = pqp__option_find(name);
     if (!option || strcmp(name, "conninfo") == 0)
-        return (int)pqp__fail(
-            err, PQP_INVALID,
-            "connection string: there is no keyword \"%.63s\"", keyword);
+        return (int)pqp__fail_named(
+            err, "connection string: there is no keyword", keyword);
     if (option->kind == OPTION_TEXT)
         return (int)set_name(config, value, err);
     return (int)pqp__option_set(option, &config->options, "pool_", value, err);

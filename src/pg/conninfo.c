@@ -194,7 +194,7 @@ char *pqp__conninfo_split(const char *conninfo,
     int failed = scan_open(&scan, conninfo);
     char *rest = calloc(1, scan.size), *out = rest;
     if (failed || !rest) {
-        pqp__fail(err, PQP_NOMEM, "out of memory");
+        pqp__fail(err, PQP_NOMEM, "no memory for the connection string");
         goto out;
     }
     const char *copied = conninfo; /* up to here */
@@ -249,7 +249,7 @@ pqp_status pqp__conninfo_explain(const char *conninfo, pqp_error *err)
     PQconninfoOption *known = PQconninfoParse("", NULL);
     pqp_status status = PQP_NOMEM;
     if (scan_open(&scan, conninfo) != 0 || !known) {
-        pqp__fail(err, status, "out of memory");
+        pqp__fail(err, status, "no memory for the connection string");
         goto out;
     }
     status = PQP_INVALID;

@@ -282,6 +282,15 @@ pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
     return status;
 }
 
+pqp_status pqp__fail_named(pqp_error *err, const char *what, const char *name)
+{
+    char buffer[64];
+    struct text text;
+    text_init(&text, buffer, sizeof(buffer));
+    text_add(&text, "%s", name);
+    return pqp__fail(err, PQP_INVALID, "%s \"%s\"", what, buffer);
+}
+
 void pqp__error_clear(pqp_error *err)
 {
     if (!err)

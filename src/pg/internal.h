@@ -108,6 +108,8 @@ unsigned pqp__sqlstate_class(const char *sqlstate);
  * status. */
 pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* INVALID, and a name that the caller gave: its first 63 bytes. */
+pqp_status pqp__fail_named(pqp_error *err, const char *what, const char *name);
 void pqp__error_clear(pqp_error *err);
 /* Copies `from`, without secrets, control bytes and line ends, into `to`.  What
  * does not fit is cut between two characters and ends with "...". */

@@ -183,10 +183,13 @@ static int add_addresses(struct targets *targets, const struct target *from,
     struct addrinfo *found = NULL;
     int error = getaddrinfo(name, NULL, &hints, &found);
     if (error) {
-        char text[sizeof why->message];
-        snprintf(text, sizeof text, "cannot resolve host \"%.256s\": %s", name,
-                 gai_strerror(error));
-        pqp__clean_text(config, why->message, sizeof why->message, text);
+        char buffer[sizeof why->message];
+        struct text text;
+        text_init(&text, buffer, sizeof buffer);
+        text_add(&text, "cannot resolve host \"");
+        text_add_at_most(&text, 256, name);
+        text_add(&text, "\": %s", gai_strerror(error));
+        pqp__clean_text(config, why->message, sizeof why->message, buffer);
         return 0;
     }
     int status = 0;
