@@ -16,13 +16,15 @@
 
 #include "base/clock.h"
 
-/* A dead peer is noticed within a minute, and the sessions say whose they
- * are. */
+/* Keepalives: the kernel of a peer that lives answers them, however long the
+ * peer's process reads nothing, so only a connection whose peer is gone ends,
+ * within a minute.  tcp_user_timeout is left to the user: Linux ends with it a
+ * connection whose peer lives and reads nothing, as a backend does that waits
+ * for a lock while the client still sends. */
 static const char *const defaults[][2] = {
     {"keepalives_idle", "30"},
     {"keepalives_interval", "10"},
     {"keepalives_count", "3"},
-    {"tcp_user_timeout", "30000"},
     {"fallback_application_name", "pqpool"},
 };
 enum { DEFAULTS = sizeof defaults / sizeof defaults[0] };

@@ -4,8 +4,11 @@
  * timeouts are a minute but those that a test means to see end. */
 #include "support.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -122,6 +125,36 @@ static void session_is_as_libpq_makes_it_but_for_the_defaults(void **state)
     assert_int_equal(verbosity, PQERRORS_DEFAULT);
     assert_true(watched);
     assert_true(mock_heard(mocks[0], "pqpool"));
+}
+
+static int tcp_option(const struct session *session, int option)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+    (void)getsockopt(PQsocket(session->pg), IPPROTO_TCP, option, &value, &size);
+    return value;
+}
+
+static void
+peer_that_reads_nothing_is_kept_unless_the_user_sets_a_timeout(void **state)
+{
+    (void)state;
+    serve("so", NULL);
+    struct session *session = connect_now();
+    assert_non_null(session);
+    int timeout = tcp_option(session, TCP_USER_TIMEOUT);
+    int idle = tcp_option(session, TCP_KEEPIDLE);
+    int interval = tcp_option(session, TCP_KEEPINTVL);
+    int count = tcp_option(session, TCP_KEEPCNT);
+    pqp__session_destroy(config, session);
+    assert_int_equal(timeout, 0);
+    assert_int_equal(idle + interval * count, 60);
+    mock_config_set(config, "tcp_user_timeout", "7000");
+    session = connect_now();
+    assert_non_null(session);
+    timeout = tcp_option(session, TCP_USER_TIMEOUT);
+    pqp__session_destroy(config, session);
+    assert_int_equal(timeout, 7000);
 }
 
 static void users_own_application_name_stays(void **state)
@@ -429,6 +462,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(session_is_as_libpq_makes_it_but_for_the_defaults),
+        TEST(peer_that_reads_nothing_is_kept_unless_the_user_sets_a_timeout),
         TEST(users_own_application_name_stays),
         TEST(environments_application_name_beats_ours),
         TEST(notice_while_connecting_is_an_event_of_one_line),
