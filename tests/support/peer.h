@@ -1,0 +1,56 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * One client of the hostile server, and the messages of the protocol that the
+ * server exchanges with it.  Each function returns 1, or 0 if the conversation
+ * is over: the client has left, the server is to stop, or the plan has cut the
+ * connection.  Used by the one thread that serves this client.
+ */
+#ifndef TESTS_SUPPORT_PEER_H
+#define TESTS_SUPPORT_PEER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum peer_cut { PEER_NO_CUT, PEER_FIN, PEER_RST };
+
+enum { PEER_BODY = 65536 };
+
+struct peer {
+    int fd, stop;
+    /* How it sends: */
+    size_t chunk;      /* bytes at once at most; 0: no limit */
+    int gap_ms;        /* between two of these */
+    enum peer_cut cut; /* after `cut_after` bytes */
+    uint64_t cut_after, sent;
+    int answered; /* the rest of the present answer is left out */
+    /* The message that was read last: */
+    int type; /* as in framing.h */
+    size_t size;
+    char body[PEER_BODY + 1]; /* ends with a NUL that is not in it */
+};
+
+/* 1 when the client has sent something; 0 too if `ms` have passed before,
+ * -1: without a limit. */
+int peer_wait(const struct peer *peer, int ms);
+
+/* Reads a packet without a type letter, or a message. */
+int peer_read_packet(struct peer *peer);
+int peer_read_message(struct peer *peer);
+
+int peer_send_bytes(struct peer *peer, const void *bytes, size_t size);
+/* A message of that type. */
+int peer_send(struct peer *peer, char type, const void *body, size_t size);
+/* The body is a literal; its last NUL is sent, or is not. */
+#define PEER_SEND(peer, type, body)                                            \
+    peer_send((peer), (type), (body), sizeof(body))
+#define PEER_SEND_RAW(peer, type, body)                                        \
+    peer_send((peer), (type), (body), sizeof(body) - 1)
+/* A message's head alone, with any length word. */
+int peer_send_head(struct peer *peer, char type, int64_t length);
+/* RowDescription of one text column; DataRow, and the tag of a SELECT. */
+int peer_send_description(struct peer *peer);
+int peer_send_row(struct peer *peer);
+int peer_send_tag(struct peer *peer);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* The conversation of the hostile server with one client: what a good server
+ * says, and at each point the deed of the plan. */
+#ifndef TESTS_SUPPORT_TALK_H
+#define TESTS_SUPPORT_TALK_H
+
+#include "hostile.h"
+
+struct talk {
+    struct peer peer;
+    struct hostile_plan plan;
+    int visits[HOSTILE_POINTS]; /* of this client */
+    char status;                /* 'I' or 'T', as in ReadyForQuery */
+    char sql[256];              /* the begin of the statement of a Parse */
+    /* Is told of each visit, before the deed. */
+    void (*visit)(void *arg, enum hostile_point point);
+    void *arg;
+};
+
+/* Returns when the conversation is over. */
+void talk(struct talk *talk);
+
+#endif
