@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 /* Keepalives: the kernel of a peer that lives answers them, however long the
  * peer's process reads nothing, so only a connection whose peer is gone ends,
@@ -121,6 +122,8 @@ static void explain(const struct connecting *c, const char *text)
         why->permanent |=
             (pqp__sqlstate_class(why->code) & PQP__PERMANENT) != 0;
     }
+    if (error && !code)
+        pqp__drop_hints(error);
     for (int i = 0; error && i < c->targets.count; i++)
         error = name_host(error, &c->targets.at[i]);
     pqp__clean_text(c->config, why->message, sizeof why->message,
@@ -156,9 +159,11 @@ static void explain_timeout(const struct connecting *c, const PGconn *pg,
     if (c->why->message[0])
         return;
     char line[sizeof c->why->message];
-    snprintf(line, sizeof line,
-             "no answer within %lld ms from \"%.128s\" (%.64s), port %.16s",
-             (long long)ms, PQhost(pg), PQhostaddr(pg), PQport(pg));
+    struct text answer;
+    text_init(&answer, line, sizeof line);
+    text_add(&answer, "no answer within %lld ms from \"", (long long)ms);
+    text_add_at_most(&answer, 256, PQhost(pg));
+    text_add(&answer, "\" (%s), port %s", PQhostaddr(pg), PQport(pg));
     explain(c, line);
 }
 

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -262,6 +263,21 @@ void pqp__clean_text(const struct config *config, char *to, size_t size,
     line_end(&line);
 }
 
+void pqp__drop_hints(char *text)
+{
+    char *to = text;
+    for (const char *line = text; *line;) {
+        size_t length = strcspn(line, "\n");
+        length += line[length] == '\n';
+        if (line[0] != '\t') {
+            memmove(to, line, length);
+            to += length;
+        }
+        line += length;
+    }
+    *to = '\0';
+}
+
 /* ---- errors ---- */
 
 pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
@@ -346,13 +362,29 @@ pqp_status pqp__fail_result(pqp_error *err, const struct config *config,
     return status;
 }
 
+/* The first line is the cause.  What libpq adds below it only follows from it:
+ * hints, and that there is no socket any more.  A secret may span two lines.
+ * NULL for want of memory. */
+static char *first_line(const struct config *config, const char *text)
+{
+    const char *end = text;
+    while (*end && *end != '\n') {
+        size_t secret = secret_length(config, end);
+        end += secret ? secret : 1;
+    }
+    return strndup(text, (size_t)(end - text));
+}
+
 pqp_status pqp__fail_lost(pqp_error *err, const struct config *config,
                           const PGconn *pg)
 {
     if (!err)
         return PQP_LOST;
-    fail_with_text(err, config, PQP_LOST, pg ? PQerrorMessage(pg) : "",
-                   "connection lost");
+    char *cause = first_line(config, pg ? PQerrorMessage(pg) : "");
+    int is_known = cause && strcmp(cause, "invalid socket") != 0;
+    fail_with_text(err, config, PQP_LOST, is_known ? cause : "",
+                   "it ended, and libpq does not say why");
+    free(cause);
     err->flags = PQP_ERR_DISCARD;
     return PQP_LOST;
 }

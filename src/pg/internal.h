@@ -115,11 +115,14 @@ void pqp__error_clear(pqp_error *err);
  * does not fit is cut between two characters and ends with "...". */
 void pqp__clean_text(const struct config *config, char *to, size_t size,
                      const char *from);
+/* Removes from a text of libpq its hints, which are the lines that begin with a
+ * tab, whatever the language. */
+void pqp__drop_hints(char *text);
 /* The error of a result the server sent: SERVER or LOST, with SQLSTATE and
  * flags; message is the primary message. */
 pqp_status pqp__fail_result(pqp_error *err, const struct config *config,
                             const PGresult *res);
-/* LOST, with libpq's text. */
+/* LOST, with the first line of libpq's text. */
 pqp_status pqp__fail_lost(pqp_error *err, const struct config *config,
                           const PGconn *pg);
 

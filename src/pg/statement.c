@@ -56,8 +56,10 @@ struct session *pqp__enter(const pqp_conn *conn, pqp_error *err)
     struct session *session = resource;
     session->lease = conn;
     if (session->broken || session->pg == NULL) {
+        int known = (session->first.flags & PQP_ERR_DISCARD) != 0;
+        (void)pqp__fail(err, PQP_LOST, "the connection was given up before%s%s",
+                        known ? ": " : "", known ? session->first.message : "");
         pqp__leave(session);
-        (void)pqp__fail(err, PQP_LOST, "the connection was given up before");
         if (err != NULL)
             err->flags |= PQP_ERR_DISCARD;
         return NULL;

@@ -224,6 +224,27 @@ static void errors_name_the_host_and_its_address(void **state)
     assert_non_null(strstr(why.message, "at \"two\" (127.0.0.1), port"));
 }
 
+/* Each address keeps its own line, and no line is pushed out by advice. */
+static void refused_addresses_are_named_without_libpqs_hints(void **state)
+{
+    (void)state;
+    char text[256], list[64];
+    serve("s", NULL);
+    int port = mock_closed_port();
+    snprintf(list, sizeof list, "%d,%d", port, port);
+    mock_config_set(config, "port", list);
+    mock_config_set(config, "host", "127.0.0.1,127.0.0.1");
+    mock_config_set(config, "hostaddr", "127.0.0.1,127.0.0.1");
+    snprintf(
+        text, sizeof text,
+        "connection to server at \"127.0.0.1\", port %d failed: Connection "
+        "refused connection to server at \"127.0.0.1\", port %d failed: "
+        "Connection refused",
+        port, port);
+    assert_refused("", 0, text);
+    assert_string_equal(why.message, text);
+}
+
 static void password_of_the_environment_is_hidden_too(void **state)
 {
     (void)state;
@@ -468,6 +489,7 @@ int main(void)
         TEST(notice_while_connecting_is_an_event_of_one_line),
         TEST(refusal_has_its_sqlstate_and_is_permanent),
         TEST(errors_name_the_host_and_its_address),
+        TEST(refused_addresses_are_named_without_libpqs_hints),
         TEST(password_of_the_environment_is_hidden_too),
         TEST(password_of_a_file_is_hidden_for_each_host),
         TEST(starting_server_is_a_transient_failure),

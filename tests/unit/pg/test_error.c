@@ -450,21 +450,57 @@ static void an_sqlstate_that_is_none_is_not_passed_on(void **state)
     }
 }
 
-static void a_loss_carries_libpqs_text_without_the_password(void **state)
+static void a_loss_is_told_by_the_first_line_of_libpqs_text(void **state)
 {
     (void)state;
-    char *secrets[] = {(char[]){"hunter2"}};
-    const struct config config = {.secrets = secrets, .secret_count = 1};
-    pqp_error err;
-    libpq_text = "server closed hunter2\n\tThis probably means\n";
+    char *secrets[] = {(char[]){"hunter2"}, (char[]){"two\nlines"}};
+    const struct config config = {.secrets = secrets, .secret_count = 2};
+    static const char unknown[] = "it ended, and libpq does not say why";
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"server closed hunter2\n\tThis probably means\n", "server closed ***"},
+        {"could not receive data: reset\ninvalid socket\n",
+         "could not receive data: reset"},
+        {"FATAL:  terminating\nserver closed\n\tThis probably means\n",
+         "FATAL:  terminating"},
+        {"a two\nlines b\nc", "a *** b"},
+        {"invalid socket\n", unknown},
+        {"", unknown},
+    };
     const PGconn *pg = (const PGconn *)(const void *)&config;
-    assert_int_equal(pqp__fail_lost(&err, &config, pg), PQP_LOST);
-    assert_int_equal(err.status, PQP_LOST);
-    assert_int_equal(err.flags, PQP_ERR_DISCARD);
-    assert_string_equal(err.message, "server closed *** This probably means");
+    pqp_error err;
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        libpq_text = cases[i].text;
+        assert_int_equal(pqp__fail_lost(&err, &config, pg), PQP_LOST);
+        assert_int_equal(err.status, PQP_LOST);
+        assert_int_equal(err.flags, PQP_ERR_DISCARD);
+        assert_string_equal(err.message, cases[i].message);
+    }
     assert_int_equal(pqp__fail_lost(&err, &config, NULL), PQP_LOST);
-    assert_string_equal(err.message, "connection lost");
+    assert_string_equal(err.message, unknown);
     assert_int_equal(pqp__fail_lost(NULL, &config, pg), PQP_LOST);
+}
+
+static void hints_of_libpq_are_dropped(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+    } cases[] = {
+        {"", ""},
+        {"refused", "refused"},
+        {"one refused\n\tIs it running?\ntwo refused\n\tIs it?\n\tOr not?\n",
+         "one refused\ntwo refused\n"},
+        {"\tonly a hint", ""},
+        {"a\ttab inside\n", "a\ttab inside\n"},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        char text[100];
+        snprintf(text, sizeof text, "%s", cases[i].from);
+        pqp__drop_hints(text);
+        assert_string_equal(text, cases[i].to);
+    }
 }
 
 int main(void)
@@ -493,7 +529,8 @@ int main(void)
         cmocka_unit_test(a_connection_error_of_a_statement_is_no_loss),
         cmocka_unit_test(an_error_without_any_field_is_a_server_error),
         cmocka_unit_test(an_sqlstate_that_is_none_is_not_passed_on),
-        cmocka_unit_test(a_loss_carries_libpqs_text_without_the_password),
+        cmocka_unit_test(a_loss_is_told_by_the_first_line_of_libpqs_text),
+        cmocka_unit_test(hints_of_libpq_are_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
