@@ -41,13 +41,27 @@ void pqp__event(const struct config *config, const pqp_event *event)
     rpool_tell(config->core, tell, &message);
 }
 
+/* A server that ends sessions, as at a shutdown, ends also those that are lent:
+ * the core sees them fail their reset or check first. */
+static rpool_reason reason_of(const rpool_event *event)
+{
+    const struct session *session = event->resource;
+    int unfit = event->reason == RPOOL_REASON_RESET ||
+                event->reason == RPOOL_REASON_CHECK;
+    if (unfit && session != NULL &&
+        (session->ended ||
+         (session->pg != NULL && PQstatus(session->pg) != CONNECTION_OK)))
+        return RPOOL_REASON_HANGUP;
+    return event->reason;
+}
+
 void pqp__core_event(void *arg, const rpool_event *event)
 {
     const struct config *config = arg;
     pqp_event ours = {.type = event_types[event->type],
                       .connection = event->item,
                       .ms = event->ms,
-                      .reason = rpool_reason_text(event->reason),
+                      .reason = rpool_reason_text(reason_of(event)),
                       .message = event->message,
                       .file = event->site.file,
                       .func = event->site.func,

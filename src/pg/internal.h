@@ -141,6 +141,7 @@ struct session {
     PQnoticeProcessor processor;
     int touched;           /* the borrower ran something, or has the PGconn */
     int broken;            /* unfit for reuse: reset answers DISCARD */
+    int ended;             /* broken by the server's last words */
     int stale;             /* reset answers DISCARD; good until then */
     int answers;           /* Syncs sent by reset or ping, not yet answered */
     int pinging;           /* the outstanding answer is that of a ping */

@@ -69,7 +69,7 @@ static void receive_notice(void *arg, const PGresult *res)
      * and PQstatus() goes on saying that all is well.  So does an error that
      * answers nothing. */
     if (is_fatal(severity)) {
-        session->broken = 1;
+        session->broken = session->ended = 1;
         if (session->first.status == PQP_OK)
             (void)pqp__fail_result(&session->first, session->config, res);
     }

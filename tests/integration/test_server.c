@@ -109,13 +109,45 @@ static void while_it_is_down_acquires_fail_in_time_and_say_why(void **state)
     for (int i = 0; i < 3; i++) {
         assert_int_equal(status[i], PQP_TIMEOUT);
         assert_in_range(took[i], 300, 500);
-        assert_non_null(strstr(err[i].message, "refused"));
+        assert_non_null(strstr(err[i].message, ": no connection within 3"));
+        assert_non_null(strstr(err[i].message, " refused; "));
+        assert_null(strstr(err[i].message, "Is the server running"));
     }
     assert_in_range(failed, 1, 20); /* P09 */
     assert_true(back != 0);
     assert_int_equal(then, PQP_OK);
     assert_true(recovered - back < 2000); /* B07 */
     close_pool(&pool);
+}
+
+/* U05 */
+static void lease_ended_by_a_shutdown_is_closed_as_hung_up(void **state)
+{
+    (void)state;
+    need_server_ctl();
+    struct recorder r = RECORDER_INIT;
+    pqp_pool *pool = open_pool(.max_size = 3, .on_event = record, .arg = &r);
+    pqp_conn *used = borrow(pool), *open = borrow(pool);
+    pqp_conn *unused = borrow(pool);
+    pqp_error err;
+    assert_int_equal(pqp_begin(open, NULL, NULL), PQP_OK);
+    assert_true(server_ctl("restart"));
+    assert_int_equal(pqp_exec(used, "SELECT 1", NULL, &err), PQP_LOST);
+    assert_string_equal(err.message,
+                        "terminating connection due to administrator command");
+    assert_string_equal(err.sqlstate, "57P01");
+    assert_int_equal(pqp_exec(used, "SELECT 1", NULL, &err), PQP_LOST);
+    assert_string_equal(err.message,
+                        "the connection was given up before: terminating "
+                        "connection due to administrator command");
+    pqp_release(&used);
+    pqp_release(&open);
+    pqp_release(&unused);
+    close_pool(&pool);
+    assert_int_equal(count_of(&r, PQP_EVENT_CLOSED), 3);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(event_of(&r, PQP_EVENT_CLOSED, i).reason,
+                            "hung up by the other end");
 }
 
 /* P09 B05 */
@@ -182,6 +214,7 @@ int main(void)
         cmocka_unit_test(a_restart_under_load_is_ridden_out),
         cmocka_unit_test(a_kill_under_load_is_ridden_out),
         cmocka_unit_test(while_it_is_down_acquires_fail_in_time_and_say_why),
+        cmocka_unit_test(lease_ended_by_a_shutdown_is_closed_as_hung_up),
         cmocka_unit_test(a_server_that_is_down_is_not_asked_too_often),
         cmocka_unit_test(a_pool_may_be_opened_before_the_server),
         cmocka_unit_test(a_transaction_survives_a_restart),
