@@ -290,6 +290,8 @@ typedef struct pqp_query { /* the arguments of PQexecParams, named */
  * result, on success and on SERVER (constraint, detail), else NULL; of several
  * statements the last.  res may be NULL; Owner: caller, who calls PQclear().
  * SERVER: the server refused, err has the SQLSTATE; the connection is good.
+ * INVALID: also SQL, or parameters together, of 1 GiB or more: no message of
+ * the protocol carries that, and nothing is sent.
  * LOST: the connection is gone; release closes it.  COPY is refused
  * (UNSUPPORTED) and the connection closed at release.  Thread: borrower.
  */

@@ -5,6 +5,7 @@
  */
 #include "support_pg.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,31 @@ static void too_many_parameters_are_refused_before_sending(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(pqp_run(f.conn, &bad[i], NULL, NULL), PQP_INVALID);
+    tear_down(&f, 1);
+}
+
+/* The server would end the session after such a message. */
+static void a_lease_stays_good_when_a_message_is_too_long(void **state)
+{
+    (void)state;
+    struct fixture f = set_up();
+    const char *values[] = {"x"};
+    const int formats[] = {1};
+    static const int bad[] = {INT_MAX, 1 << 30, -1};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        PGresult *res = NULL;
+        pqp_error err;
+        assert_int_equal(
+            pqp_run(f.conn,
+                    PQP_QUERY(.sql = "SELECT $1::bytea", .nparams = 1,
+                              .values = values, .lengths = &bad[i],
+                              .formats = formats),
+                    &res, &err),
+            PQP_INVALID);
+        assert_null(res);
+        assert_int_equal(err.flags, 0);
+        assert_string_equal(ask(f.conn, "SELECT 1"), "1");
+    }
     tear_down(&f, 1);
 }
 
@@ -515,6 +541,7 @@ int main(void)
         cmocka_unit_test(empty_statements_succeed_and_null_is_refused),
         cmocka_unit_test(several_statements_with_parameters_are_a_server_error),
         cmocka_unit_test(too_many_parameters_are_refused_before_sending),
+        cmocka_unit_test(a_lease_stays_good_when_a_message_is_too_long),
         cmocka_unit_test(the_largest_number_of_parameters_works),
         cmocka_unit_test(a_server_error_keeps_result_and_connection),
         cmocka_unit_test(statement_timeout_of_the_server_keeps_the_connection),
