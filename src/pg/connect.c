@@ -331,6 +331,8 @@ PGconn *pqp__connect(struct config *config, struct session *session,
     PGconn *pg = NULL;
     int again = set_timeout(&c) == 0 &&
                 pqp__resolve(&c.targets, c.settings, config, why) == 0;
+    session->wanted =
+        pqp__role_named(pqp__setting(c.settings, "target_session_attrs"));
     c.inside = pqp__libpq_enter();
     while (again && c.inside)
         pg = attempt(&c, &again);

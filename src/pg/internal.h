@@ -4,9 +4,9 @@
  * What the files of the PostgreSQL layer share.
  *
  * A config belongs to a pool: written before rpool_open, read-only after but
- * for `suspect` and the passwords that it learns, freed by provider.done.  A
- * session belongs to whoever has its item: the borrower, or the worker that
- * creates, checks or destroys it.  Nothing here has a lock.
+ * for `suspect`, `marks` and the passwords that it learns, freed by
+ * provider.done.  A session belongs to whoever has its item: the borrower, or
+ * the worker that creates, checks or destroys it.  Nothing here has a lock.
  */
 #ifndef PG_INTERNAL_H
 #define PG_INTERNAL_H
@@ -26,6 +26,8 @@ struct learned { /* a password that is not the string's; never changes */
     char secret[];
 };
 
+enum { PQP__ADDRESSES = 64 }; /* that are told apart */
+
 struct config {
     pqp_options options; /* effective numbers; conninfo NULL, name ours */
     char *name;
@@ -37,6 +39,7 @@ struct config {
     _Atomic(struct learned *) learned; /* by whoever connects; only added to */
     int timeout_is_open; /* neither field nor string set the connect timeout */
     _Atomic(rpool *) core; /* set right after rpool_open, NULL before */
+    _Atomic int64_t marks[PQP__ADDRESSES]; /* role.c's, rpool_now(); 0: none */
     atomic_int suspect; /* pid of the session that was refused a write and says
                            that its default turned read-only; 0: none */
 };
@@ -128,6 +131,16 @@ pqp_status pqp__fail_lost(pqp_error *err, const struct config *config,
 
 /* ---- session: session.c, connect.c, resolve.c ---- */
 
+/* target_session_attrs, as the connection was made with it. */
+enum role {
+    ROLE_ANY,
+    ROLE_READ_WRITE,
+    ROLE_READ_ONLY,
+    ROLE_PRIMARY,
+    ROLE_STANDBY,
+    ROLE_PREFER_STANDBY
+};
+
 /* The object of libpq's event procedure and notice receiver.  It lives as long
  * as the PGconn; the PGresults, which keep pointers to it, never look at it. */
 struct session {
@@ -146,10 +159,13 @@ struct session {
     int answers;           /* Syncs sent by reset or ping, not yet answered */
     int pinging;           /* the outstanding answer is that of a ping */
     int64_t ping_deadline; /* of the outstanding answers, rpool_now() */
-    int was_hot_standby, was_read_only; /* as reported at connect */
-    int committed;   /* pqp_commit sent COMMIT since pqp_begin */
-    pqp_error first; /* what the open transaction failed with; to be asked
-                        while it is failed or lost only */
+    int was_read_only;     /* as reported at connect */
+    enum role wanted;      /* of the server */
+    unsigned place;        /* of the server's address in config->marks */
+    int64_t began;         /* to connect, rpool_now() */
+    int committed;         /* pqp_commit sent COMMIT since pqp_begin */
+    pqp_error first;       /* what the open transaction failed with; to be asked
+                              while it is failed or lost only */
 };
 
 /* The four of the provider, with ctx a struct config and resource a session. */
@@ -168,6 +184,23 @@ PGconn *pqp__session_detach(struct session *session);
  * procedure of `session` are installed before the first byte is read. */
 PGconn *pqp__connect(struct config *config, struct session *session,
                      int64_t deadline, int stop_fd, rpool_failure *why);
+
+/* ---- role.c ---- */
+
+/* "" and what libpq does not know ask for no role. */
+enum role pqp__role_named(const char *wanted);
+/* The place of a connection's address in config->marks. */
+unsigned pqp__role_place(const PGconn *pg);
+/* Whether the session may be lent as far as the role goes that its server
+ * reports.  The caller has the session, and its input was read. */
+int pqp__role_fits(const struct session *session);
+/* As pqp__role_fits, but only whether another session had the address marked.
+ * Costs two loads as long as none has. */
+int pqp__role_is_marked(const struct session *session);
+/* A write was refused (25006).  If the server reports that it is a standby, and
+ * no standby was asked for, its address is marked: this session is not lent
+ * again, nor are others to it that report the same. */
+void pqp__role_mark(struct session *session);
 
 /* wait.c: sleeps until the socket is readable (for_write 0) or also writable,
  * stop_fd (or -1) is readable, or the deadline.  1 ready, 0 deadline, -1 stop

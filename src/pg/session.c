@@ -142,6 +142,7 @@ int pqp__session_create(void *ctx, int64_t deadline, int stop_fd,
         return -1;
     }
     session->config = config;
+    session->began = clock_now();
     PGconn *pg = pqp__connect(config, session, deadline, stop_fd, why);
     if (!pg) {
         free(session);
@@ -150,8 +151,8 @@ int pqp__session_create(void *ctx, int64_t deadline, int stop_fd,
     session->pg = pg;
     session->pid = PQbackendPID(pg);
     session->encoding = PQclientEncoding(pg);
-    session->was_hot_standby = reports_on(pg, "in_hot_standby");
     session->was_read_only = reports_on(pg, "default_transaction_read_only");
+    session->place = pqp__role_place(pg);
     *resource = session;
     return 0;
 }
@@ -296,7 +297,8 @@ static int is_clean(struct session *session)
     PGconn *pg = session->pg;
     for (PGnotify *n; (n = PQnotifies(pg));)
         PQfreemem(n);
-    return PQclientEncoding(pg) == session->encoding && !session->broken;
+    return PQclientEncoding(pg) == session->encoding && !session->broken &&
+           pqp__role_fits(session);
 }
 
 /* ---- check ---- */
@@ -342,7 +344,7 @@ int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
     (void)ctx;
     (void)idle_ms;
     struct session *session = resource;
-    if (!session->pg || session->broken)
+    if (!session->pg || session->broken || pqp__role_is_marked(session))
         return RPOOL_BAD;
     PQsetNoticeReceiver(session->pg, receive_while_we_read, session);
     int answer = RPOOL_BAD;
@@ -393,7 +395,8 @@ int pqp__session_reset(void *ctx, void *resource)
     pqp_reset how = config->options.reset;
     int touched = session->touched;
     session->touched = 0;
-    if (how == PQP_RESET_CLOSE || session->broken || session->stale || !pg)
+    if (how == PQP_RESET_CLOSE || session->broken || session->stale || !pg ||
+        pqp__role_is_marked(session))
         return RPOOL_DISCARD;
     PGTransactionStatusType status = PQtransactionStatus(pg);
     if (!at_rest(pg, status))

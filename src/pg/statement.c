@@ -193,18 +193,20 @@ static int send_query(PGconn *pg, const pqp_query *query, int simple)
 
 /* ---- what came of it ---- */
 
-/* The server says so now, and did not when we connected. */
-static int turned_on(const struct session *session, const char *name, int was)
+/* The default of its transactions is read-only, and was not when we connected.
+ */
+static int turned_read_only(const struct session *session)
 {
-    const char *value = PQparameterStatus(session->pg, name);
-    return !was && value != NULL && strcmp(value, "on") == 0;
+    const char *value =
+        PQparameterStatus(session->pg, "default_transaction_read_only");
+    return !session->was_read_only && value != NULL && strcmp(value, "on") == 0;
 }
 
-/* A server that took writes when we connected refuses one: a failover under
- * the socket, and every connection to it leaves.  in_hot_standby is the
- * server's alone.  default_transaction_read_only may be this borrower's SET:
- * its session leaves, and what the next statement of another one brings says
- * whether it was more than that. */
+/* A server that took writes when we connected refuses one.  in_hot_standby is
+ * the server's alone: sessions to that standby leave.
+ * default_transaction_read_only may be this borrower's SET: its session leaves,
+ * and what the next statement of another one brings says whether it was more
+ * than that. */
 static void follow_failover(struct session *session, const pqp_error *err)
 {
     struct config *config = session->config;
@@ -213,11 +215,10 @@ static void follow_failover(struct session *session, const pqp_error *err)
     int is_witness = suspect != 0 && suspect != session->pid;
     if (!refused && !is_witness)
         return;
-    int changed = turned_on(session, "default_transaction_read_only",
-                            session->was_read_only);
-    int failover = (is_witness && changed) ||
-                   (refused && turned_on(session, "in_hot_standby",
-                                         session->was_hot_standby));
+    if (refused)
+        pqp__role_mark(session);
+    int changed = turned_read_only(session);
+    int failover = is_witness && changed;
     if (failover)
         (void)rpool_recycle(config->core);
     if (refused && changed)

@@ -134,6 +134,8 @@ static int refuse(int fd, char step)
         return SEND(fd, 'E', FATAL("57P01"));
     case 'X':
         return SEND(fd, 'E', "SFATAL\0Mno code at all\0");
+    case 'R':
+        return SEND(fd, 'E', "SERROR\0VERROR\0C25006\0Mno writes here\0");
     case 'b':
         return SEND(fd, 'E', "SERROR\0C08P01\0Mno such command\0");
     default:
@@ -161,6 +163,14 @@ static int answer(int fd, char step)
     case 'x':
         return SEND_RAW(fd, '1', "") && SEND_RAW(fd, '2', "") &&
                SEND_RAW(fd, 'n', "");
+    case 'y':
+        return SEND(fd, 'S', "in_hot_standby\0on");
+    case 'Y':
+        return SEND(fd, 'S', "in_hot_standby\0off");
+    case 'v':
+        return SEND(fd, 'S', "default_transaction_read_only\0on");
+    case 'V':
+        return SEND(fd, 'S', "default_transaction_read_only\0off");
     case 'n':
         return SEND(fd, 'N', "SNOTICE\0VNOTICE\0C00000\0Mtwo\nlines\0");
     case 'a':

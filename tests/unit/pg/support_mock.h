@@ -18,6 +18,9 @@
  *   w  silence until the client leaves    p  silence until mock_go_on()
  *   k  as o, but not yet ready            f  ready, in a failed transaction
  *   b  an ERROR as a pooler sends it: 08P01, without the field V
+ *   y  reports in_hot_standby on          v  default_transaction_read_only on
+ *   Y  reports it off                     V  off
+ *   R  an ERROR, 25006
  *   l  a quarter of a second, for lateness
  */
 #ifndef TESTS_SUPPORT_MOCK_H

@@ -22,22 +22,40 @@ int64_t in_ms(int ms)
     return clock_after(clock_now(), ms);
 }
 
-void begin(const char *script, pqp_reset how)
+static void start(const char *log_in, const char *script, pqp_reset how)
 {
     char ports[16], whole[64];
-    snprintf(whole, sizeof whole, "so%s", script);
+    snprintf(whole, sizeof whole, "%s%s", log_in, script);
     mock = mock_start(whole);
     snprintf(ports, sizeof ports, "%d", mock_port(mock));
     config = mock_config("127.0.0.1", ports);
     config->options.reset = how;
     config->options.on_event = count_notice;
     notices = 0;
+}
+
+static void connect_session(void)
+{
     void *resource = NULL;
     rpool_failure why;
     assert_int_equal(
         pqp__session_create(config, in_ms(60000), -1, &resource, &why), 0);
     session = resource;
     session->touched = 1; /* the tests have its PGconn, as after pqp_pg() */
+}
+
+void begin(const char *script, pqp_reset how)
+{
+    start("so", script, how);
+    connect_session();
+}
+
+void begin_on_primary(const char *wanted, const char *script)
+{
+    start("skYVz", script, PQP_RESET_ROLLBACK);
+    if (wanted)
+        mock_config_set(config, "target_session_attrs", wanted);
+    connect_session();
 }
 
 int tear_down(void **state)

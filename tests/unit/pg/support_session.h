@@ -18,6 +18,10 @@ int64_t in_ms(int ms);
 /* A session whose server goes on with `script` once the client is in. */
 void begin(const char *script, pqp_reset how);
 
+/* The same, on a server that reports at once that it is a primary and takes
+ * writes; with these target_session_attrs, or NULL. */
+void begin_on_primary(const char *wanted, const char *script);
+
 /* Of each test. */
 int tear_down(void **state);
 
