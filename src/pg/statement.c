@@ -48,7 +48,9 @@ static const char *refusal(const pqp_conn *conn, rpool_status status)
         return "conn is NULL";
     if (status == RPOOL_BUSY)
         return "conn is in use by another thread";
-    return status == RPOOL_FORKED ? rpool_strerror(status) : "conn is not lent";
+    return status == RPOOL_FORKED
+               ? rpool_strerror(status)
+               : "invalid connection handle (already released?)";
 }
 
 struct session *pqp__enter(const pqp_conn *conn, pqp_error *err)
@@ -262,8 +264,11 @@ static pqp_status give_up(struct session *session, pqp_status status,
         return lost(session, err);
     session->broken = 1;
     (void)pqp__fail(err, status, "%s",
-                    status == PQP_TIMEOUT ? "the statement passed its deadline"
-                                          : "COPY is not supported here");
+                    status == PQP_TIMEOUT
+                        ? "no complete answer in time: the "
+                          "connection is closed at its release"
+                        : "COPY needs libpq's own functions, through "
+                          "pqp_pg()");
     err->flags |= PQP_ERR_DISCARD;
     return status;
 }

@@ -213,7 +213,8 @@ static pqp_status report(const struct session *session, pqp_status status,
         if (status == PQP_OK || status == PQP_SERVER || status == PQP_LOST)
             status = failure->status;
     } else if (said == PQP_OK) {
-        (void)pqp__fail(err, status, "the transaction's function failed");
+        (void)pqp__fail(err, status,
+                        "transaction callback failed without a reason");
     } else if (said != status) {
         err->flags &= ~(unsigned)PQP_ERR_RETRY;
     }
@@ -249,7 +250,7 @@ static pqp_status judge_fn(struct attempt *a, const struct session *session,
         return report(session, status, err);
     }
     return ended ? pqp__fail(err, PQP_INVALID,
-                             "the transaction's function ended it")
+                             "transaction callback must not COMMIT or ROLLBACK")
                  : PQP_OK;
 }
 
@@ -268,7 +269,7 @@ static pqp_status run_transaction(struct attempt *a, pqp_conn *conn,
     void *session = NULL;
     if (rpool_begin_use((rpool_item *)conn, &session) != RPOOL_OK)
         return pqp__fail(err, PQP_INVALID,
-                         "the transaction's function gave conn away");
+                         "transaction callback must not end the lease");
     status = judge_fn(a, session, status, err);
     rpool_end_use((rpool_item *)conn);
     if (status != PQP_OK)
