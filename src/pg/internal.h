@@ -168,7 +168,7 @@ struct session {
                               while it is failed or lost only */
 };
 
-/* The four of the provider, with ctx a struct config and resource a session. */
+/* The provider's functions, with ctx a struct config and resource a session. */
 int pqp__session_create(void *ctx, int64_t deadline, int stop_fd,
                         void **resource, rpool_failure *why);
 void pqp__session_destroy(void *ctx, void *resource);
@@ -176,6 +176,20 @@ int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
                        int64_t deadline);
 int pqp__session_reset(void *ctx, void *resource);
 int pqp__session_fd(void *ctx, void *resource);
+/* As check, of what is here already: sends nothing and waits for nothing. */
+int pqp__session_look(void *ctx, void *resource);
+/* Whether look might find more than at the last call of ours; a system call at
+ * most. */
+int pqp__session_has_input(void *ctx, void *resource);
+
+/* Around calls of libpq that read from the session: until the end, a message
+ * that libpq drops breaks the session.  Not nested. */
+void pqp__reading_begin(struct session *session);
+void pqp__reading_end(void);
+/* Reads what is here already from a session at rest, which is no answer.
+ * Returns 0; -1 if it is one after all, or the end: the session is not fit. */
+int pqp__session_read(struct session *session);
+
 /* Ends the session but not its PGconn, which is returned: its PQfinish frees
  * the rest. */
 PGconn *pqp__session_detach(struct session *session);

@@ -9,6 +9,7 @@
  */
 #include "pg/connect.h"
 
+#include <errno.h>
 #include <libpq-events.h>
 #include <poll.h>
 #include <stdio.h>
@@ -36,34 +37,63 @@ static int is_fatal(const char *severity)
     return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
 }
 
-static void tell_notice(const struct session *session, const PGresult *res,
-                        const char *sqlstate)
+/* The session that this thread reads from, in libpq and for us; else NULL. */
+static _Thread_local struct session *reading;
+
+/* What the listener does in libpq is not our reading. */
+static void tell_notice(const struct session *session, const PGresult *res)
 {
     const struct config *config = session->config;
     if (!config || !config->options.on_event)
         return;
     const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
     char message[512], code[6];
     pqp__clean_text(config, message, sizeof message, text ? text : "");
-    snprintf(code, sizeof code, "%s", sqlstate);
+    snprintf(code, sizeof code, "%s", sqlstate ? sqlstate : "");
     const pqp_event event = {.type = PQP_EVENT_NOTICE,
                              .backend_pid = session->pid,
                              .connection = session->number,
                              .message = message,
                              .sqlstate = code};
+    struct session *outer = reading;
+    reading = NULL;
     pqp__event(config, &event);
+    reading = outer;
+}
+
+void pqp__reading_begin(struct session *session)
+{
+    reading = session;
+}
+
+void pqp__reading_end(void)
+{
+    reading = NULL;
+}
+
+/* libpq makes its own notices without an SQLSTATE, but with the untranslated
+ * severity, which the poolers that send no SQLSTATE do not know. */
+static int is_of_libpq(const PGresult *res)
+{
+    return !PQresultErrorField(res, PG_DIAG_SQLSTATE) &&
+           PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
 }
 
 /* Every PGresult keeps a copy of the receiver and of `arg`, calls it when it
- * is asked for a row it does not have, and may outlive the session.  Such a
- * notice is libpq's own and has no SQLSTATE: it ends here, and `arg` was not
- * looked at.  One with an SQLSTATE came over the connection just now. */
+ * is asked for a row it does not have, and may outlive the session: libpq's own
+ * notice ends here, and `arg` is not followed.  While we read, no result is
+ * asked for rows.  Then such a notice says that libpq drops a message, and
+ * server and client no longer agree on which answer belongs to which question.
+ * A notice of the server came over the connection just now. */
 static void receive_notice(void *arg, const PGresult *res)
 {
-    const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-    if (!sqlstate)
-        return;
     struct session *session = arg;
+    if (is_of_libpq(res)) {
+        if (reading == session)
+            reading->broken = 1;
+        return;
+    }
     const char *severity = severity_of(res);
     /* The last words of a server arrive as a notice on an idle connection,
      * and PQstatus() goes on saying that all is well.  So does an error that
@@ -75,19 +105,7 @@ static void receive_notice(void *arg, const PGresult *res)
     }
     if (strcmp(severity, "ERROR") == 0)
         session->broken = 1;
-    tell_notice(session, res, sqlstate);
-}
-
-/* While we read ourselves, nobody asks for rows: without an SQLSTATE it is what
- * libpq says of a message that it drops, and server and client no longer agree
- * on what answers what.  The results of that time are ours, and gone after. */
-static void receive_while_we_read(void *arg, const PGresult *res)
-{
-    struct session *session = arg;
-    if (PQresultErrorField(res, PG_DIAG_SQLSTATE))
-        receive_notice(arg, res);
-    else
-        session->broken = 1;
+    tell_notice(session, res);
 }
 
 static void tell_misuse(const struct session *session, const char *message)
@@ -214,6 +232,39 @@ int pqp__session_fd(void *ctx, void *resource)
     return session->pg ? PQsocket(session->pg) : -1;
 }
 
+/* ---- input ---- */
+
+enum { MAX_READS = 1024 }; /* of at least 8 kB each */
+
+/* Also if the other end has hung up. */
+static int socket_has_input(const PGconn *pg)
+{
+    char byte;
+    return recv(PQsocket(pg), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+           (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+/* libpq takes apart what it has, also if there was nothing to read.  Returns 0
+ * or -1. */
+static int read_once(struct session *session)
+{
+    int alive = PQconsumeInput(session->pg);
+    (void)PQisBusy(session->pg);
+    return alive && !session->broken ? 0 : -1;
+}
+
+/* Of a TLS record libpq may have read a part: the last read is for the rest,
+ * which raises no event on the socket.  A peer that sends faster than we read,
+ * for so long, is not fit. */
+int pqp__session_read(struct session *session)
+{
+    int reads = 0;
+    for (; socket_has_input(session->pg); reads++)
+        if (reads == MAX_READS || read_once(session))
+            return -1;
+    return reads > 0 && PQsslInUse(session->pg) ? read_once(session) : 0;
+}
+
 /* ---- questions and answers ---- */
 
 /* Sends one statement, or two as a pipeline with a Sync each, since as one
@@ -222,11 +273,9 @@ int pqp__session_fd(void *ctx, void *resource)
 static int ask(struct session *session, const char *first, const char *second)
 {
     PGconn *pg = session->pg;
-    /* What is here already is no answer to what was not yet asked. */
-    if (!PQconsumeInput(pg) || PQisBusy(pg) || session->broken ||
-        PQsetnonblocking(pg, 1))
-        return -1;
     int sent;
+    if (PQsetnonblocking(pg, 1))
+        return -1;
     if (second)
         sent = PQenterPipelineMode(pg) &&
                PQsendQueryParams(pg, first, 0, NULL, NULL, NULL, NULL, 0) &&
@@ -346,12 +395,38 @@ int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
     struct session *session = resource;
     if (!session->pg || session->broken || pqp__role_is_marked(session))
         return RPOOL_BAD;
-    PQsetNoticeReceiver(session->pg, receive_while_we_read, session);
     int answer = RPOOL_BAD;
-    if (session->answers > 0 || ask(session, "", NULL) == 0)
+    pqp__reading_begin(session);
+    if (session->answers > 0 ||
+        (pqp__session_read(session) == 0 && ask(session, "", NULL) == 0))
         answer = read_answers(session, deadline);
-    PQsetNoticeReceiver(session->pg, receive_notice, session);
+    pqp__reading_end();
     return answer;
+}
+
+int pqp__session_look(void *ctx, void *resource)
+{
+    (void)ctx;
+    struct session *session = resource;
+    if (!session->pg || session->broken || pqp__role_is_marked(session))
+        return RPOOL_BAD;
+    int answer = RPOOL_BAD;
+    pqp__reading_begin(session);
+    if (session->answers > 0)
+        answer = read_answers(session, 0);
+    else if (pqp__session_read(session) == 0)
+        answer = finish_check(session);
+    pqp__reading_end();
+    return answer;
+}
+
+/* A mark of the address is looked at as if it had come over the socket. */
+int pqp__session_has_input(void *ctx, void *resource)
+{
+    (void)ctx;
+    const struct session *session = resource;
+    return !session->pg || socket_has_input(session->pg) ||
+           pqp__role_is_marked(session);
 }
 
 /* ---- reset ---- */
@@ -363,16 +438,20 @@ static int restore(struct session *session)
     PGconn *pg = session->pg;
     PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
     PQsetErrorContextVisibility(pg, PQSHOW_CONTEXT_ERRORS);
+    PQsetNoticeReceiver(pg, receive_notice, session);
     PQsetNoticeProcessor(pg, session->processor, NULL);
     PQuntrace(pg);
     return forget_error(pg);
 }
 
-/* An encoding that was changed costs the session, unless what is sent restores
- * it: is_clean() tells after the answer. */
+/* What is here already answers nothing that is sent now.  An encoding that was
+ * changed costs the session, unless what is sent restores it: is_clean() tells
+ * after the answer. */
 static int clean(struct session *session, pqp_reset how, int in_transaction)
 {
     int failed;
+    if (pqp__session_read(session))
+        return RPOOL_DISCARD;
     if (how == PQP_RESET_DISCARD_ALL)
         failed = in_transaction ? ask(session, "ROLLBACK", "DISCARD ALL")
                                 : ask(session, "DISCARD ALL", NULL);
@@ -395,8 +474,7 @@ int pqp__session_reset(void *ctx, void *resource)
     pqp_reset how = config->options.reset;
     int touched = session->touched;
     session->touched = 0;
-    if (how == PQP_RESET_CLOSE || session->broken || session->stale || !pg ||
-        pqp__role_is_marked(session))
+    if (how == PQP_RESET_CLOSE || session->broken || session->stale || !pg)
         return RPOOL_DISCARD;
     PGTransactionStatusType status = PQtransactionStatus(pg);
     if (!at_rest(pg, status))
@@ -404,10 +482,10 @@ int pqp__session_reset(void *ctx, void *resource)
     int in_transaction = status != PQTRANS_IDLE;
     if (!touched && how == PQP_RESET_ROLLBACK && !in_transaction)
         return RPOOL_REUSE;
-    if (touched && restore(session))
+    if (pqp__role_is_marked(session) || (touched && restore(session)))
         return RPOOL_DISCARD;
-    PQsetNoticeReceiver(pg, receive_while_we_read, session);
+    pqp__reading_begin(session);
     int answer = clean(session, how, in_transaction);
-    PQsetNoticeReceiver(pg, receive_notice, session);
+    pqp__reading_end();
     return answer;
 }

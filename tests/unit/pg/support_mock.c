@@ -104,6 +104,20 @@ static int send_message(int fd, char type, const void *body, size_t size)
 
 /* ---- steps ---- */
 
+/* One column and one row, as SELECT gives them. */
+static int send_row(int fd, const char *value, size_t size)
+{
+    char head[] = "D\0\0\0\0\0\1\0\0\0";
+    uint32_t whole = htonl((uint32_t)size + 10), field = htonl((uint32_t)size);
+    memcpy(head + 1, &whole, sizeof whole);
+    memcpy(head + 7, &field, sizeof field);
+    return SEND_RAW(fd, 'T',
+                    "\0\1x\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff"
+                    "\0\0") &&
+           send_all(fd, head, 11) && send_all(fd, value, size) &&
+           SEND(fd, 'C', "SELECT 1");
+}
+
 /* The head of a message of 2000 bytes, and then far too little of it. */
 static int drip(struct mock *m, int fd)
 {
@@ -145,6 +159,7 @@ static int refuse(int fd, char step)
 
 static int answer(int fd, char step)
 {
+    static const char big[100000];
     switch (step) {
     case 'k':
         return let_in(fd);
@@ -163,6 +178,12 @@ static int answer(int fd, char step)
     case 'x':
         return SEND_RAW(fd, '1', "") && SEND_RAW(fd, '2', "") &&
                SEND_RAW(fd, 'n', "");
+    case 'm':
+        return SEND(fd, 'N', "SNOTICE\0Mof a pooler\0");
+    case 'u':
+        return send_row(fd, "one", 3);
+    case 'M':
+        return send_row(fd, big, sizeof big);
     case 'y':
         return SEND(fd, 'S', "in_hot_standby\0on");
     case 'Y':

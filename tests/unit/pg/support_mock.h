@@ -20,7 +20,8 @@
  *   b  an ERROR as a pooler sends it: 08P01, without the field V
  *   y  reports in_hot_standby on          v  default_transaction_read_only on
  *   Y  reports it off                     V  off
- *   R  an ERROR, 25006
+ *   R  an ERROR, 25006                    m  a NOTICE without SQLSTATE
+ *   u  a row and its CommandComplete      M  the same with 100 kB
  *   l  a quarter of a second, for lateness
  */
 #ifndef TESTS_SUPPORT_MOCK_H

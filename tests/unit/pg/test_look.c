@@ -1,0 +1,220 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* Input of a session that no statement asked for, against a scripted server:
+ * which of it ends the session, before a lease and at its end. */
+#include "support_session.h"
+
+#include <sys/socket.h>
+
+#include "base/clock.h"
+
+static int look(void)
+{
+    return pqp__session_look(config, session);
+}
+
+static int has_input(void)
+{
+    return pqp__session_has_input(config, session);
+}
+
+/* After the script's 'p': answers, in whole or in part, last words, the end. */
+static const char *const unfit[] = {
+    "pT", "pTw", "pezw", "pczw", "przw", "pbw",  "pxw", "pXw",
+    "pz", "pew", "puzw", "pMw",  "pncw", "pazw", "phw", "p",
+};
+
+/* What any server may say at any time. */
+static const char *const harmless[] = {"pnw", "paw",  "pmw",
+                                       "pyw", "pYVw", "panyw"};
+
+/* The first judgement that is not `fit`, however many pieces it takes. */
+static int judgement(int (*judge)(void), int fit)
+{
+    int answer;
+    while ((answer = judge()) == fit) {
+        session->touched = 1;
+        int ready =
+            pqp__wait_socket(PQsocket(session->pg), 0, -1, in_ms(60000));
+        assert_int_equal(ready, 1);
+    }
+    return answer;
+}
+
+/* ---- look ---- */
+
+static void look_succeeds_when_nothing_came(void **state)
+{
+    (void)state;
+    begin("w", PQP_RESET_ROLLBACK);
+    assert_int_equal(look(), RPOOL_GOOD);
+    assert_int_equal(session->answers, 0);
+    assert_int_equal(PQtransactionStatus(session->pg), PQTRANS_IDLE);
+}
+
+/* C03 C04 */
+static void look_fails_when_an_answer_or_the_end_came_unasked(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LENGTH(unfit); i++) {
+        begin(unfit[i], PQP_RESET_ROLLBACK);
+        let_server_go_on();
+        stderr_catch();
+        int answer = judgement(look, RPOOL_GOOD);
+        size_t caught = stderr_caught();
+        assert_int_equal(answer, RPOOL_BAD);
+        assert_int_equal(caught, 0);
+        assert_int_equal(look(), RPOOL_BAD);
+        tear_down(NULL);
+    }
+}
+
+/* C06 */
+static void look_succeeds_when_only_notices_and_reports_came(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LENGTH(harmless); i++) {
+        begin(harmless[i], PQP_RESET_ROLLBACK);
+        let_server_go_on();
+        assert_int_equal(look(), RPOOL_GOOD);
+        assert_null(PQnotifies(session->pg));
+        tear_down(NULL);
+    }
+}
+
+static void look_finds_the_answer_to_a_ping_when_it_came(void **state)
+{
+    (void)state;
+    begin("qpezw", PQP_RESET_ROLLBACK);
+    assert_int_equal(check_at_once(), RPOOL_AGAIN);
+    assert_int_equal(look(), RPOOL_AGAIN);
+    let_server_go_on();
+    int answer = judgement(look, RPOOL_AGAIN);
+    assert_int_equal(answer, RPOOL_GOOD);
+    assert_int_equal(session->answers, 0);
+}
+
+static void look_fails_when_a_ping_was_not_answered_in_time(void **state)
+{
+    (void)state;
+    begin("qw", PQP_RESET_ROLLBACK);
+    assert_int_equal(check_at_once(), RPOOL_AGAIN);
+    session->ping_deadline = clock_now() - 1;
+    assert_int_equal(look(), RPOOL_BAD);
+}
+
+/* ---- has_input ---- */
+
+static void input_is_seen_until_it_was_read(void **state)
+{
+    (void)state;
+    begin("paw", PQP_RESET_ROLLBACK);
+    assert_false(has_input());
+    let_server_go_on();
+    assert_true(has_input());
+    assert_true(has_input());
+    assert_int_equal(look(), RPOOL_GOOD);
+    assert_false(has_input());
+}
+
+static void hang_up_is_seen_as_input(void **state)
+{
+    (void)state;
+    begin("p", PQP_RESET_ROLLBACK);
+    let_server_go_on();
+    assert_true(has_input());
+    assert_int_equal(shutdown(PQsocket(session->pg), SHUT_RDWR), 0);
+    assert_true(has_input());
+    PQfinish(session->pg);
+    assert_true(has_input());
+    assert_int_equal(look(), RPOOL_BAD);
+}
+
+/* A look is due although the server says nothing. */
+static void mark_of_the_address_is_seen_as_input(void **state)
+{
+    (void)state;
+    begin("qyezw", PQP_RESET_ROLLBACK);
+    assert_int_equal(check(60000), RPOOL_GOOD);
+    assert_false(has_input());
+    atomic_store(&config->marks[session->place], session->began + 1);
+    assert_true(has_input());
+    assert_int_equal(look(), RPOOL_BAD);
+}
+
+/* ---- the end of a lease ---- */
+
+static void reset_discards_when_an_answer_or_the_end_came_unasked(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LENGTH(unfit); i++) {
+        begin(unfit[i], PQP_RESET_ROLLBACK);
+        let_server_go_on();
+        stderr_catch();
+        int answer = judgement(reset, RPOOL_REUSE);
+        size_t caught = stderr_caught();
+        assert_int_equal(answer, RPOOL_DISCARD);
+        assert_int_equal(caught, 0);
+        tear_down(NULL);
+    }
+}
+
+static void reset_reuses_when_only_notices_and_reports_came(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LENGTH(harmless); i++) {
+        begin(harmless[i], PQP_RESET_ROLLBACK);
+        let_server_go_on();
+        assert_int_equal(reset(), RPOOL_REUSE);
+        assert_null(PQnotifies(session->pg));
+        tear_down(NULL);
+    }
+}
+
+/* Else it would be taken for the answer to the ROLLBACK. */
+static void
+rollback_is_not_sent_when_an_answer_came_in_the_transaction(void **state)
+{
+    (void)state;
+    begin("qctpcw", PQP_RESET_ROLLBACK);
+    borrower_runs("BEGIN");
+    let_server_go_on();
+    assert_int_equal(reset(), RPOOL_DISCARD);
+    assert_false(mock_heard(mock, "ROLLBACK"));
+}
+
+static void drop_notice(void *arg, const PGresult *res)
+{
+    (void)arg, (void)res;
+}
+
+/* Its receiver is replaced before the rest is read. */
+static void reset_discards_when_borrower_had_a_receiver_of_its_own(void **state)
+{
+    (void)state;
+    begin("puzw", PQP_RESET_ROLLBACK);
+    (void)PQsetNoticeReceiver(session->pg, drop_notice, NULL);
+    let_server_go_on();
+    assert_int_equal(judgement(reset, RPOOL_REUSE), RPOOL_DISCARD);
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(look_succeeds_when_nothing_came),
+        cmocka_unit_test(look_fails_when_an_answer_or_the_end_came_unasked),
+        cmocka_unit_test(look_succeeds_when_only_notices_and_reports_came),
+        TEST(look_finds_the_answer_to_a_ping_when_it_came),
+        TEST(look_fails_when_a_ping_was_not_answered_in_time),
+        TEST(input_is_seen_until_it_was_read),
+        TEST(hang_up_is_seen_as_input),
+        TEST(mark_of_the_address_is_seen_as_input),
+        cmocka_unit_test(reset_discards_when_an_answer_or_the_end_came_unasked),
+        cmocka_unit_test(reset_reuses_when_only_notices_and_reports_came),
+        TEST(rollback_is_not_sent_when_an_answer_came_in_the_transaction),
+        TEST(reset_discards_when_borrower_had_a_receiver_of_its_own),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
