@@ -149,10 +149,12 @@ static int one_parameter(struct peer *peer, int64_t n)
 static int flood(struct peer *peer, int64_t times,
                  int (*send_one)(struct peer *, int64_t))
 {
+    char batch[PEER_BATCH];
     int more = 1;
+    peer_begin_batch(peer, batch);
     for (int64_t i = 0; more && (times == 0 || i < times); i++)
         more = send_one(peer, i);
-    return more;
+    return peer_end_batch(peer) && more;
 }
 
 int deed_results(struct peer *peer, int64_t arg)

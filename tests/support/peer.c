@@ -116,9 +116,8 @@ static int wait_gap(const struct peer *peer)
     return peer->gap_ms == 0 || poll(&stop, 1, peer->gap_ms) == 0;
 }
 
-int peer_send_bytes(struct peer *peer, const void *bytes, size_t size)
+static int send_now(struct peer *peer, const char *at, size_t size)
 {
-    const char *at = bytes;
     while (size > 0) {
         size_t part = next_part(peer, size);
         if (part == 0 || !wait_ready(peer, POLLOUT, -1))
@@ -136,6 +135,39 @@ int peer_send_bytes(struct peer *peer, const void *bytes, size_t size)
     }
     /* The plan cuts after these bytes, not before the next ones. */
     return peer->cut == PEER_NO_CUT || peer->sent < peer->cut_after;
+}
+
+static int send_batch(struct peer *peer)
+{
+    size_t size = peer->collected;
+    peer->collected = 0;
+    return send_now(peer, peer->batch, size);
+}
+
+int peer_send_bytes(struct peer *peer, const void *bytes, size_t size)
+{
+    if (!peer->batch)
+        return send_now(peer, bytes, size);
+    if (size > PEER_BATCH - peer->collected && !send_batch(peer))
+        return 0;
+    if (size > PEER_BATCH)
+        return send_now(peer, bytes, size);
+    memcpy(peer->batch + peer->collected, bytes, size);
+    peer->collected += size;
+    return 1;
+}
+
+void peer_begin_batch(struct peer *peer, char batch[PEER_BATCH])
+{
+    peer->batch = batch;
+    peer->collected = 0;
+}
+
+int peer_end_batch(struct peer *peer)
+{
+    int sent = send_batch(peer);
+    peer->batch = NULL;
+    return sent;
 }
 
 int peer_send_head(struct peer *peer, char type, int64_t length)
@@ -162,6 +194,10 @@ int peer_send(struct peer *peer, char type, const void *body, size_t size)
 
 int peer_send_description(struct peer *peer)
 {
+    int described = peer->described;
+    peer->described = 0;
+    if (described)
+        return 1;
     return PEER_SEND_RAW(peer, 'T',
                          "\0\1x\0\0\0\0\0\0\0\0\0\0\x19\xff\xff"
                          "\xff\xff\xff\xff\0\0");

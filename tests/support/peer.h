@@ -23,7 +23,10 @@ struct peer {
     int gap_ms;        /* between two of these */
     enum peer_cut cut; /* after `cut_after` bytes */
     uint64_t cut_after, sent;
-    int answered; /* the rest of the present answer is left out */
+    char *batch; /* not NULL: small messages are collected here */
+    size_t collected;
+    int described; /* the client has the RowDescription of what comes next */
+    int answered;  /* the rest of the present answer is left out */
     /* The message that was read last: */
     int type; /* as in framing.h */
     size_t size;
@@ -48,7 +51,13 @@ int peer_send(struct peer *peer, char type, const void *body, size_t size);
     peer_send((peer), (type), (body), sizeof(body) - 1)
 /* A message's head alone, with any length word. */
 int peer_send_head(struct peer *peer, char type, int64_t length);
-/* RowDescription of one text column; DataRow, and the tag of a SELECT. */
+/* Until peer_end_batch, messages are sent together, PEER_BATCH bytes of them at
+ * once, so that the server is faster than its client. */
+enum { PEER_BATCH = 65536 };
+void peer_begin_batch(struct peer *peer, char batch[PEER_BATCH]);
+int peer_end_batch(struct peer *peer);
+/* RowDescription of one text column, unless the client has it from Describe;
+ * DataRow, and the tag of a SELECT. */
 int peer_send_description(struct peer *peer);
 int peer_send_row(struct peer *peer);
 int peer_send_tag(struct peer *peer);

@@ -70,7 +70,7 @@ static int demand_scram(struct talk *t)
 static int send_ready(struct talk *t, enum hostile_point point)
 {
     int more = reach(t, point) && peer_send(&t->peer, 'Z', &t->status, 1);
-    t->peer.answered = 0;
+    t->peer.answered = t->peer.described = 0;
     return more;
 }
 
@@ -143,18 +143,15 @@ static void keep_statement(struct talk *t)
 static int describe(struct talk *t)
 {
     int has_rows = t->sql[0] && !command_of(t->sql);
-    return has_rows ? peer_send_description(&t->peer)
-                    : PEER_SEND_RAW(&t->peer, 'n', "");
+    if (!has_rows)
+        return PEER_SEND_RAW(&t->peer, 'n', "");
+    t->peer.described = peer_send_description(&t->peer);
+    return t->peer.described;
 }
 
 static int execute(struct talk *t)
 {
-    struct peer *peer = &t->peer;
-    if (!reach(t, HOSTILE_EXTENDED))
-        return 0;
-    if (peer->answered || !t->sql[0] || command_of(t->sql))
-        return answer_query(t, t->sql);
-    return peer_send_row(peer) && peer_send_tag(peer);
+    return reach(t, HOSTILE_EXTENDED) && answer_query(t, t->sql);
 }
 
 static int answer(struct talk *t)
