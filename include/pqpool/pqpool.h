@@ -288,7 +288,8 @@ typedef struct pqp_query { /* the arguments of PQexecParams, named */
 /*
  * Runs sql, one statement or several, and waits for the end.  *res is libpq's
  * result, on success and on SERVER (constraint, detail), else NULL; of several
- * statements the last.  res may be NULL; Owner: caller, who calls PQclear().
+ * statements the last.  res may be NULL: rows are dropped as they come, and use
+ * no memory.  Owner: caller, who calls PQclear().
  * SERVER: the server refused, err has the SQLSTATE; the connection is good.
  * INVALID: also SQL, or parameters together, of 1 GiB or more: no message of
  * the protocol carries that, and nothing is sent.
@@ -299,9 +300,9 @@ PQP_EXPORT PQP_NODISCARD pqp_status pqp_exec(pqp_conn *conn, const char *sql,
                                              PGresult **res, pqp_error *err);
 
 /* One statement with parameters, text or binary.  timeout_ms: after that
- * TIMEOUT, and the connection is closed at release.  Else as pqp_exec.  After
- * TIMEOUT or LOST the statement may have been done; if it was COMMIT, only
- * pqp_commit says IN_DOUBT. */
+ * TIMEOUT, whatever still comes, and the connection is closed at release.  Else
+ * as pqp_exec.  After TIMEOUT or LOST the statement may have been done; if it
+ * was COMMIT, only pqp_commit says IN_DOUBT. */
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_run(pqp_conn *conn,
                                             const pqp_query *query,
                                             PGresult **res, pqp_error *err);

@@ -22,6 +22,8 @@ enum {
     /* What libpq's output buffer, whose size is an int in steps of 8 kB, can
      * hold beside the types of Parse and Bind, and Describe, Execute, Sync. */
     MAX_MESSAGES = 0x7FFFE000 - 24,
+    MAX_DROPPED = 1024 * 1024, /* bytes of errors that follow the first one */
+    GRACE_MS = 20,             /* to take an answer that came in time */
     MAX_STRUCT = 4096 /* bytes, in any version to come; more is no size */
 };
 
@@ -114,34 +116,6 @@ static pqp_status wait_and_consume(PGconn *pg, int for_write, int64_t deadline)
     return PQP_OK;
 }
 
-/* The clock is asked here: the wait does not look at it while the server goes
- * on reading. */
-static pqp_status flush_output(PGconn *pg, int64_t deadline)
-{
-    pqp_status status = PQP_OK;
-    int rc = 0;
-    while (status == PQP_OK && (rc = PQflush(pg)) == 1)
-        status = clock_now() < deadline ? wait_and_consume(pg, 1, deadline)
-                                        : PQP_TIMEOUT;
-    return rc < 0 ? PQP_LOST : status;
-}
-
-/* A lost connection is no reason to stop: libpq still has to say what came
- * before the end, and does not wait for more.  Past the deadline what is here
- * already is read once more, however much of it still comes. */
-static pqp_status await_result(PGconn *pg, int64_t deadline)
-{
-    while (PQstatus(pg) == CONNECTION_OK && PQisBusy(pg)) {
-        int late = clock_now() >= deadline;
-        pqp_status status = wait_and_consume(pg, 0, deadline);
-        if (status == PQP_OK && late && PQisBusy(pg))
-            status = PQP_TIMEOUT;
-        if (status != PQP_OK && PQstatus(pg) == CONNECTION_OK)
-            return status;
-    }
-    return PQP_OK;
-}
-
 static int is_error(const PGresult *res)
 {
     switch (PQresultStatus(res)) {
@@ -161,26 +135,109 @@ static int is_copy(const PGresult *res)
            status == PGRES_COPY_BOTH;
 }
 
-/* Keeps the last result, but rather the first error. */
-static pqp_status read_results(PGconn *pg, int64_t deadline, PGresult **kept)
+/* One statement under way. */
+struct exchange {
+    PGconn *pg;
+    int64_t deadline;
+    int64_t end;     /* CLOCK_NEVER until the deadline was found to be past */
+    int wants_rows;  /* the caller takes the result */
+    PGresult *kept;  /* the last result, but rather the first error */
+    size_t dropped;  /* bytes of the errors that came after that one */
+    const char *why; /* of LOST, where libpq does not know it */
+};
+
+/* The clock is asked between results too: complete ones may come without end.
+ * The rest of an answer that is here at the deadline is taken, for a moment
+ * that begins when this thread finds the deadline past, however late it runs.
+ */
+static int is_over(struct exchange *x)
+{
+    int64_t now = clock_now();
+    if (now >= x->deadline && x->end == CLOCK_NEVER)
+        x->end = clock_after(now, GRACE_MS);
+    return now >= x->end;
+}
+
+/* Sends what is left to send, and reads until libpq has a result, or the end of
+ * the answer: libpq keeps all input until it is parsed, so that a server that
+ * answers before it has read everything is read in between.  A lost connection
+ * is no reason to stop: libpq still has to say what came before the end, and
+ * does not wait for more. */
+static pqp_status await_result(struct exchange *x)
+{
+    PGconn *pg = x->pg;
+    while (PQstatus(pg) == CONNECTION_OK) {
+        int unsent = PQflush(pg);
+        if (!PQisBusy(pg))
+            break;
+        pqp_status status = PQP_LOST;
+        if (unsent >= 0)
+            status = is_over(x) ? PQP_TIMEOUT
+                                : wait_and_consume(pg, unsent, x->deadline);
+        if (status != PQP_OK && PQstatus(pg) == CONNECTION_OK)
+            return status;
+    }
+    return PQP_OK;
+}
+
+/* Frees at once what the caller will not get.  Once there is an error, rows
+ * that come after it are wanted no more: libpq gives them one by one. */
+static void keep_or_drop(struct exchange *x, PGresult *res)
+{
+    if (PQresultStatus(res) == PGRES_SINGLE_TUPLE) {
+        PQclear(res);
+    } else if (x->kept != NULL && is_error(x->kept)) {
+        x->dropped += strlen(PQresultErrorMessage(res));
+        PQclear(res);
+    } else {
+        PQclear(x->kept);
+        x->kept = res;
+        if (is_error(res))
+            (void)PQsetSingleRowMode(x->pg);
+    }
+}
+
+static pqp_status lost_because(struct exchange *x, const char *why)
+{
+    x->why = why;
+    return PQP_LOST;
+}
+
+/* libpq keeps the text of every error until the statement has ended, unless a
+ * change of the mode makes it forget them: it does so if the statement was not
+ * sent in the simple protocol. */
+static pqp_status forget_errors(struct exchange *x)
+{
+    if (PQsetnonblocking(x->pg, 0) == 0)
+        (void)PQsetnonblocking(x->pg, 1);
+    x->dropped = strlen(PQerrorMessage(x->pg));
+    return x->dropped <= MAX_DROPPED
+               ? PQP_OK
+               : lost_because(x, "the server sent error after error in answer "
+                                 "to one statement");
+}
+
+static pqp_status read_results(struct exchange *x)
 {
     for (;;) {
-        pqp_status status = await_result(pg, deadline);
+        pqp_status status = await_result(x);
         if (status != PQP_OK)
             return status;
-        PGresult *res = PQgetResult(pg);
+        PGresult *res = PQgetResult(x->pg);
         if (res == NULL)
-            return PQP_OK;
+            return PQflush(x->pg) <= 0
+                       ? PQP_OK
+                       : lost_because(x, "the server ended its answer before "
+                                         "it had read the statement");
         if (is_copy(res)) {
             PQclear(res);
             return PQP_UNSUPPORTED;
         }
-        if (*kept != NULL && is_error(*kept)) {
-            PQclear(res);
-        } else {
-            PQclear(*kept);
-            *kept = res;
-        }
+        keep_or_drop(x, res);
+        if (is_over(x))
+            return PQP_TIMEOUT;
+        if (x->dropped > MAX_DROPPED && forget_errors(x) != PQP_OK)
+            return PQP_LOST;
     }
 }
 
@@ -258,17 +315,17 @@ static pqp_status judge(struct session *session, const PGresult *res,
 
 /* An end that leaves the connection in the middle of something. */
 static pqp_status give_up(struct session *session, pqp_status status,
-                          pqp_error *err)
+                          const char *why, pqp_error *err)
 {
-    if (status == PQP_LOST)
+    if (status == PQP_LOST && why == NULL)
         return lost(session, err);
+    if (status == PQP_TIMEOUT)
+        why = "no complete answer in time: the connection is closed at its "
+              "release";
+    if (status == PQP_UNSUPPORTED)
+        why = "COPY needs libpq's own functions, through pqp_pg()";
     session->broken = 1;
-    (void)pqp__fail(err, status, "%s",
-                    status == PQP_TIMEOUT
-                        ? "no complete answer in time: the "
-                          "connection is closed at its release"
-                        : "COPY needs libpq's own functions, through "
-                          "pqp_pg()");
+    (void)pqp__fail(err, status, "%s", why);
     err->flags |= PQP_ERR_DISCARD;
     return status;
 }
@@ -285,26 +342,22 @@ static pqp_status refuse(struct session *session, pqp_error *err)
     return PQP_OK;
 }
 
-static pqp_status converse(struct session *session, const pqp_query *query,
-                           int simple, int64_t deadline, PGresult **kept,
-                           pqp_error *err)
+static pqp_status converse(struct session *session, struct exchange *x,
+                           const pqp_query *query, int simple, pqp_error *err)
 {
-    PGconn *pg = session->pg;
-    if (!send_query(pg, query, simple)) {
-        if (PQstatus(pg) != CONNECTION_OK)
+    if (!send_query(x->pg, query, simple)) {
+        if (PQstatus(x->pg) != CONNECTION_OK)
             return lost(session, err);
         session->broken = 1; /* half a message may stand in the buffer */
-        (void)pqp__fail_lost(err, session->config, pg);
+        (void)pqp__fail_lost(err, session->config, x->pg);
         return err->status = PQP_NOMEM;
     }
-    pqp_status status = flush_output(pg, deadline);
-    if (status == PQP_LOST && PQstatus(pg) != CONNECTION_OK)
-        status = PQP_OK; /* the server's last words may have come */
-    if (status == PQP_OK)
-        status = read_results(pg, deadline, kept);
+    if (!x->wants_rows)
+        (void)PQsetSingleRowMode(x->pg);
+    pqp_status status = read_results(x);
     if (status != PQP_OK)
-        return give_up(session, status, err);
-    return judge(session, *kept, err);
+        return give_up(session, status, x->why, err);
+    return judge(session, x->kept, err);
 }
 
 /* Until a roll-back, to a savepoint too, all that is said after the first error
@@ -322,14 +375,17 @@ pqp_status pqp__statement(struct session *session, const pqp_query *query,
     pqp_error own;
     if (err == NULL)
         err = &own;
-    PGresult *kept = NULL;
+    struct exchange x = {.pg = session->pg,
+                         .deadline = deadline,
+                         .end = CLOCK_NEVER,
+                         .wants_rows = res != NULL};
     pqp_status status = refuse(session, err);
     if (status == PQP_OK) {
         int nonblocking = PQisnonblocking(session->pg);
         if (PQtransactionStatus(session->pg) != PQTRANS_INERROR)
             session->first.status = PQP_OK;
         (void)PQsetnonblocking(session->pg, 1);
-        status = converse(session, query, simple, deadline, &kept, err);
+        status = converse(session, &x, query, simple, err);
         if (!session->broken) {
             follow_failover(session, err);
             (void)PQsetnonblocking(session->pg, nonblocking);
@@ -337,9 +393,9 @@ pqp_status pqp__statement(struct session *session, const pqp_query *query,
         remember(session, err);
     }
     if (res != NULL && (status == PQP_OK || status == PQP_SERVER))
-        *res = kept;
+        *res = x.kept;
     else
-        PQclear(kept);
+        PQclear(x.kept);
     return status;
 }
 

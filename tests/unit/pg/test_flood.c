@@ -1,0 +1,289 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* Answers that do not end, or that nobody wants: when a statement gives up, and
+ * how much memory it takes until then. */
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "hostile.h"
+#include "pg/internal.h"
+#include "support.h"
+
+enum { MIB = 1024, /* in the unit of getrusage() */ WAIT_MS = 30000 };
+
+static struct hostile *server;
+static pqp_pool *pool;
+static pqp_conn *conn;
+
+/* Lends a connection whose server does the deed instead of answering, once. */
+static void begin(enum hostile_point at, hostile_deed deed, int64_t arg)
+{
+    char conninfo[128];
+    server = hostile_start(&(struct hostile_plan){
+        .at = at, .deed = deed, .arg = arg, .clients = 1});
+    snprintf(conninfo, sizeof conninfo,
+             "host=127.0.0.1 port=%d user=u sslmode=disable "
+             "gssencmode=disable",
+             hostile_port(server));
+    pqp_error err;
+    if (pqp_pool_open(&pool, PQP_OPTIONS(.conninfo = conninfo, .max_size = 1),
+                      &err) != PQP_OK ||
+        pqp_acquire(pool, WAIT_MS, &conn, &err) != PQP_OK)
+        fail_msg("%s", err.message);
+}
+
+static void end(void)
+{
+    pqp_release(&conn);
+    assert_int_equal(pqp_pool_close(&pool, WAIT_MS), PQP_OK);
+    hostile_stop(server);
+    server = NULL;
+}
+
+/* The next lease has another session, which is well. */
+static void end_with_a_new_session(void)
+{
+    pqp_error err;
+    assert_int_equal(pqp_exec(conn, "SELECT 1", NULL, &err), PQP_LOST);
+    pqp_release(&conn);
+    assert_int_equal(pqp_acquire(pool, WAIT_MS, &conn, NULL), PQP_OK);
+    assert_int_equal(pqp_exec(conn, "SELECT 1", NULL, NULL), PQP_OK);
+    end();
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    if (server != NULL)
+        end();
+    return 0;
+}
+
+/* pqp_exec has no deadline of its own; BEGIN of a transaction has. */
+static pqp_status run_for(int ms, int simple, PGresult **res, pqp_error *err)
+{
+    const pqp_query query = {.size = sizeof query, .sql = "SELECT 1"};
+    struct session *session = pqp__enter(conn, err);
+    assert_non_null(session);
+    pqp_status status = pqp__statement(session, &query, simple,
+                                       clock_after(clock_now(), ms), res, err);
+    pqp__leave(session);
+    return status;
+}
+
+static int64_t ms_since(int64_t began)
+{
+    return (clock_now() - began) / CLOCK_MS;
+}
+
+static long peak(void)
+{
+    struct rusage usage;
+    (void)getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
+/* Forgets the peak of earlier tests, where that is allowed. */
+static long begin_peak(void)
+{
+    FILE *file = fopen("/proc/self/clear_refs", "w");
+    if (file != NULL) {
+        (void)fputs("5", file);
+        (void)fclose(file);
+    }
+    return peak();
+}
+
+/* A sanitizer keeps for itself what the program frees. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define KEEPS_MEMORY
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define KEEPS_MEMORY
+#endif
+
+#ifdef KEEPS_MEMORY
+enum { SLACK = 1024 * MIB };
+#else
+enum { SLACK = 16 * MIB };
+#endif
+
+/* ---- time ---- */
+
+/* For both protocols, and whether the caller takes the result or not. */
+static void assert_deadline_holds(hostile_deed deed)
+{
+    for (int i = 0; i < 4; i++) {
+        int simple = i & 1, takes = i & 2;
+        PGresult *res = NULL;
+        pqp_error err;
+        begin(simple ? HOSTILE_QUERY : HOSTILE_EXTENDED, deed, 0);
+        int64_t began = clock_now();
+        if (run_for(100, simple, takes ? &res : NULL, &err) != PQP_TIMEOUT)
+            fail_msg("simple %d, takes %d: %s", simple, takes, err.message);
+        assert_in_range(ms_since(began), 100, 1500);
+        assert_null(res);
+        assert_int_equal(err.flags, PQP_ERR_DISCARD);
+        end_with_a_new_session();
+    }
+}
+
+static void deadline_holds_when_results_come_without_end(void **state)
+{
+    (void)state;
+    assert_deadline_holds(deed_results);
+}
+
+static void deadline_holds_when_rows_come_without_end(void **state)
+{
+    (void)state;
+    assert_deadline_holds(deed_rows);
+}
+
+/* In the simple protocol that ends earlier. */
+static void deadline_holds_when_errors_come_without_end(void **state)
+{
+    (void)state;
+    pqp_error err;
+    begin(HOSTILE_EXTENDED, deed_errors, 0);
+    int64_t began = clock_now();
+    long before = begin_peak();
+    assert_int_equal(run_for(1000, 0, NULL, &err), PQP_TIMEOUT);
+    assert_in_range(ms_since(began), 1000, 2500);
+    assert_in_range(peak() - before, 0, SLACK);
+    end_with_a_new_session();
+}
+
+static void deadline_holds_when_notices_come_without_end(void **state)
+{
+    (void)state;
+    assert_deadline_holds(deed_notices);
+}
+
+static void deadline_holds_when_notifications_come_without_end(void **state)
+{
+    (void)state;
+    assert_deadline_holds(deed_notifications);
+}
+
+static void deadline_holds_when_parameters_come_without_end(void **state)
+{
+    (void)state;
+    assert_deadline_holds(deed_parameters);
+}
+
+/* Results come while a statement is on its way that the server never reads. */
+static void deadline_holds_when_results_come_during_a_long_send(void **state)
+{
+    (void)state;
+    enum { LONG = 64 * 1024 * 1024 };
+    char *value = malloc(LONG);
+    const int length = LONG, format = 1;
+    assert_non_null(value);
+    memset(value, 'x', LONG);
+    begin(HOSTILE_EXTENDED, deed_results, 0);
+    const char *values[] = {value};
+    pqp_error err;
+    int64_t began = clock_now();
+    assert_int_equal(pqp_run(conn,
+                             PQP_QUERY(.sql = "SELECT 1", .nparams = 1,
+                                       .values = values, .lengths = &length,
+                                       .formats = &format, .timeout_ms = 500),
+                             NULL, &err),
+                     PQP_TIMEOUT);
+    assert_in_range(ms_since(began), 500, 2500);
+    free(value);
+    end_with_a_new_session();
+}
+
+/* ---- errors ---- */
+
+/* Then libpq keeps the text of each until the statement has ended. */
+static void session_is_lost_when_errors_of_exec_come_without_end(void **state)
+{
+    (void)state;
+    pqp_error err;
+    begin(HOSTILE_QUERY, deed_errors, 0);
+    long before = begin_peak();
+    assert_int_equal(pqp_exec(conn, "SELECT 1", NULL, &err), PQP_LOST);
+    assert_non_null(strstr(err.message, "error after error"));
+    assert_int_equal(err.flags, PQP_ERR_DISCARD);
+    assert_in_range(peak() - before, 0, SLACK);
+    end_with_a_new_session();
+}
+
+/* As after a deferred constraint, or after the words of an administrator. */
+static void first_error_counts_when_a_few_follow(void **state)
+{
+    (void)state;
+    for (int simple = 0; simple < 2; simple++) {
+        pqp_error err;
+        PGresult *res = NULL;
+        begin(simple ? HOSTILE_QUERY : HOSTILE_EXTENDED, deed_errors, 100);
+        assert_int_equal(run_for(WAIT_MS, simple, &res, &err), PQP_SERVER);
+        assert_string_equal(err.sqlstate, "22012");
+        assert_int_equal(err.flags, 0);
+        PQclear(res);
+        end();
+    }
+}
+
+/* ---- memory ---- */
+
+static void assert_takes_no_memory(hostile_deed deed, int64_t arg, int takes)
+{
+    for (int simple = 0; simple < 2; simple++) {
+        PGresult *res = NULL;
+        pqp_error err;
+        begin(simple ? HOSTILE_QUERY : HOSTILE_EXTENDED, deed, arg);
+        long before = begin_peak();
+        pqp_status status = run_for(WAIT_MS, simple, takes ? &res : NULL, &err);
+        assert_in_range(peak() - before, 0, SLACK);
+        assert_int_not_equal(status, PQP_TIMEOUT);
+        PQclear(res);
+        end();
+    }
+}
+
+static void rows_take_no_memory_when_the_caller_takes_no_result(void **state)
+{
+    (void)state;
+    assert_takes_no_memory(deed_rows, 1000000, 0);
+}
+
+static void results_take_no_memory_when_another_one_follows(void **state)
+{
+    (void)state;
+    assert_takes_no_memory(deed_results, 300000, 1);
+}
+
+static void errors_take_no_memory_when_they_follow_the_first(void **state)
+{
+    (void)state;
+    assert_takes_no_memory(deed_errors, 300000, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_teardown(name, tear_down)
+        TEST(deadline_holds_when_results_come_without_end),
+        TEST(deadline_holds_when_rows_come_without_end),
+        TEST(deadline_holds_when_errors_come_without_end),
+        TEST(deadline_holds_when_notices_come_without_end),
+        TEST(deadline_holds_when_notifications_come_without_end),
+        TEST(deadline_holds_when_parameters_come_without_end),
+        TEST(deadline_holds_when_results_come_during_a_long_send),
+        TEST(session_is_lost_when_errors_of_exec_come_without_end),
+        TEST(first_error_counts_when_a_few_follow),
+        TEST(rows_take_no_memory_when_the_caller_takes_no_result),
+        TEST(results_take_no_memory_when_another_one_follows),
+        TEST(errors_take_no_memory_when_they_follow_the_first),
+#undef TEST
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
