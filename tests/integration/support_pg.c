@@ -72,11 +72,17 @@ const char *pg_dsn_with(const char *setting)
     return join(pg_dsn(), setting);
 }
 
+void skip_because(const char *reason)
+{
+    print_message("SKIP: %s\n", reason);
+    skip();
+}
+
 const char *pg_admin_dsn(void)
 {
     const char *dsn = from_environment("PQPOOL_TEST_ADMIN_DSN");
     if (dsn == NULL && from_environment("PQPOOL_TEST_DSN") != NULL)
-        skip();
+        skip_because("PQPOOL_TEST_ADMIN_DSN is not set");
     return dsn != NULL ? dsn : pg_dsn_with("user=postgres");
 }
 
@@ -101,7 +107,7 @@ int server_missing(void)
 void need_server_ctl(void)
 {
     if (from_environment("PQPOOL_SERVER_CTL") == NULL)
-        skip();
+        skip_because("PQPOOL_SERVER_CTL names no program");
 }
 
 int server_ctl(const char *command)

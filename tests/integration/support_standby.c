@@ -30,7 +30,7 @@ const char *standby_start(const char *setting)
     need_server_ctl();
     int port = start_and_print_port();
     if (port == 0)
-        skip();
+        skip_because("no standby could be started");
     (void)snprintf(settings, sizeof settings, "port=%d %s", port, setting);
     return pg_dsn_with(settings);
 }
