@@ -39,6 +39,8 @@ struct proxy {
     char *host;   /* of the server */
     int server_port;
     struct fault_rule rules[ENDS]; /* of new connections */
+    struct fault_rule next[ENDS];  /* of the next one alone ... */
+    int has_next[ENDS];            /* ... if this is set */
     struct pair **pairs;           /* all that ever were, by number - 1 */
     int count, room;
     struct list open;
@@ -70,8 +72,11 @@ static void add_pair_locked(struct proxy *p, int client, int server)
     struct pair *pair = pair_open(p->epoll, token, client, server);
     p->pairs[p->count++] = pair;
     list_push_back(&p->open, &pair->link);
-    for (int end = 0; end < ENDS; end++)
-        flow_set(&pair->flow[end], &p->rules[end]);
+    for (int end = 0; end < ENDS; end++) {
+        flow_set(&pair->flow[end],
+                 p->has_next[end] ? &p->next[end] : &p->rules[end]);
+        p->has_next[end] = 0;
+    }
     settle_locked(pair);
 }
 
@@ -286,13 +291,23 @@ static void set_pair_locked(struct pair *pair, int direction,
     }
 }
 
+static void set_new_locked(struct proxy *p, int which, int end,
+                           const struct fault_rule *rule)
+{
+    p->has_next[end] = which == PROXY_NEXT;
+    if (which == PROXY_NEXT)
+        p->next[end] = *rule;
+    else
+        p->rules[end] = *rule;
+}
+
 void proxy_set(struct proxy *p, int which, enum proxy_direction direction,
                const struct fault_rule *rule)
 {
     lock_take(&p->lock);
     for (int end = 0; which <= 0 && end < ENDS; end++) {
         if (is_meant((int)direction, end))
-            p->rules[end] = *rule;
+            set_new_locked(p, which, end, rule);
     }
     for (struct list *node = p->open.next, *next; node != &p->open;
          node = next) {

@@ -30,7 +30,7 @@
 
 struct proxy;
 
-enum { PROXY_NEW = 0, PROXY_ALL = -1 };
+enum { PROXY_NEW = 0, PROXY_ALL = -1, PROXY_NEXT = -2 };
 enum proxy_direction { TO_SERVER, TO_CLIENT, BOTH_WAYS };
 
 /* The server is host and port as socket_connect() takes them (socket.h):
@@ -52,8 +52,9 @@ void proxy_route(struct proxy *proxy, const char *host, int port);
 void proxy_listen(struct proxy *proxy, int accepts);
 
 /* Sets the rule of a direction.  `which` is a live connection's number,
- * PROXY_NEW for those that are accepted from now on, or PROXY_ALL for these and
- * all that are open now.  It holds for each byte that the proxy has not passed
+ * PROXY_NEW for those that are accepted from now on, PROXY_ALL for these and
+ * all that are open now, or PROXY_NEXT for the next one alone, which comes
+ * before PROXY_NEW.  It holds for each byte that the proxy has not passed
  * on yet, and replaces the rule before it, so that what was held passes. */
 void proxy_set(struct proxy *proxy, int which, enum proxy_direction direction,
                const struct fault_rule *rule);

@@ -227,6 +227,30 @@ static void a_rule_can_be_of_one_connection(void **state)
     route_close(&r);
 }
 
+static void a_rule_can_be_of_the_next_connection_alone(void **state)
+{
+    (void)state;
+    struct route r;
+    route_open(&r, BOTH_WAYS, NULL);
+    proxy_set(r.proxy, PROXY_NEXT, TO_SERVER,
+              &(struct fault_rule){.action = FAULT_RST, .offset = 3});
+    SAY(r.client, "the first is as before");
+    HEAR(r.server, "the first is as before");
+    struct route second = r, third = r;
+    route_connect(&second);
+    route_connect(&third);
+    SAY(second.client, "the second is cut");
+    HEAR(second.server, "the");
+    hear_rst(second.server);
+    SAY(third.client, "the third is not");
+    HEAR(third.server, "the third is not");
+    (void)close(second.client);
+    (void)close(second.server);
+    (void)close(third.client);
+    (void)close(third.server);
+    route_close(&r);
+}
+
 static void a_delay_is_kept_and_keeps_the_order(void **state)
 {
     (void)state;
@@ -355,6 +379,7 @@ int main(void)
         cmocka_unit_test(a_place_is_before_in_or_after_the_nth_message),
         cmocka_unit_test(a_place_counts_from_when_its_rule_is_set),
         cmocka_unit_test(a_rule_can_be_of_one_connection),
+        cmocka_unit_test(a_rule_can_be_of_the_next_connection_alone),
         cmocka_unit_test(a_delay_is_kept_and_keeps_the_order),
         cmocka_unit_test(chunks_keep_their_gap),
         cmocka_unit_test(connections_are_refused_until_it_listens_again),
