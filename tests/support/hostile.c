@@ -38,13 +38,15 @@ struct hostile {
     int planned; /* clients for whom the plan still is; -1: all */
     int accepted;
     int visits[HOSTILE_POINTS];
+    int deeds;
 };
 
-static void count_visit(void *arg, enum hostile_point point)
+static void count_visit(void *arg, enum hostile_point point, int is_due)
 {
     struct hostile *h = arg;
     lock_take(&h->lock);
     h->visits[point]++;
+    h->deeds += is_due;
     cond_wake_all(&h->changed);
     lock_drop(&h->lock);
 }
@@ -205,6 +207,16 @@ int hostile_clients(struct hostile *h)
 int hostile_visits(struct hostile *h, enum hostile_point point)
 {
     return read_count(h, &h->visits[point]);
+}
+
+int hostile_deeds(struct hostile *h)
+{
+    return read_count(h, &h->deeds);
+}
+
+int hostile_wait_deeds(struct hostile *h, int count, int ms)
+{
+    return wait_for(h, &h->deeds, count, ms);
 }
 
 int hostile_wait_clients(struct hostile *h, int count, int ms)

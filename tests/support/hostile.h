@@ -68,12 +68,14 @@ int hostile_port(const struct hostile *server);
 void hostile_set(struct hostile *server, const struct hostile_plan *plan);
 
 /* How many clients came; how often a client was at a point, as in "the server
- * has received a Query". */
+ * has received a Query"; how many deeds were begun. */
 int hostile_clients(struct hostile *server);
 int hostile_visits(struct hostile *server, enum hostile_point point);
+int hostile_deeds(struct hostile *server);
 /* 1 if it becomes at least `count` within `ms`, else 0. */
 int hostile_wait_clients(struct hostile *server, int count, int ms);
 int hostile_wait_visits(struct hostile *server, enum hostile_point point,
                         int count, int ms);
+int hostile_wait_deeds(struct hostile *server, int count, int ms);
 
 #endif

@@ -13,8 +13,8 @@ struct talk {
     int visits[HOSTILE_POINTS]; /* of this client */
     char status;                /* 'I' or 'T', as in ReadyForQuery */
     char sql[256];              /* the begin of the statement of a Parse */
-    /* Is told of each visit, before the deed. */
-    void (*visit)(void *arg, enum hostile_point point);
+    /* Is told of each visit, before the deed that is due, if one is. */
+    void (*visit)(void *arg, enum hostile_point point, int is_due);
     void *arg;
 };
 
