@@ -24,6 +24,7 @@ struct client {
     struct thread thread;
     struct talk talk;
     struct hostile *server;
+    int plan_number;
     int gone; /* its thread does nothing more */
 };
 
@@ -35,20 +36,35 @@ struct hostile {
     struct lock lock;
     struct cond changed;
     struct hostile_plan plan;
-    int planned; /* clients for whom the plan still is; -1: all */
+    int plan_number; /* counts the plans */
+    int done;        /* deeds of this plan */
+    int planned;     /* clients for whom the plan still is; -1: all */
     int accepted;
     int visits[HOSTILE_POINTS];
     int deeds;
 };
 
-static void count_visit(void *arg, enum hostile_point point, int is_due)
+/* A client of a plan that was replaced does no deed that the plan limits. */
+static int may_do_deed_locked(const struct hostile *h,
+                              const struct client *client)
 {
-    struct hostile *h = arg;
+    const struct hostile_plan *plan = &client->talk.plan;
+    return plan->deeds == 0 ||
+           (client->plan_number == h->plan_number && h->done < plan->deeds);
+}
+
+static int count_visit(void *arg, enum hostile_point point, int is_due)
+{
+    const struct client *client = arg;
+    struct hostile *h = client->server;
     lock_take(&h->lock);
+    int is_done = is_due && may_do_deed_locked(h, client);
     h->visits[point]++;
-    h->deeds += is_due;
+    h->deeds += is_done;
+    h->done += is_done && client->plan_number == h->plan_number;
     cond_wake_all(&h->changed);
     lock_drop(&h->lock);
+    return is_done;
 }
 
 static void *serve(void *arg)
@@ -85,7 +101,7 @@ static void reap_clients(struct hostile *h, int all)
 }
 
 /* The plan of a client that has just come. */
-static struct hostile_plan take_plan(struct hostile *h)
+static struct hostile_plan take_plan(struct hostile *h, int *number)
 {
     struct hostile_plan plan = {.deed = NULL};
     lock_take(&h->lock);
@@ -93,6 +109,7 @@ static struct hostile_plan take_plan(struct hostile *h)
         plan = h->plan;
     if (h->planned > 0)
         h->planned--;
+    *number = h->plan_number;
     h->accepted++;
     cond_wake_all(&h->changed);
     lock_drop(&h->lock);
@@ -106,9 +123,9 @@ static void begin_client(struct hostile *h, int fd)
         abort();
     client->server = h;
     struct talk *talk = &client->talk;
-    talk->plan = take_plan(h);
+    talk->plan = take_plan(h, &client->plan_number);
     talk->visit = count_visit;
-    talk->arg = h;
+    talk->arg = client;
     talk->peer.fd = fd;
     talk->peer.stop = h->stop;
     talk->peer.chunk = talk->plan.chunk;
@@ -173,6 +190,8 @@ void hostile_set(struct hostile *h, const struct hostile_plan *plan)
 {
     lock_take(&h->lock);
     h->plan = *plan;
+    h->plan_number++;
+    h->done = 0;
     h->planned = plan->clients > 0 ? plan->clients : -1;
     lock_drop(&h->lock);
 }

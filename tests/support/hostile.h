@@ -49,6 +49,8 @@ struct hostile_plan {
                     time, and then each time; 0 and 1: the first */
     int clients; /* the plan is for so many clients that come next, those after
                     them are served without a fault; 0: for all */
+    int deeds;   /* the plan's deed is done so often by all clients together;
+                    0: without a limit */
     /* Not 0: the client must log in by SCRAM-SHA-256 with so many iterations.
      * The server knows no password: it refuses with 28P01 in the end. */
     int64_t scram_iterations;

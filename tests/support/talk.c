@@ -16,8 +16,8 @@ static int reach(struct talk *t, enum hostile_point point)
     int nth = plan->nth > 1 ? plan->nth : 1;
     int is_due =
         ++t->visits[point] >= nth && plan->at == point && plan->deed != NULL;
-    t->visit(t->arg, point, is_due);
-    return !is_due || plan->deed(&t->peer, plan->arg);
+    int is_done = t->visit(t->arg, point, is_due);
+    return !is_done || plan->deed(&t->peer, plan->arg);
 }
 
 /* ---- start-up ---- */

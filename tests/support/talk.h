@@ -13,8 +13,9 @@ struct talk {
     int visits[HOSTILE_POINTS]; /* of this client */
     char status;                /* 'I' or 'T', as in ReadyForQuery */
     char sql[256];              /* the begin of the statement of a Parse */
-    /* Is told of each visit, before the deed that is due, if one is. */
-    void (*visit)(void *arg, enum hostile_point point, int is_due);
+    /* Is told of each visit, and whether a deed is due there.  Returns not 0 if
+     * the deed is to be done. */
+    int (*visit)(void *arg, enum hostile_point point, int is_due);
     void *arg;
 };
 

@@ -139,6 +139,22 @@ static void a_plan_can_be_for_the_first_clients_only(void **state)
     assert_true(hostile_wait_clients(server, 3, SOON_MS));
 }
 
+static void a_deed_can_be_done_a_number_of_times(void **state)
+{
+    (void)state;
+    begin((struct hostile_plan){.at = HOSTILE_QUERY,
+                                .deed = deed_error_without_code,
+                                .arg = 1,
+                                .deeds = 2});
+    PGconn *first = connect_well(), *second = connect_well();
+    answer_is(PQexec(first, "SELECT 1"), PGRES_FATAL_ERROR);
+    answer_is(PQexec(second, "SELECT 1"), PGRES_FATAL_ERROR);
+    answer_is(PQexec(first, "SELECT 1"), PGRES_TUPLES_OK);
+    assert_int_equal(hostile_deeds(server), 2);
+    PQfinish(first);
+    PQfinish(second);
+}
+
 static void a_plan_can_be_replaced(void **state)
 {
     (void)state;
@@ -350,6 +366,7 @@ int main(void)
         TEST(a_client_that_wants_tls_is_told_no),
         TEST(a_cancel_request_is_counted),
         TEST(a_plan_can_be_for_the_first_clients_only),
+        TEST(a_deed_can_be_done_a_number_of_times),
         TEST(a_plan_can_be_replaced),
         TEST(a_deed_can_wait_for_the_nth_visit),
         TEST(a_fin_refuses_at_each_point_of_the_start_up),
