@@ -105,7 +105,7 @@ static void use_good_client(void)
         fail_msg("%s: the next statement: %s", what, pqp_status_name(status));
 }
 
-/* The deed is done to one client, and all that come after it are well. */
+/* The deed is done once, and all clients that come after that are well. */
 static void try_deed(size_t point, hostile_deed deed, int64_t arg)
 {
     int before = hostile_deeds(server);
@@ -113,10 +113,12 @@ static void try_deed(size_t point, hostile_deed deed, int64_t arg)
                                                .nth = points[point].nth,
                                                .deed = deed,
                                                .arg = arg,
-                                               .clients = 1});
+                                               .deeds = 1});
     int64_t start = clock_now();
-    use_hostile_client();
-    if (!hostile_wait_deeds(server, before + 1, SOON_MS))
+    /* On a busy machine a client may time out before it comes there. */
+    for (int i = 0; i < 10 && hostile_deeds(server) == before; i++)
+        use_hostile_client();
+    if (hostile_deeds(server) == before)
         fail_msg("%s: the server was not hostile", what);
     use_good_client();
     if (clock_now() - start > 2 * SLACK_MS * CLOCK_MS)
