@@ -194,6 +194,20 @@ static void pool_recovers_when_one_byte_comes_at_a_time(void **state)
     try_at_all_points(deeds, LENGTH(deeds));
 }
 
+static void pool_recovers_when_a_flood_has_no_end(void **state)
+{
+    (void)state;
+    static const struct named_deed deeds[] = {
+        {"notices", deed_notices, 0},
+        {"parameters", deed_parameters, 0},
+        {"notifications", deed_notifications, 0},
+        {"errors", deed_errors, 0},
+        {"results", deed_results, 0},
+        {"rows", deed_rows, 0},
+    };
+    try_at_all_points(deeds, LENGTH(deeds));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -203,6 +217,7 @@ int main(void)
         TEST(pool_recovers_when_messages_are_no_protocol),
         TEST(pool_recovers_when_one_byte_comes_at_a_time),
         TEST(pool_recovers_when_lengths_are_garbage),
+        TEST(pool_recovers_when_a_flood_has_no_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
