@@ -363,9 +363,11 @@ PQP_EXPORT pqp_status pqp_rollback(pqp_conn *conn, pqp_error *err);
  * error's if fn returned OK, SERVER or LOST; *err has the same status.  Where
  * another attempt was due and could not be made: the last one's error, with
  * PQP_ERR_RETRY.
- * timeout_ms bounds the acquires, the retries and each BEGIN (which has
- * ping_timeout_ms at least) together, not fn and COMMIT.  The calling line is
- * kept as by pqp_acquire.  Thread: any.
+ * A connection that does not answer BEGIN within ping_timeout_ms is closed, and
+ * another one is tried, which is no attempt of max_attempts.
+ * timeout_ms bounds the acquires, the pauses and each BEGIN together, not fn
+ * and COMMIT; the last BEGIN may take ping_timeout_ms beyond it.  The calling
+ * line is kept as by pqp_acquire.  Thread: any.
  */
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_transact(pqp_pool *pool, int timeout_ms,
                                                  const pqp_tx *tx, pqp_tx_fn fn,

@@ -64,8 +64,8 @@ const struct option pqp__options[] = {
     {TIME(ping_after_ms, .preset = 500, .never = 1),
      .about = "A connection idle for that long is pinged before it is lent."},
     {TIME(ping_timeout_ms, .preset = 1000),
-     .about = "An answer to a ping, or to the cleaning of a session, that "
-              "takes longer closes the connection."},
+     .about = "An answer to a ping, to the cleaning of a session, or to BEGIN "
+              "of `pqp_transact`, that takes longer closes the connection."},
     {TIME(keepalive_ms, .preset = PQP_NEVER, .never = 1),
      .about = "Idle connections are pinged that often in the background."},
     {TIME(leak_after_ms, .preset = PQP_NEVER, .never = 1),

@@ -223,18 +223,22 @@ static pqp_status report(const struct session *session, pqp_status status,
     return err->status = status;
 }
 
-/* An acquire that just made it has left no time: BEGIN is given that of a ping
- * at least. */
+/* A session that does not answer BEGIN in the time of a ping is as dead as one
+ * that does not answer a ping: it may not use up the transaction's time.  That
+ * is also the time of BEGIN when the acquire has left none. */
 static pqp_status begin_attempt(const struct attempt *a, const pqp_conn *conn,
                                 pqp_error *err)
 {
     struct session *session = pqp__enter(conn, err);
     if (session == NULL)
         return err->status;
-    int64_t ping =
-        clock_after(clock_now(), session->config->options.ping_timeout_ms);
-    int64_t deadline = ping > a->deadline ? ping : a->deadline;
-    pqp_status status = begin(session, a->tx, deadline, err);
+    int limit_ms = session->config->options.ping_timeout_ms;
+    pqp_status status =
+        begin(session, a->tx, clock_after(clock_now(), limit_ms), err);
+    if (status == PQP_TIMEOUT)
+        (void)pqp__fail(err, status,
+                        "no answer to BEGIN within ping_timeout_ms (%d ms)",
+                        limit_ms);
     pqp__leave(session);
     return status;
 }
@@ -260,7 +264,7 @@ static pqp_status run_transaction(struct attempt *a, pqp_conn *conn,
 {
     pqp_status status = begin_attempt(a, conn, err);
     if (status != PQP_OK) {
-        a->again = status == PQP_LOST;
+        a->again = status == PQP_LOST || status == PQP_TIMEOUT;
         return status;
     }
     a->ran = 1;
@@ -279,7 +283,7 @@ static pqp_status run_transaction(struct attempt *a, pqp_conn *conn,
     return status;
 }
 
-static pqp_status run_attempt(struct attempt *a, pqp_error *err)
+static pqp_status acquire_and_run(struct attempt *a, pqp_error *err)
 {
     PQP_AUTO_CONN conn = NULL;
     a->ran = a->again = 0;
@@ -287,6 +291,17 @@ static pqp_status run_attempt(struct attempt *a, pqp_error *err)
         pqp_acquire_at(a->pool, clock_ms_until(a->deadline, clock_now()), &conn,
                        err, a->file, a->line, a->func);
     return status == PQP_OK ? run_transaction(a, conn, err) : status;
+}
+
+/* A silent session is no attempt: fn has not run, and the wait for BEGIN was
+ * pause enough. */
+static void run_attempt(struct attempt *a, pqp_error *err)
+{
+    pqp_status status = PQP_OK;
+    do
+        status = acquire_and_run(a, err);
+    while (status == PQP_TIMEOUT && a->again && !a->ran &&
+           clock_now() < a->deadline);
 }
 
 /* 0 when the deadline comes first. */
@@ -313,7 +328,7 @@ static pqp_status run_attempts(struct attempt *a, pqp_error *err)
     pqp_error last = {.status = PQP_OK};
     int attempts = a->tx->max_attempts ? a->tx->max_attempts : ATTEMPTS;
     for (int n = 1;; n++) {
-        (void)run_attempt(a, err);
+        run_attempt(a, err);
         if (!a->again || n == attempts || !pause_before(n + 1, a))
             break;
         if (a->ran)
