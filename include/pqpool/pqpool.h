@@ -11,11 +11,22 @@
  * - After fork() the child may not use the parent's pools or leases: every
  *   call on them fails and touches nothing.  It opens pools of its own.  In an
  *   event fork() is only for exec or _exit: that child must not return from it.
+ *   A child of vfork() shares the parent's memory: it must not call at all.
+ * - A callback (pqp_tx_fn, pqp_event_fn, the line of a dump) must return: no
+ *   C++ exception, longjmp() or pthread_exit() may leave it.  Else the lease is
+ *   never given back, or the thread that is left stays counted in the pool.
+ * - While a pool exists no thread may call setenv(), unsetenv(), putenv(),
+ *   clearenv() or setlocale(): the pool's threads read the environment and the
+ *   locale inside libpq, OpenSSL and the C library, which takes no lock there.
  * - No call may be made from a signal handler, and no thread may be cancelled
  *   inside a call.  The library changes no signal disposition and blocks all
  *   signals in its own threads.
  * - Never PQfinish() or PQreset() what pqp_pg() lends: both are seen, and
  *   close the connection at its release.
+ * - The pool's threads resolve names: NSS modules (nss_ldap, nss_mdns) run
+ *   inside them, and one that does not return keeps its thread.
+ * - RLIMIT_NPROC and a seccomp filter must admit the threads of each pool, a
+ *   cleaner and connect_concurrency + 1 workers at most, and what they call.
  * - The library stays loaded once it was loaded (PGresult keeps pointers into
  *   it).  64-bit Linux only.
  *
@@ -339,7 +350,8 @@ typedef struct pqp_tx {
 #define PQP_TX(...) (&(const pqp_tx){.size = sizeof(pqp_tx), __VA_ARGS__})
 
 /* May run again: its effects outside the database must bear that.  Returns
- * PQP_OK to commit.  Must not commit or roll back itself. */
+ * PQP_OK to commit.  Must not commit or roll back itself, and must return: in
+ * C++ it catches all exceptions. */
 typedef pqp_status (*pqp_tx_fn)(void *arg, pqp_conn *conn, pqp_error *err);
 
 /* tx may be NULL.  INVALID inside a transaction.  Thread: borrower. */

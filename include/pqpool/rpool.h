@@ -11,7 +11,12 @@
  *   It is good for 2^38 leases of one slot, and in the process that opened the
  *   pool: after fork() every call of the child on it answers RPOOL_FORKED.
  * - In an event or the provider fork() is only for exec or _exit: that child is
- *   in the middle of a call of the pool, and must not return to it.
+ *   in the middle of a call of the pool, and must not return to it.  A child of
+ *   vfork() must not call at all.
+ * - A callback must return: no C++ exception, longjmp() or pthread_exit() may
+ *   leave an event, a line of the dump or a function of the provider.
+ * - RLIMIT_NPROC and a seccomp filter must admit the threads of each pool, a
+ *   cleaner and create_concurrency + 1 workers at most.
  * - An item is used by one thread at a time.  It may be released by another
  *   thread than the one that acquired it.
  * - No call may be made from a signal handler, and no thread may be cancelled
