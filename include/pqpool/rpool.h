@@ -98,6 +98,13 @@ typedef struct rpool_provider {
      * is alive and is asked again.  A deadline of 0 means: do not wait at
      * all.  NULL: always fit. */
     int (*check)(void *ctx, void *resource, int64_t idle_ms, int64_t deadline);
+    /* Is it still fit to lend, by what has arrived?  Sends nothing and waits
+     * for nothing, and should cost a system call at most.  Called before a
+     * lease when reset answered RPOOL_CHECK, and when the resource was idle
+     * for more than a few milliseconds.  RPOOL_AGAIN: an answer is outstanding
+     * and not here yet.  NULL: nothing is looked at, and check with a deadline
+     * of 0 reads what is outstanding. */
+    int (*look)(void *ctx, void *resource);
     /* Cleans after a lease; must not block.  RPOOL_CHECK: something was sent
      * whose answer must be read, by check, before the next lease.  NULL:
      * RPOOL_REUSE. */

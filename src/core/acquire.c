@@ -7,13 +7,33 @@
  */
 #include "slot.h"
 
+/* How long a borrower waits for the answer to its own ping before it leaves
+ * that to a worker and stands in line. */
+#define PATIENCE (20 * CLOCK_MS)
+
+/* What a borrower does with an item that is not ready, from the cheapest on. */
+enum stage {
+    STAGE_LOOK,  /* an answer that is owed is read if it is here already */
+    STAGE_PING,  /* an item is pinged */
+    STAGE_AWAIT, /* an answer that is owed is waited for */
+    STAGE_READY  /* one was slow or dead: only a ready item will do */
+};
+static const unsigned accepted[] = {
+    [STAGE_LOOK] = ACCEPT_READY | ACCEPT(FIT_ANSWER),
+    [STAGE_PING] = ACCEPT_READY | ACCEPT(FIT_PING),
+    [STAGE_AWAIT] = ACCEPT_ALL,
+};
+
 struct request {
     uint64_t handle;
     uint64_t ticket; /* 0: not in line yet */
-    uint32_t from;   /* not waiting: the next slot to try */
+    enum stage stage;
+    uint32_t from; /* STAGE_LOOK: the next slot whose answer is looked for */
+    int looks;     /* so many were looked at in vain */
     int wait;
     int64_t began, deadline;
 };
+enum { MOST_LOOKS = 64 };
 
 /* Those who are told of a lease, if there are any. */
 __attribute__((noinline)) static void tell_lease(struct pool *pool,
@@ -57,59 +77,149 @@ static void put_back_locked(struct pool *pool, struct slot *slot,
     rpool__wake_workers_locked(pool); /* for what is due of it at once */
 }
 
-/* What is idle must all be asked first, for which there is no time: one is
- * asked by a worker, and whoever tries next finds its answer.  The word of one
- * that became fit meanwhile, or 0. */
-static uint64_t ask_one_locked(struct pool *pool, const struct request *r,
-                               int64_t now, struct slot **slot)
-    POOL_LOCKED(pool)
-{
-    uint64_t word =
-        pool->keeping ? 0 : rpool__claim(pool, now, 0, r->from, slot);
-    if (word_state(word) != SLOT_CHECKING)
-        return word;
-    rpool__queue_check_locked(pool, *slot, 1);
-    *slot = NULL;
-    return 0;
-}
-
-/* Without waiting: newcomers do not overtake a line. */
+/* Without waiting: newcomers do not overtake a line.  If every idle item needs
+ * a ping, which a try may not wait for, a worker pings one; that counts for the
+ * next lease, so that the next attempt succeeds, however late it comes. */
 static rpool_status take_now_locked(struct pool *pool, struct request *r,
                                     struct slot **slot) POOL_LOCKED(pool)
 {
     rpool__settle_locked(pool);
-    *slot = NULL;
     int64_t now = clock_coarse();
-    if ((atom_load(&pool->gate) & (GATE_SUSPENDED | GATE_LINE)) == 0 &&
-        (rpool__claim(pool, now, 1, r->from, slot) != 0 ||
-         ask_one_locked(pool, r, now, slot) != 0))
-        return RPOOL_OK;
+    if ((atom_load(&pool->gate) & (GATE_SUSPENDED | GATE_LINE)) == 0) {
+        if (r->looks < MOST_LOOKS &&
+            rpool__claim(pool, now, accepted[STAGE_LOOK], r->from, slot) != 0)
+            return RPOOL_OK;
+        struct slot *suspect = rpool__find(pool, now, ACCEPT(FIT_PING), 0, 1);
+        if (suspect != NULL)
+            rpool__wish_locked(pool, suspect);
+    }
     pool->asked = pool->occupied < pool->max_size;
     rpool__wake_workers_locked(pool);
     return RPOOL_BUSY;
 }
 
-/* Owned and CHECKING; drops the mutex meanwhile.  OK: it is LENT. */
-static rpool_status check_locked(struct pool *pool, struct request *r,
-                                 struct slot **slot) POOL_LOCKED(pool)
+/* The fittest idle item, or a place in the line.  In line one may be granted
+ * an item whose answer is on its way: that is waited for. */
+static rpool_status take_or_wait_locked(struct pool *pool, struct request *r,
+                                        struct slot **slot) POOL_LOCKED(pool)
 {
-    rpool__step_out(pool);
-    int verdict = rpool__run_check(pool, *slot, r->deadline);
-    lock_take(&pool->lock);
-    if (verdict == RPOOL_GOOD && rpool__make_lent(*slot))
-        return RPOOL_OK;
-    if (verdict == RPOOL_AGAIN) {
-        r->from = (*slot)->index + 1;
-        put_back_locked(pool, *slot, SLOT_ANSWER);
-        *slot = NULL;
-        return r->wait ? RPOOL_TIMEOUT : RPOOL_OK;
+    int64_t now = clock_coarse();
+    while (r->stage < STAGE_READY &&
+           atom_load(&pool->gate) == gate_open(r->handle)) {
+        if (r->looks < MOST_LOOKS &&
+            rpool__claim(pool, now, accepted[r->stage], r->from, slot) != 0)
+            return RPOOL_OK;
+        if (r->stage == STAGE_AWAIT)
+            break;
+        r->stage++;
+        r->from = 0;
+        r->looks = 0;
     }
+    if (r->stage < STAGE_READY)
+        r->stage = STAGE_AWAIT;
+    return rpool__wait_locked(pool, &r->ticket, r->stage == STAGE_READY,
+                              r->deadline, slot);
+}
+
+/* CHECKING to LENT, unless a reason to leave came in. */
+static void lend_or_leave_locked(struct pool *pool, struct slot **slot)
+    POOL_LOCKED(pool)
+{
+    if (rpool__make_lent(*slot))
+        return;
     rpool__dispose_locked(pool, *slot,
-                          verdict == RPOOL_GOOD
-                              ? rpool__flag_reason(atom_load(&(*slot)->word))
-                              : RPOOL_REASON_CHECK);
+                          rpool__flag_reason(atom_load(&(*slot)->word)));
     rpool__settle_locked(pool);
     *slot = NULL;
+}
+
+static void give_up_bad_locked(struct pool *pool, struct slot **slot)
+    POOL_LOCKED(pool)
+{
+    rpool__dispose_locked(pool, *slot, RPOOL_REASON_CHECK);
+    rpool__settle_locked(pool);
+    *slot = NULL;
+}
+
+/* The answer that the item owed was here.  It may be so old that it proves
+ * nothing of now: then it is pinged, for a try by a worker. */
+static void answered_locked(struct pool *pool, const struct request *r,
+                            struct slot **slot) POOL_LOCKED(pool)
+{
+    uint64_t word = slot_clear_answer(*slot);
+    if (slot_fitness(pool, *slot, word, clock_coarse()) != FIT_PING) {
+        lend_or_leave_locked(pool, slot);
+    } else if (!r->wait) {
+        put_back_locked(pool, *slot, 0);
+        *slot = NULL;
+    }
+}
+
+/* Reads what is here of an item that is CHECKING and the caller's; drops the
+ * mutex meanwhile.  If its answer is not here the caller goes on to the next
+ * item. */
+static void look_locked(struct pool *pool, struct request *r,
+                        struct slot **slot) POOL_LOCKED(pool)
+{
+    rpool__step_out(pool);
+    int verdict = rpool__run_look(pool, *slot);
+    lock_take(&pool->lock);
+    if (verdict == RPOOL_GOOD) {
+        answered_locked(pool, r, slot);
+    } else if (verdict == RPOOL_AGAIN) {
+        r->from = (*slot)->index + 1;
+        r->looks++;
+        put_back_locked(pool, *slot, SLOT_ANSWER);
+        *slot = NULL;
+    } else {
+        give_up_bad_locked(pool, slot);
+    }
+}
+
+/* Waits for an answer of an item that is CHECKING and the caller's, until the
+ * caller's patience ends; drops the mutex meanwhile.  After a slow or a failed
+ * ping the caller stands in line, and a worker goes on with the slow one. */
+static rpool_status ping_locked(struct pool *pool, struct request *r,
+                                struct slot **slot) POOL_LOCKED(pool)
+{
+    int64_t until = clock_after(clock_now(), PATIENCE / CLOCK_MS);
+    if (until > r->deadline || rpool__workers_refused_locked(pool))
+        until = r->deadline;
+    rpool__step_out(pool);
+    int verdict = rpool__run_check(pool, *slot, until);
+    lock_take(&pool->lock);
+    if (verdict == RPOOL_GOOD) {
+        lend_or_leave_locked(pool, slot);
+        return RPOOL_OK;
+    }
+    r->stage = STAGE_READY;
+    if (verdict != RPOOL_AGAIN) {
+        give_up_bad_locked(pool, slot);
+        return RPOOL_OK;
+    }
+    int late = until == r->deadline;
+    if (late)
+        put_back_locked(pool, *slot, SLOT_ANSWER);
+    else
+        rpool__hand_over_locked(pool, *slot);
+    *slot = NULL;
+    return late ? RPOOL_TIMEOUT : RPOOL_OK;
+}
+
+static rpool_status prove_locked(struct pool *pool, struct request *r,
+                                 struct slot **slot) POOL_LOCKED(pool)
+{
+    enum fitness fitness =
+        slot_fitness(pool, *slot, atom_load(&(*slot)->word), clock_coarse());
+    int owes = fitness == FIT_ANSWER && r->stage >= STAGE_AWAIT;
+    if (r->wait && (fitness == FIT_PING || owes))
+        return ping_locked(pool, r, slot);
+    if (fitness == FIT_PING) {
+        put_back_locked(pool, *slot, 0);
+        *slot = NULL;
+    } else {
+        look_locked(pool, r, slot);
+    }
     return RPOOL_OK;
 }
 
@@ -127,9 +237,9 @@ static rpool_status step_locked(struct pool *pool, struct request *r,
 {
     if (*slot != NULL) {
         keep_place(r);
-        return check_locked(pool, r, slot);
+        return prove_locked(pool, r, slot);
     }
-    return r->wait ? rpool__wait_locked(pool, &r->ticket, r->deadline, slot)
+    return r->wait ? take_or_wait_locked(pool, r, slot)
                    : take_now_locked(pool, r, slot);
 }
 
@@ -237,10 +347,11 @@ rpool_status rpool_acquire_at(rpool *pool_handle, int timeout_ms,
     struct slot *slot = NULL;
     if (pool != NULL && atom_load(&pool->gate) == gate_open(handle)) {
         int64_t now = clock_coarse();
-        uint64_t word =
-            slot_claim_own(pool, handle, now, timeout_ms == 0, &slot);
+        uint64_t word = slot_claim_own(pool, handle, now, &slot);
         if (word == 0)
-            word = rpool__claim(pool, now, timeout_ms == 0, 0, &slot);
+            word = rpool__claim(
+                pool, now, timeout_ms == 0 ? accepted[STAGE_LOOK] : ACCEPT_ALL,
+                0, &slot);
         if (word_state(word) == SLOT_LENT &&
             atom_load(&pool->gate) == gate_open(handle)) {
             *item = lend(pool, slot, word, now, site, 0);

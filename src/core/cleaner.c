@@ -137,22 +137,19 @@ static int replace_ahead_locked(struct pool *pool, struct slot *slot,
     return 1;
 }
 
-/* One at a time, so that the others can be borrowed meanwhile. */
+/* A worker checks it if it is idle still when its turn comes. */
 static void keep_alive_locked(struct pool *pool, struct slot *slot,
-                              uint64_t word, struct round *round)
-    POOL_LOCKED(pool)
+                              struct round *round) POOL_LOCKED(pool)
 {
     if (pool->keepalive == CLOCK_NEVER ||
         atom_load(&pool->gate) & GATE_CLOSED) /* its workers may be gone */
         return;
     int64_t due =
         saturating((int64_t)atom_peek(&slot->proven), pool->keepalive);
-    if (round->now < due)
+    if (round->now < due) {
         at_latest(round, due);
-    else if (pool->keeping)
-        pool->keep_more = 1;
-    else if (take_idle(slot, word, SLOT_CHECKING)) {
-        rpool__queue_check_locked(pool, slot, 0);
+    } else if (list_empty(&slot->node)) {
+        list_push_back(&pool->keepalives, &slot->node);
         round->acted++;
     }
 }
@@ -216,7 +213,7 @@ static void look_at_locked(struct pool *pool, struct slot *slot,
         return;
     }
     if (state == SLOT_IDLE)
-        keep_alive_locked(pool, slot, word, round);
+        keep_alive_locked(pool, slot, round);
     int64_t leaked = state == SLOT_LENT ? leak_ms(pool, slot, word, round) : 0;
     if (leaked > 0 && pool->on_event != NULL)
         report_leak_locked(pool, slot, word, leaked);
@@ -230,12 +227,28 @@ void rpool__arm_slot_locked(struct pool *pool, struct slot *slot)
     rpool__arm_locked(pool, round.next);
 }
 
+static void tell_stuck_locked(struct pool *pool, const char *message)
+    POOL_LOCKED(pool)
+{
+    rpool__go_busy_locked(pool);
+    lock_drop(&pool->lock);
+    rpool__emit(
+        pool, &(rpool_event){.type = RPOOL_EVENT_DEGRADED, .message = message});
+    lock_take(&pool->lock);
+    pool->busy--;
+}
+
 /* All slots, from the highest: the low ones are the warm ones. */
 static int64_t look_around_locked(struct pool *pool) POOL_LOCKED(pool)
 {
     struct round round = {.next = CLOCK_NEVER, .telling = 1};
     round.now = clock_now();
     uint32_t seen = 0;
+    const char *stuck;
+    while ((stuck = rpool__note_stuck_locked(pool, round.now, &round.next))) {
+        tell_stuck_locked(pool, stuck);
+        round.acted++;
+    }
     for (uint32_t i = (uint32_t)atom_load(&pool->nslots); i-- > 0;) {
         look_at_locked(pool, pool_slot(pool, i), &round);
         if (++seen % BATCH == 0) {

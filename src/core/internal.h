@@ -70,7 +70,8 @@ enum {
     SLOT_LEAVE = SLOT_HUNG_UP | SLOT_RECYCLED,
     SLOT_ANSWER = 1 << 6, /* check must read an answer before the next lease */
     SLOT_IN_USE = 1 << 7, /* LENT: a call of its borrower is under way */
-    SLOT_ENDED = 1 << 8   /* and its lease was ended meanwhile */
+    SLOT_ENDED = 1 << 8,  /* and its lease was ended meanwhile */
+    SLOT_PROVEN = 1 << 9  /* a worker checked it for its next lease */
 };
 
 enum { /* obstacles */
@@ -116,8 +117,9 @@ struct slot {
     uint32_t index;               /* constant */
     /* Under the mutex. */
     int ageing; /* near the end of its lifetime: does not count for min_size */
+    int wished; /* it is in the list of that name */
     rpool_reason reason; /* DISPOSING: why */
-    struct list node;    /* in disposals or checks */
+    struct list node;    /* in one of the workers' lists, or in none */
 };
 
 enum { CHUNK_SLOTS = 64, CHUNKS = (MAX_SIZE + CHUNK_SLOTS - 1) / CHUNK_SLOTS };
@@ -142,6 +144,8 @@ enum { SEATS = 256, WAKES = 8 };
 struct waiter {
     struct list node;
     uint64_t ticket; /* order of arrival */
+    int pinged;      /* one ping was slow or failed: only a ready item will do,
+                        and the workers ping the others */
     int answered;    /* the rest is set, and it is out of the line */
     rpool_status status;
     struct slot *slot; /* OK: its own, LENT or CHECKING */
@@ -149,12 +153,27 @@ struct waiter {
 
 /* ---- the pool ---- */
 
-enum { WORKERS = 65 }; /* at most create_concurrency + 1 */
+/*
+ * How many workers there may be: create_concurrency + 1, one for each check
+ * that somebody waits for, up to MAX_CHECKERS, and one for each that is stuck
+ * in the provider past its deadline, up to MAX_STUCK.
+ */
+enum {
+    MAX_CONCURRENCY = 64,
+    MAX_CHECKERS = 16,
+    MAX_STUCK = 16,
+    WORKERS = MAX_CONCURRENCY + 1 + MAX_CHECKERS + MAX_STUCK
+};
+
+enum call { CALL_NONE, CALL_CREATE, CALL_CHECK, CALL_KEEPALIVE, CALL_DESTROY };
 
 struct pool_thread {
     struct thread thread; /* noted by itself, before it does anything */
     struct pool *pool;
     int running, exited;
+    enum call call;     /* of the provider, that it is in */
+    int64_t overdue_at; /* when that is stuck */
+    enum { ON_TIME, STUCK, STUCK_AND_REPLACED } stuck;
 };
 
 struct pool {
@@ -166,7 +185,9 @@ struct pool {
                               must look at it, or CLOCK_NEVER */
     struct atom check_due; /* what was proven so long ago must be checked:
                               INT64_MIN: always; CLOCK_NEVER: nothing */
-    struct atom suspect;   /* and what was proven before that time */
+    struct atom look_due;  /* what was proven so long ago is looked at */
+    struct atom ready_due; /* the earlier of the two */
+    struct atom suspect;   /* what was proven before that time is checked */
     struct atom nslots;
     struct chunk *chunks[CHUNKS];
 
@@ -188,33 +209,44 @@ struct pool {
     /* Under the mutex. */
     struct lock lock;
     int max_size, min_size;
-    int growing;            /* somebody makes room for more slots */
-    int occupied;           /* slots that are not EMPTY */
-    int creating, leaving;  /* of these: CREATING, DISPOSING */
-    int ageing;             /* of these: neither, and near their end */
-    int may_leave;          /* more than min_size: 1 an ageing one, 2 any */
-    int keeping, keep_more; /* an idle item is checked; more are due */
-    int trying;             /* that one is only asked, for who would not wait */
-    int asked;              /* somebody who would not wait wants one more */
+    int growing;           /* somebody makes room for more slots */
+    int occupied;          /* slots that are not EMPTY */
+    int creating, leaving; /* of these: CREATING, DISPOSING */
+    int ageing;            /* of these: neither, and near their end */
+    int may_leave;         /* more than min_size: 1 an ageing one, 2 any */
+    int keeping;           /* a worker keeps an idle item alive */
+    /* Workers that are in a call past its deadline, and the creations among
+     * them: each is replaced by another worker, up to MAX_STUCK. */
+    int stuck, stuck_creating;
+    int checkers; /* others that check an item for a borrower */
+    int awaiting; /* calls of rpool_wait */
+    int asked;    /* a try found nothing and wants one more item */
     uint64_t tickets;
     struct list line; /* waiters, by ticket */
     int waiting;
     /* Seats to be woken as the mutex is dropped; none while it is free. */
     int wakes, wake[WAKES];
-    struct cond seat[SEATS];       /* type-stable, as the shell is */
-    struct list disposals, checks; /* slots, for the workers */
-    struct cond work;              /* for idle workers */
-    struct cond changed;           /* for wait and close */
+    struct cond seat[SEATS]; /* type-stable, as the shell is */
+    /* Slots, for the workers.  `handed` are CHECKING and the list's own: a
+     * borrower's ping that was slow.  What is `wished` to be checked for a
+     * borrower, or due in `keepalives`, is in any state: the worker that comes
+     * to it claims it if it is still IDLE.  So no missing or busy worker hides
+     * an idle item. */
+    struct list disposals, handed, wished, keepalives;
+    struct cond work;    /* for idle workers */
+    struct cond changed; /* for wait and close */
     int workers, idle_workers;
     int threads;      /* workers and cleaner, running */
     int busy;         /* of these: in the hands of the provider or a listener */
     int64_t alarm_at; /* a worker wakes by itself then, or CLOCK_NEVER */
     int64_t hire_at;  /* starting one failed: not again before that */
     int cleaner_asleep;
-    int failures;          /* creations that failed, in a row */
-    int64_t retry_at;      /* 0: the last one did not fail */
-    int lost;              /* it did, but only by what became of its item */
-    int64_t good_since;    /* when the first of those that did not was made */
+    int failures;       /* rounds of creations that failed, in a row */
+    uint64_t round;     /* those that began in one and fail are one failure */
+    int64_t retry_at;   /* 0: the last one did not fail */
+    int64_t urgent_at;  /* the same while somebody waits */
+    int lost;           /* it did, but only by what became of its item */
+    int64_t good_since; /* when the first of those that did not was made */
     rpool_failure failure; /* of the last creation that failed */
     int64_t last_create_ns;
     int stopping; /* the threads end */
@@ -284,9 +316,15 @@ int rpool__enter(struct pool *pool, uint64_t handle)
 rpool_status rpool__refusal(const struct pool *pool, rpool_failure *why);
 
 /* slot.c */
-/* Claims the lowest idle slot, from `from` on: as slot_claim, *out is set if
- * the word is not 0. */
-uint64_t rpool__claim(struct pool *pool, int64_t now, int eager_only,
+/* The fittest idle slot from `from` on, of those whose fitness is in `accept`,
+ * and of equal ones the lowest; NULL if there is none.  At most 64 idle slots
+ * are looked at for a fitter one.  unwished: only one that is not wished to be
+ * checked yet (with the mutex held). */
+struct slot *rpool__find(struct pool *pool, int64_t now, unsigned accept,
+                         uint32_t from, int unwished);
+/* Claims that slot: LENT if it is ready, else CHECKING.  Returns its word and
+ * sets *out, or returns 0. */
+uint64_t rpool__claim(struct pool *pool, int64_t now, unsigned accept,
                       uint32_t from, struct slot **out);
 /* CHECKING to LENT; 0 if a reason to leave came in: still the owner's. */
 int rpool__make_lent(struct slot *slot);
@@ -330,17 +368,36 @@ void rpool__depart(struct pool *pool)
 
 /* waiter.c */
 /* Stands in line until served, or the deadline; ticket 0 is a newcomer, and is
- * given one.  The mutex is held before and after. */
-rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket,
+ * given one.  pinged: see struct waiter.  The mutex is held before and after.
+ */
+rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket, int pinged,
                                 int64_t deadline, struct slot **slot)
     POOL_LOCKED(pool);
 void rpool__answer_locked(struct pool *pool, struct waiter *w,
                           rpool_status status, struct slot *slot)
     POOL_LOCKED(pool);
 
-/* worker.c */
+/* demand.c */
+/* When the next creation may begin.  After a permanent failure: until then it
+ * is what every caller is told, since it is fresh. */
+int64_t rpool__retry_due_locked(const struct pool *pool) POOL_LOCKED(pool);
 /* Creations that should be under way, less those that are. */
 int rpool__need_locked(const struct pool *pool) POOL_LOCKED(pool);
+/* One of them may begin, as soon as rpool__retry_due_locked() says. */
+int rpool__may_create_locked(const struct pool *pool) POOL_LOCKED(pool);
+/* A creation has succeeded.  That ends the pause of one that has failed, but
+ * not of an item that was lost: what becomes of this one is not known yet. */
+void rpool__end_pause_locked(struct pool *pool) POOL_LOCKED(pool);
+/* A creation has failed.  Of those that began in one round only the first that
+ * fails is a step of the back-off: an outage fails them all together. */
+void rpool__count_failure_locked(struct pool *pool, uint64_t round,
+                                 const rpool_failure *why) POOL_LOCKED(pool);
+/* An item is about to leave for that reason.  If nobody ever had it, and it was
+ * made a moment ago, then its creation failed after all. */
+void rpool__lost_locked(struct pool *pool, const struct slot *slot,
+                        rpool_reason reason) POOL_LOCKED(pool);
+
+/* worker.c */
 /* Wakes an idle worker for each thing there is to do, or says that one is
  * missing. */
 void rpool__wake_workers_locked(struct pool *pool) POOL_LOCKED(pool);
@@ -351,22 +408,36 @@ void rpool__go_busy_locked(struct pool *pool) POOL_LOCKED(pool);
 /* 0, or an errno value.  Lock: not held; the place was taken and counted. */
 int rpool__start_worker(struct pool *pool, int index);
 void *rpool__worker_run(void *arg);
-/* Destroys everything in the queue; drops the mutex meanwhile. */
-void rpool__run_disposals_locked(struct pool *pool) POOL_LOCKED(pool);
+/* Destroys everything in the queue; drops the mutex meanwhile.  worker: the
+ * calling one, or NULL. */
+void rpool__run_disposals_locked(struct pool *pool, struct pool_thread *worker)
+    POOL_LOCKED(pool);
+/* A worker that is in a call past its deadline, and was not known to be: it no
+ * longer counts.  NULL: none is, and *next is lowered to when one may be. */
+const char *rpool__note_stuck_locked(struct pool *pool, int64_t now,
+                                     int64_t *next) POOL_LOCKED(pool);
 /* Before the resource ends or leaves.  One whose descriptor was closed already
  * is asked for it again and says another: the number may be in a new
  * connection's hands, and a closed descriptor is watched by nobody. */
 void rpool__unwatch(struct pool *pool, struct slot *slot);
-/* An item is about to leave for that reason.  If nobody ever had it, and it was
- * made a moment ago, then its creation failed after all. */
-void rpool__lost_locked(struct pool *pool, const struct slot *slot,
-                        rpool_reason reason) POOL_LOCKED(pool);
-/* A CHECKING slot to the workers, if none is keeping; trying: to be asked only,
- * the next lease reads the answer. */
-void rpool__queue_check_locked(struct pool *pool, struct slot *slot, int trying)
+/* Takes a slot out of the workers' list that it is in, if it is in one. */
+void rpool__unqueue_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
-/* The provider's verdict; deadline 0 does not wait.  Thread: the owner. */
+/* The first slot of a list that is not empty, out of it. */
+struct slot *rpool__pop_locked(struct pool *pool, struct list *list)
+    POOL_LOCKED(pool);
+/* Hands a CHECKING slot of the caller's to the workers. */
+void rpool__hand_over_locked(struct pool *pool, struct slot *slot)
+    POOL_LOCKED(pool);
+/* Wishes that a worker checks that slot, for a borrower. */
+void rpool__wish_locked(struct pool *pool, struct slot *slot) POOL_LOCKED(pool);
+/* No worker is free, and the system refuses another one for now. */
+int rpool__workers_refused_locked(const struct pool *pool) POOL_LOCKED(pool);
+/* The provider's verdict after a ping, which ends at the deadline; 0 does not
+ * wait.  Thread: the owner. */
 int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline);
+/* The same of what is here already.  Thread: the owner. */
+int rpool__run_look(struct pool *pool, struct slot *slot);
 
 /* cleaner.c */
 void *rpool__cleaner_run(void *arg);

@@ -34,7 +34,7 @@ static const char *bad_option(const rpool_provider *provider,
         return "max_size is not in 1 to 10000";
     if (o->min_size < 0 || o->min_size > max)
         return "min_size is not in 0 to max_size";
-    if (o->create_concurrency < 0 || o->create_concurrency >= WORKERS)
+    if (o->create_concurrency < 0 || o->create_concurrency > MAX_CONCURRENCY)
         return "create_concurrency is not in 1 to 64";
     const int times[] = {o->max_waiters,     o->create_timeout_ms,
                          o->idle_timeout_ms, o->max_lifetime_ms,
@@ -71,7 +71,10 @@ static void configure(struct pool *pool, const rpool_provider *provider,
     int64_t due = o->check_always ? INT64_MIN : pool->check_after;
     if (provider->check == NULL)
         due = CLOCK_NEVER;
+    int64_t look = provider->look == NULL ? CLOCK_NEVER : 2 * CLOCK_COARSE_TICK;
     atom_put(&pool->check_due, (uint64_t)due);
+    atom_put(&pool->look_due, (uint64_t)look);
+    atom_put(&pool->ready_due, (uint64_t)(due < look ? due : look));
     pool->keepalive = span(
         provider->check == NULL ? RPOOL_NEVER : o->keepalive_ms, RPOOL_NEVER);
     pool->leak = span(o->leak_after_ms, RPOOL_NEVER);
@@ -84,11 +87,15 @@ static void reset_shell(struct pool *pool)
 {
     pool->occupied = pool->creating = pool->leaving = pool->ageing = 0;
     pool->may_leave = 0;
-    pool->wakes = pool->keeping = pool->keep_more = 0;
+    pool->wakes = pool->keeping = pool->checkers = 0;
+    pool->stuck = pool->stuck_creating = 0;
+    pool->awaiting = 0;
     pool->asked = pool->waiting = pool->workers = pool->idle_workers = 0;
     pool->busy = pool->threads = 0;
     pool->cleaner_asleep = pool->failures = pool->stopping = 0;
-    pool->retry_at = pool->good_since = pool->last_create_ns = 0;
+    pool->retry_at = pool->urgent_at = 0;
+    pool->good_since = pool->last_create_ns = 0;
+    pool->round = 0;
     pool->alarm_at = CLOCK_NEVER;
     pool->hire_at = 0;
     pool->tickets = 1; /* keep_place has that one */
@@ -96,7 +103,9 @@ static void reset_shell(struct pool *pool)
     pool->stats = (rpool_stats){0};
     list_init(&pool->line);
     list_init(&pool->disposals);
-    list_init(&pool->checks);
+    list_init(&pool->handed);
+    list_init(&pool->wished);
+    list_init(&pool->keepalives);
     (void)memset(pool->worker, 0, sizeof pool->worker);
     pool->cleaner = (struct pool_thread){.pool = pool};
     atom_put(&pool->suspect, 0);
@@ -219,12 +228,14 @@ rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
         return rpool__refusal(pool, why);
     }
     int64_t deadline = clock_after(clock_now(), timeout_ms);
+    pool->awaiting++;
+    rpool__wake_workers_locked(pool);
     for (;;) {
         if (atom_load(&pool->gate) & GATE_CLOSED)
             status = RPOOL_CLOSED;
         else if (pool_live(pool) - pool->creating >= pool->min_size)
             break;
-        else if (pool_is_failing(pool) && pool->failure.permanent)
+        else if (pool->failure.permanent && clock_now() < pool->urgent_at)
             status = RPOOL_CREATE;
         else if (clock_now() >= deadline)
             status = RPOOL_TIMEOUT;
@@ -232,6 +243,7 @@ rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
             break;
         rpool__sleep_locked(pool, &pool->changed, deadline);
     }
+    pool->awaiting--;
     if (status != RPOOL_OK) {
         rpool__step_out(pool);
         rpool__explain(pool, why, status, -1);
@@ -297,7 +309,7 @@ rpool_status rpool_recycle(rpool *handle)
     for (uint32_t i = 0; i < atom_load(&pool->nslots); i++)
         rpool__mark_locked(pool, pool_slot(pool, i), SLOT_RECYCLED);
     pool->failures = 0; /* what failed may be what the recycle is for */
-    pool->retry_at = 0;
+    pool->retry_at = pool->urgent_at = 0;
     leave(pool);
     return RPOOL_OK;
 }

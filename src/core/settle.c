@@ -10,14 +10,15 @@
  *   hopeless    => nobody waits, unless suspended: nothing can be created for
  *                  now, and nothing is left that could be given back;
  *   over size   => nothing is idle;
- *   someone waits and not suspended => nothing is idle.
+ *   someone waits and not suspended => nothing that is ready is idle, and what
+ *                  needs a ping or owes an answer is wished to be checked.
  *
  * Why no item is stranded: a releaser makes its slot IDLE and then reads the
  * gate; a waiter sets GATE_LINE and then looks at the slots (and so with the
  * other obstacles).  All four are sequentially consistent, so one of the two
  * sees the other: the waiter takes the slot, or the releaser comes here.
  */
-#include "internal.h"
+#include "slot.h"
 
 void rpool__dispose_locked(struct pool *pool, struct slot *slot,
                            rpool_reason reason)
@@ -30,6 +31,7 @@ void rpool__dispose_locked(struct pool *pool, struct slot *slot,
     if (reason == RPOOL_REASON_HANGUP || reason == RPOOL_REASON_CHECK)
         rpool__lost_locked(pool, slot, reason);
     slot->reason = reason;
+    rpool__unqueue_locked(pool, slot);
     pool->leaving++;
     pool->ageing -= slot->ageing;
     slot->ageing = 0;
@@ -45,6 +47,7 @@ void rpool__empty_locked(struct pool *pool, struct slot *slot)
         ;
     atom_put(&slot->resource, 0);
     atom_put(&slot->number, 0); /* a late hang-up finds nobody */
+    rpool__unqueue_locked(pool, slot);
     pool->ageing -= slot->ageing;
     slot->ageing = 0;
     pool->occupied--;
@@ -88,16 +91,41 @@ static void dispose_idle_locked(struct pool *pool, int more,
     }
 }
 
+/*
+ * The item for the head of the line, or NULL.  A head that has not pinged yet
+ * is granted also what needs a ping, and pings it itself.  One that has, after
+ * which the ping was slow or failed, waits for a ready item, since the workers
+ * ping the others side by side; unless there is no worker, and none to be had.
+ */
+static struct slot *next_for_locked(struct pool *pool,
+                                    const struct waiter *head) POOL_LOCKED(pool)
+{
+    struct slot *slot = NULL;
+    int may_ping = !head->pinged || rpool__workers_refused_locked(pool);
+    if (rpool__claim(pool, clock_coarse(), may_ping ? ACCEPT_ALL : ACCEPT_READY,
+                     0, &slot) == 0 &&
+        may_ping && head->pinged && !list_empty(&pool->handed))
+        slot = rpool__pop_locked(pool, &pool->handed);
+    return slot;
+}
+
+/* Those that still wait have the workers check what is idle. */
 static void serve_line_locked(struct pool *pool) POOL_LOCKED(pool)
 {
+    struct slot *slot;
     while (!list_empty(&pool->line)) {
-        struct slot *slot;
-        if (rpool__claim(pool, clock_coarse(), 0, 0, &slot) == 0)
-            return;
         struct waiter *head =
             container_of(pool->line.next, struct waiter, node);
+        slot = next_for_locked(pool, head);
+        if (slot == NULL)
+            break;
         rpool__answer_locked(pool, head, RPOOL_OK, slot);
     }
+    if (list_empty(&pool->line))
+        return;
+    unsigned unfit = ACCEPT(FIT_ANSWER) | ACCEPT(FIT_PING);
+    while ((slot = rpool__find(pool, clock_coarse(), unfit, 0, 1)) != NULL)
+        rpool__wish_locked(pool, slot);
 }
 
 static void refuse_line_locked(struct pool *pool, rpool_status status)
@@ -112,7 +140,7 @@ static void refuse_line_locked(struct pool *pool, rpool_status status)
 static int is_hopeless_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
     return pool->failure.permanent && pool_live(pool) == 0 &&
-           clock_now() < pool->retry_at;
+           clock_now() < pool->urgent_at;
 }
 
 static void set_obstacle_locked(struct pool *pool, uint64_t bit, int on)
@@ -131,10 +159,9 @@ void rpool__settle_locked(struct pool *pool)
     uint64_t gate = atom_load(&pool->gate);
     if (gate & GATE_CLOSED) {
         dispose_idle_locked(pool, pool->occupied, RPOOL_REASON_SHUTDOWN);
-        while (!list_empty(&pool->checks))
+        while (!list_empty(&pool->handed))
             rpool__dispose_locked(
-                pool,
-                container_of(list_pop_front(&pool->checks), struct slot, node),
+                pool, container_of(pool->handed.next, struct slot, node),
                 RPOOL_REASON_SHUTDOWN);
         refuse_line_locked(pool, RPOOL_CLOSED);
     } else {
@@ -158,7 +185,7 @@ static int hire_locked(struct pool *pool) POOL_LOCKED(pool)
     int index = 0;
     while (pool->worker[index].running)
         index++;
-    pool->worker[index].running = 1;
+    pool->worker[index] = (struct pool_thread){.pool = pool, .running = 1};
     pool->workers++;
     pool->threads++;
     pool->idle_workers++; /* until it has come to look for work */
@@ -197,7 +224,7 @@ void rpool__sleep_locked(struct pool *pool, struct cond *cond, int64_t deadline)
 void rpool__unlock(struct pool *pool)
 {
     if (pool->stopping && pool->workers == 0)
-        rpool__run_disposals_locked(pool);
+        rpool__run_disposals_locked(pool, NULL);
     rpool__depart(pool);
 }
 

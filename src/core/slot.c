@@ -12,26 +12,68 @@ rpool_reason rpool__flag_reason(uint64_t word)
     return word & SLOT_RECYCLED ? RPOOL_REASON_RECYCLE : RPOOL_REASON_NONE;
 }
 
-uint64_t rpool__claim(struct pool *pool, int64_t now, int eager_only,
-                      uint32_t from, struct slot **out)
+/* How many idle slots are looked at for a fitter one. */
+enum { MOST_LOOKS = 64 };
+
+struct search {
+    struct slot *best[FITNESSES]; /* the first of each fitness */
+    int looks;
+};
+
+static int consider(struct search *search, const struct pool *pool,
+                    struct slot *slot, int64_t now, unsigned accept)
 {
+    uint64_t word = atom_load(&slot->word);
+    if (word_state(word) != SLOT_IDLE) {
+        slot_clear_hint(pool, slot);
+        return 0;
+    }
+    enum fitness fitness = slot_fitness(pool, slot, word, now);
+    search->looks++;
+    if ((accept & ACCEPT(fitness)) == 0)
+        return 0;
+    if (search->best[fitness] == NULL)
+        search->best[fitness] = slot;
+    return fitness == FIT_NOW;
+}
+
+struct slot *rpool__find(struct pool *pool, int64_t now, unsigned accept,
+                         uint32_t from, int unwished)
+{
+    struct search search = {0};
     uint32_t nslots = (uint32_t)atom_load(&pool->nslots);
-    for (uint32_t base = from & ~(uint32_t)(CHUNK_SLOTS - 1); base < nslots;
-         base += CHUNK_SLOTS) {
+    for (uint32_t base = from & ~(uint32_t)(CHUNK_SLOTS - 1);
+         base < nslots && search.looks < MOST_LOOKS; base += CHUNK_SLOTS) {
         uint64_t bits =
             atom_load(&pool->chunks[base / CHUNK_SLOTS]->maybe_idle);
         if (base < from)
             bits &= ~(uint64_t)0 << (from - base);
-        for (; bits != 0; bits &= bits - 1) {
+        for (; bits != 0 && search.looks < MOST_LOOKS; bits &= bits - 1) {
             struct slot *slot =
                 pool_slot(pool, base + (uint32_t)__builtin_ctzll(bits));
-            uint64_t word = slot_claim(pool, slot, now, eager_only);
-            if (word != 0) {
-                *out = slot;
-                return word;
-            }
-            if (word_state(atom_load(&slot->word)) != SLOT_IDLE)
-                slot_clear_hint(pool, slot);
+            if (unwished && slot->wished)
+                search.looks++;
+            else if (consider(&search, pool, slot, now, accept))
+                return slot;
+        }
+    }
+    for (int fitness = 0; fitness < FITNESSES; fitness++)
+        if (search.best[fitness] != NULL)
+            return search.best[fitness];
+    return NULL;
+}
+
+/* If another thread claims the slot between the search and the swap, the search
+ * begins again: that thread has made progress. */
+uint64_t rpool__claim(struct pool *pool, int64_t now, unsigned accept,
+                      uint32_t from, struct slot **out)
+{
+    struct slot *slot;
+    while ((slot = rpool__find(pool, now, accept, from, 0)) != NULL) {
+        uint64_t word = slot_claim(pool, slot, now, accept);
+        if (word != 0) {
+            *out = slot;
+            return word;
         }
     }
     return 0;
@@ -43,9 +85,10 @@ int rpool__make_lent(struct slot *slot)
     do {
         if (word & SLOT_LEAVE)
             return 0;
-    } while (!atom_cas(&slot->word, &word,
-                       (word_with(word, SLOT_LENT) & ~(uint64_t)SLOT_ANSWER) +
-                           SERIAL_ONE));
+    } while (!atom_cas(
+        &slot->word, &word,
+        (word_with(word, SLOT_LENT) & ~(uint64_t)(SLOT_ANSWER | SLOT_PROVEN)) +
+            SERIAL_ONE));
     return 1;
 }
 

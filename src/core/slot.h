@@ -46,33 +46,59 @@ static inline void slot_clear_hint(const struct pool *pool,
         slot_set_hint(pool, slot);
 }
 
-/* Must it prove itself before it is lent?  Read before the claim: what changes
- * until then can only have proven it since, or is another pool's, and then the
- * claim does not stand. */
-static inline int slot_check_due(const struct pool *pool,
-                                 const struct slot *slot, int64_t now)
+/*
+ * How far an idle item is from a lease, the fittest first.  The times are read
+ * before the claim: what changes until then can only have proven the item
+ * since, or is another pool's, and then the claim does not stand.
+ */
+enum fitness {
+    FIT_NOW,    /* may be lent */
+    FIT_LOOK,   /* after a look at what has arrived since it was given back */
+    FIT_ANSWER, /* after the answer that it owes was read */
+    FIT_PING,   /* after a ping */
+    FIT_NOT     /* it leaves */
+};
+enum { FITNESSES = FIT_NOT };
+#define ACCEPT(fitness) (1U << (fitness))
+#define ACCEPT_READY    (ACCEPT(FIT_NOW) | ACCEPT(FIT_LOOK))
+#define ACCEPT_ALL      (ACCEPT_READY | ACCEPT(FIT_ANSWER) | ACCEPT(FIT_PING))
+
+/* The fitness of an item with that word, whatever its state. */
+static inline enum fitness slot_fitness(const struct pool *pool,
+                                        const struct slot *slot, uint64_t word,
+                                        int64_t now)
 {
+    if (word & SLOT_LEAVE || now >= (int64_t)atom_peek(&slot->expires))
+        return FIT_NOT;
+    if (word & SLOT_ANSWER)
+        return FIT_ANSWER;
     int64_t proven = (int64_t)atom_peek(&slot->proven);
-    return now - proven >= (int64_t)atom_peek(&pool->check_due) ||
-           proven < (int64_t)atom_peek(&pool->suspect);
+    if (proven < (int64_t)atom_peek(&pool->suspect))
+        return FIT_PING;
+    if (now - proven < (int64_t)atom_peek(&pool->ready_due))
+        return FIT_NOW;
+    if (now - proven >= (int64_t)atom_peek(&pool->check_due) &&
+        (word & SLOT_PROVEN) == 0)
+        return FIT_PING;
+    return now - proven >= (int64_t)atom_peek(&pool->look_due) ? FIT_LOOK
+                                                               : FIT_NOW;
 }
 
-/* IDLE to LENT, or to CHECKING if it must be checked first: the new word, or 0.
- * eager_only: not if that would take a ping. */
+/* IDLE to LENT if it may be lent now, else to CHECKING: the new word, or 0 if
+ * its fitness is not in `accept`. */
 static inline uint64_t slot_claim(const struct pool *pool, struct slot *slot,
-                                  int64_t now, int eager_only)
+                                  int64_t now, unsigned accept)
 {
     uint64_t word = atom_load(&slot->word);
-    while (word_state(word) == SLOT_IDLE && (word & SLOT_LEAVE) == 0 &&
-           now < (int64_t)atom_peek(&slot->expires)) {
-        uint64_t claimed = word_with(word, SLOT_LENT) + SERIAL_ONE;
-        if (word & SLOT_ANSWER)
-            claimed = word_with(word, SLOT_CHECKING);
-        else if (slot_check_due(pool, slot, now)) {
-            if (eager_only)
-                return 0;
-            claimed = word_with(word, SLOT_CHECKING);
-        }
+    while (word_state(word) == SLOT_IDLE) {
+        enum fitness fitness = slot_fitness(pool, slot, word, now);
+        if ((accept & ACCEPT(fitness)) == 0)
+            return 0;
+        uint64_t claimed =
+            fitness == FIT_NOW
+                ? (word_with(word, SLOT_LENT) & ~(uint64_t)SLOT_PROVEN) +
+                      SERIAL_ONE
+                : word_with(word, SLOT_CHECKING);
         if (atom_cas(&slot->word, &word, claimed))
             return claimed;
     }
@@ -83,15 +109,14 @@ static inline uint64_t slot_claim(const struct pool *pool, struct slot *slot,
  * and nobody else's way leads there.  Longer ago, the lowest one is better, so
  * that the surplus grows old. */
 static inline uint64_t slot_claim_own(const struct pool *pool, uint64_t handle,
-                                      int64_t now, int eager_only,
-                                      struct slot **slot)
+                                      int64_t now, struct slot **slot)
 {
     const struct thread_memo *memo = thread_memo();
     if (memo->key != handle || memo->value >= atom_load(&pool->nslots) ||
         now - memo->time > 2 * CLOCK_COARSE_TICK)
         return 0;
     struct slot *own = pool_slot(pool, (uint32_t)memo->value);
-    uint64_t word = slot_claim(pool, own, now, eager_only);
+    uint64_t word = slot_claim(pool, own, now, ACCEPT(FIT_NOW));
     if (word != 0)
         *slot = own;
     return word;
@@ -106,11 +131,19 @@ static inline int slot_make_idle(const struct pool *pool, struct slot *slot,
     do {
         if (word & SLOT_LEAVE)
             return 0;
-    } while (!atom_cas(&slot->word, &word,
-                       (word_with(word, SLOT_IDLE) & ~(uint64_t)SLOT_ANSWER) |
-                           flags));
+    } while (!atom_cas(
+        &slot->word, &word,
+        (word_with(word, SLOT_IDLE) & ~(uint64_t)(SLOT_ANSWER | SLOT_PROVEN)) |
+            flags));
     slot_set_hint(pool, slot);
     return 1;
+}
+
+/* The owner's: it owes no answer any more.  Returns the word. */
+static inline uint64_t slot_clear_answer(struct slot *slot)
+{
+    return atom_and(&slot->word, ~(uint64_t)SLOT_ANSWER) &
+           ~(uint64_t)SLOT_ANSWER;
 }
 
 /* word: the slot's, LENT. */

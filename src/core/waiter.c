@@ -63,7 +63,7 @@ static int is_full_locked(struct pool *pool) POOL_LOCKED(pool)
     return pool->waiting >= pool->max_waiters;
 }
 
-rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket,
+rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket, int pinged,
                                 int64_t deadline, struct slot **slot)
 {
     if (*ticket == 0) {
@@ -71,7 +71,8 @@ rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket,
             return RPOOL_BUSY;
         *ticket = ++pool->tickets;
     }
-    struct waiter w = {.ticket = *ticket, .status = RPOOL_TIMEOUT};
+    struct waiter w = {
+        .ticket = *ticket, .pinged = pinged, .status = RPOOL_TIMEOUT};
     stand_locked(pool, &w);
     rpool__settle_locked(pool);
     while (!w.answered && clock_now() < deadline)

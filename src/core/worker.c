@@ -16,9 +16,12 @@
 
 #include <string.h>
 
-/* What lasts that long was made well; and what the system refuses it is not
- * asked for again before. */
-#define MOMENT (1000 * CLOCK_MS)
+/* A call of the provider that lasts so much longer than its deadline is stuck.
+ */
+#define GRACE (1000 * CLOCK_MS)
+
+/* If the system refuses a thread, it is not asked again before that. */
+#define HIRE_RETRY (1000 * CLOCK_MS)
 
 static struct atom last_number; /* of resources, in the process */
 
@@ -32,37 +35,34 @@ static uint64_t next_number(void)
 
 /* ---- what there is to do ---- */
 
-int rpool__need_locked(const struct pool *pool)
+static int may_check_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
-    uint64_t gate = atom_load(&pool->gate);
-    if (gate & GATE_CLOSED)
-        return 0;
-    int wanted = (gate & GATE_SUSPENDED ? 0 : pool->waiting) + pool->asked;
-    int fresh = pool_live(pool) - pool->creating - pool->ageing;
-    int missing = pool->min_size - fresh;
-    int need = (wanted > missing ? wanted : missing) - pool->creating;
-    int room = pool->max_size - pool->occupied;
-    return need < room ? need : room;
+    return pool->checkers < MAX_CHECKERS &&
+           !(list_empty(&pool->handed) && list_empty(&pool->wished));
 }
 
-/* After a failure one prober at a time, until one succeeds. */
-static int may_create_locked(const struct pool *pool) POOL_LOCKED(pool)
+static int may_keep_alive_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
-    int at_once = pool_is_failing(pool) ? 1 : pool->create_concurrency;
-    return pool->creating < at_once && rpool__need_locked(pool) > 0;
+    return !pool->keeping && !list_empty(&pool->keepalives);
 }
 
 static int jobs_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
-    return !list_empty(&pool->disposals) + !list_empty(&pool->checks) +
-           may_create_locked(pool);
+    return !list_empty(&pool->disposals) + may_check_locked(pool) +
+           may_keep_alive_locked(pool) + rpool__may_create_locked(pool);
+}
+
+static int most_workers_locked(const struct pool *pool) POOL_LOCKED(pool)
+{
+    return pool->create_concurrency + 1 + pool->checkers + pool->stuck;
 }
 
 /* Only the end of a pause is missing, and a worker wakes for that by itself. */
 static int alarm_is_set_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
-    return pool->alarm_at <= pool->retry_at && clock_now() < pool->retry_at &&
-           may_create_locked(pool);
+    int64_t due = rpool__retry_due_locked(pool);
+    return pool->alarm_at <= due && clock_now() < due &&
+           rpool__may_create_locked(pool);
 }
 
 void rpool__wake_workers_locked(struct pool *pool)
@@ -75,8 +75,13 @@ void rpool__wake_workers_locked(struct pool *pool)
 int rpool__worker_missing_locked(const struct pool *pool)
 {
     return pool->idle_workers == 0 && !pool->stopping &&
-           pool->workers <= pool->create_concurrency && jobs_locked(pool) > 0 &&
+           pool->workers < most_workers_locked(pool) && jobs_locked(pool) > 0 &&
            clock_now() >= pool->hire_at;
+}
+
+int rpool__workers_refused_locked(const struct pool *pool)
+{
+    return pool->idle_workers == 0 && clock_now() < pool->hire_at;
 }
 
 void rpool__go_busy_locked(struct pool *pool)
@@ -86,11 +91,94 @@ void rpool__go_busy_locked(struct pool *pool)
         cond_wake_all(&pool->changed); /* a close need not wait for it */
 }
 
+/* ---- calls that last too long ---- */
+
+/* A worker is about to call the provider.  A call that outlasts `deadline` by
+ * more than GRACE is stuck: the worker is replaced, and another takes its place
+ * in what is limited. */
+static void begin_call_locked(struct pool *pool, struct pool_thread *worker,
+                              enum call call, int64_t deadline)
+    POOL_LOCKED(pool)
+{
+    worker->call = call;
+    worker->overdue_at =
+        deadline > CLOCK_NEVER - GRACE ? CLOCK_NEVER : deadline + GRACE;
+    if (call != CALL_DESTROY)
+        rpool__arm_locked(pool, worker->overdue_at);
+}
+
+static int all_are_busy_locked(const struct pool *pool) POOL_LOCKED(pool)
+{
+    return pool->idle_workers == 0 &&
+           pool->workers >= most_workers_locked(pool);
+}
+
+/* Nobody waits for a destroy until the last worker that may be there is about
+ * to be busy: from then on the cleaner looks whether one is stuck. */
+static void watch_last_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    for (int i = 0; all_are_busy_locked(pool) && i < WORKERS; i++)
+        if (pool->worker[i].call == CALL_DESTROY)
+            rpool__arm_locked(pool, pool->worker[i].overdue_at);
+}
+
+static void count_stuck_locked(struct pool *pool,
+                               const struct pool_thread *worker, int change)
+    POOL_LOCKED(pool)
+{
+    pool->stuck += change;
+    if (worker->call == CALL_CREATE)
+        pool->stuck_creating += change;
+    else if (worker->call == CALL_CHECK)
+        pool->checkers -= change;
+}
+
+static void end_call_locked(struct pool *pool, struct pool_thread *worker)
+    POOL_LOCKED(pool)
+{
+    if (worker->stuck == STUCK_AND_REPLACED)
+        count_stuck_locked(pool, worker, -1);
+    worker->stuck = ON_TIME;
+    worker->call = CALL_NONE;
+}
+
+const char *rpool__note_stuck_locked(struct pool *pool, int64_t now,
+                                     int64_t *next)
+{
+    static const char *const texts[] = {
+        [CALL_CREATE] = "a creation is stuck past its deadline",
+        [CALL_CHECK] = "a check is stuck past its deadline",
+        [CALL_KEEPALIVE] = "a check is stuck past its deadline",
+        [CALL_DESTROY] = "a destroy is stuck"};
+    for (int i = 0; i < WORKERS; i++) {
+        struct pool_thread *worker = &pool->worker[i];
+        if (worker->call == CALL_NONE || worker->stuck != ON_TIME)
+            continue;
+        if (now < worker->overdue_at) {
+            if ((worker->call != CALL_DESTROY || all_are_busy_locked(pool)) &&
+                worker->overdue_at < *next)
+                *next = worker->overdue_at;
+            continue;
+        }
+        worker->stuck = STUCK;
+        if (pool->stuck < MAX_STUCK) {
+            worker->stuck = STUCK_AND_REPLACED;
+            count_stuck_locked(pool, worker, 1);
+        }
+        return texts[worker->call];
+    }
+    return NULL;
+}
+
 /* Drops the mutex for a job that was taken.  The wake is passed on: several
- * jobs may have had one. */
+ * jobs may have had one.  If this was the last worker to be had, those in line
+ * ping for themselves from now on. */
 static void begin(struct pool *pool)
     LOCK_ATTRIBUTE(release_capability(pool->lock))
 {
+    watch_last_locked(pool);
+    if (rpool__workers_refused_locked(pool))
+        rpool__settle_locked(pool);
     rpool__wake_workers_locked(pool);
     rpool__step_out(pool);
 }
@@ -122,14 +210,19 @@ static void destroy(struct pool *pool, struct slot *slot)
     rpool__go_out(&here);
 }
 
-void rpool__run_disposals_locked(struct pool *pool)
+void rpool__run_disposals_locked(struct pool *pool, struct pool_thread *worker)
 {
     while (!list_empty(&pool->disposals)) {
-        struct slot *slot =
-            container_of(list_pop_front(&pool->disposals), struct slot, node);
+        struct slot *slot = rpool__pop_locked(pool, &pool->disposals);
+        if (worker != NULL)
+            begin_call_locked(pool, worker, CALL_DESTROY, clock_now());
         begin(pool);
         destroy(pool, slot);
         lock_take(&pool->lock);
+        if (worker != NULL)
+            end_call_locked(pool, worker);
+        if (worker != NULL)
+            end_call_locked(pool, worker);
         pool->leaving--;
         pool->stats.closed++;
         pool->stats.closed_by[slot->reason]++;
@@ -140,8 +233,15 @@ void rpool__run_disposals_locked(struct pool *pool)
 
 /* ---- check ---- */
 
-/* The owner's, holding nothing.  A bad one makes all that were idle then
- * suspect: they are checked before they are lent, whatever their age. */
+/* Of the provider's answers one that is bad makes all items that were idle then
+ * suspect: they are pinged before they are lent, whatever their age. */
+static int judge(struct pool *pool, int verdict)
+{
+    if (verdict != RPOOL_GOOD && verdict != RPOOL_AGAIN)
+        atom_put(&pool->suspect, (uint64_t)clock_now());
+    return verdict;
+}
+
 int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline)
 {
     if (pool->provider.check == NULL)
@@ -154,43 +254,115 @@ int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline)
     int verdict = pool->provider.check(pool->ctx, slot_resource(slot),
                                        idle / CLOCK_MS, deadline);
     rpool__go_out(&here);
-    if (verdict == RPOOL_GOOD)
-        atom_put(&slot->proven, (uint64_t)clock_coarse());
-    else if (verdict != RPOOL_AGAIN)
-        atom_put(&pool->suspect, (uint64_t)clock_now());
-    return verdict;
+    if (verdict ==
+        RPOOL_GOOD) /* not the coarse time: it may be before suspect */
+        atom_put(&slot->proven, (uint64_t)clock_now());
+    return judge(pool, verdict);
 }
 
-void rpool__queue_check_locked(struct pool *pool, struct slot *slot, int trying)
+int rpool__run_look(struct pool *pool, struct slot *slot)
 {
-    pool->keeping = 1;
-    pool->trying = trying;
-    list_push_back(&pool->checks, &slot->node);
+    if (pool->provider.look == NULL)
+        return rpool__run_check(pool, slot, 0);
+    struct inside here;
+    rpool__go_in(&here, pool);
+    int verdict = pool->provider.look(pool->ctx, slot_resource(slot));
+    rpool__go_out(&here);
+    return judge(pool, verdict);
 }
 
-static void check_idle_locked(struct pool *pool) POOL_LOCKED(pool)
+void rpool__unqueue_locked(struct pool *pool, struct slot *slot)
 {
-    struct slot *slot =
-        container_of(list_pop_front(&pool->checks), struct slot, node);
+    (void)pool;
+    slot->wished = 0;
+    list_remove(&slot->node);
+}
+
+struct slot *rpool__pop_locked(struct pool *pool, struct list *list)
+{
+    struct slot *slot = container_of(list->next, struct slot, node);
+    rpool__unqueue_locked(pool, slot);
+    return slot;
+}
+
+void rpool__hand_over_locked(struct pool *pool, struct slot *slot)
+{
+    rpool__unqueue_locked(pool, slot);
+    list_push_back(&pool->handed, &slot->node);
+    rpool__settle_locked(pool);
+}
+
+void rpool__wish_locked(struct pool *pool, struct slot *slot)
+{
+    rpool__unqueue_locked(pool, slot);
+    slot->wished = 1;
+    list_push_back(&pool->wished, &slot->node);
+}
+
+/* The next slot to check for a borrower, CHECKING and the caller's; NULL if
+ * none of those that were wished needs it any more. */
+static struct slot *next_check_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    if (!list_empty(&pool->handed))
+        return rpool__pop_locked(pool, &pool->handed);
+    while (!list_empty(&pool->wished)) {
+        struct slot *slot = rpool__pop_locked(pool, &pool->wished);
+        if (slot_claim(pool, slot, clock_coarse(),
+                       ACCEPT(FIT_ANSWER) | ACCEPT(FIT_PING)) != 0)
+            return slot;
+    }
+    return NULL;
+}
+
+/* Drops the mutex meanwhile.  good: the flag of an item that has passed. */
+static void check_slot_locked(struct pool *pool, struct pool_thread *worker,
+                              struct slot *slot, enum call call, uint64_t good)
+    POOL_LOCKED(pool)
+{
     int64_t deadline =
-        pool->trying
-            ? 0
-            : clock_after(clock_now(), pool->create_timeout / CLOCK_MS);
+        clock_after(clock_now(), pool->create_timeout / CLOCK_MS);
+    begin_call_locked(pool, worker, call, deadline);
     begin(pool);
     int verdict = rpool__run_check(pool, slot, deadline);
     if (verdict == RPOOL_AGAIN) /* others first: a lease waits for it anyway */
         atom_put(&slot->proven, (uint64_t)clock_coarse());
     lock_take(&pool->lock);
+    end_call_locked(pool, worker);
     if (verdict != RPOOL_GOOD && verdict != RPOOL_AGAIN)
         rpool__dispose_locked(pool, slot, RPOOL_REASON_CHECK);
     else if (!slot_make_idle(pool, slot,
-                             verdict == RPOOL_AGAIN ? SLOT_ANSWER : 0))
+                             verdict == RPOOL_AGAIN ? SLOT_ANSWER : good))
         rpool__dispose_locked(pool, slot,
                               rpool__flag_reason(atom_load(&slot->word)));
     rpool__arm_slot_locked(pool, slot);
-    if (pool->keep_more)
-        rpool__arm_locked(pool, 0);
-    pool->keeping = pool->keep_more = 0;
+}
+
+static void check_for_borrower_locked(struct pool *pool,
+                                      struct pool_thread *worker)
+    POOL_LOCKED(pool)
+{
+    struct slot *slot = next_check_locked(pool);
+    if (slot == NULL)
+        return;
+    pool->checkers++;
+    check_slot_locked(pool, worker, slot, CALL_CHECK, SLOT_PROVEN);
+    pool->checkers--;
+    rpool__settle_locked(pool);
+}
+
+/* One at a time, so that the others can be borrowed meanwhile. */
+static void keep_one_alive_locked(struct pool *pool, struct pool_thread *worker)
+    POOL_LOCKED(pool)
+{
+    struct slot *slot = rpool__pop_locked(pool, &pool->keepalives);
+    uint64_t word = atom_load(&slot->word);
+    if (word_state(word) != SLOT_IDLE ||
+        clock_now() - (int64_t)atom_peek(&slot->proven) < pool->keepalive ||
+        !atom_cas(&slot->word, &word, word_with(word, SLOT_CHECKING)))
+        return;
+    pool->keeping = 1;
+    check_slot_locked(pool, worker, slot, CALL_KEEPALIVE, 0);
+    pool->keeping = 0;
     rpool__settle_locked(pool);
 }
 
@@ -243,20 +415,10 @@ static void watch_slot(struct pool *pool, struct slot *slot)
                                    .message = "cannot watch for a hang-up"});
 }
 
-/* It ends the pause of one that has failed, but not of an item that was lost:
- * what becomes of this one is not known yet. */
-static void end_pause_locked(struct pool *pool, int64_t now) POOL_LOCKED(pool)
-{
-    if (!pool_is_failing(pool) || (pool->lost && now < pool->retry_at))
-        return;
-    pool->retry_at = 0;
-    pool->good_since = now;
-}
-
 static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
     POOL_LOCKED(pool)
 {
-    end_pause_locked(pool, clock_now());
+    rpool__end_pause_locked(pool);
     pool->last_create_ns = took;
     pool->stats.created++;
     pool->stats.create_us += (uint64_t)(took / 1000);
@@ -271,59 +433,21 @@ static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
         rpool__arm_locked(pool, 0); /* the next one may leave */
 }
 
-/* Full jitter: anywhere up to 100 ms, doubling, at most create_retry_max.  A
- * row of failures ends when for a moment there was none. */
-static void pause_locked(struct pool *pool, const rpool_failure *why)
-    POOL_LOCKED(pool)
-{
-    if (!pool_is_failing(pool) && clock_now() - pool->good_since >= MOMENT)
-        pool->failures = 0;
-    pool->failure = *why;
-    pool->lost = 0;
-    int64_t most = 100 * CLOCK_MS;
-    for (int i = 0; i < pool->failures && most < pool->create_retry_max; i++)
-        most *= 2;
-    if (most > pool->create_retry_max || why->permanent)
-        most = pool->create_retry_max;
-    if (pool->failures < INT32_MAX)
-        pool->failures++;
-    pool->retry_at =
-        clock_now() +
-        (why->permanent ? most : (int64_t)random_below((uint64_t)most));
-}
-
-/* Of those that are lost together the first has brought the pause. */
-void rpool__lost_locked(struct pool *pool, const struct slot *slot,
-                        rpool_reason reason)
-{
-    int64_t now = clock_now();
-    if (atom_peek(&slot->leases) > atom_peek(&slot->first_lease) ||
-        now - (int64_t)atom_peek(&slot->idle_since) >= MOMENT ||
-        now < pool->retry_at)
-        return;
-    rpool_failure why;
-    (void)rpool__fail(&why, RPOOL_CREATE, "a new %s left: %s",
-                      pool->provider.noun, rpool_reason_text(reason));
-    pause_locked(pool, &why);
-    pool->lost = 1;
-}
-
-static void failed_locked(struct pool *pool, struct slot *slot,
+static void failed_locked(struct pool *pool, struct slot *slot, uint64_t round,
                           const rpool_failure *why) POOL_LOCKED(pool)
 {
     rpool__empty_locked(pool, slot);
     pool->stats.create_failed++;
-    pause_locked(pool, why);
+    rpool__count_failure_locked(pool, round, why);
 }
 
-static int create(struct pool *pool, struct slot *slot, rpool_failure *why,
-                  int64_t *took)
+static int create(struct pool *pool, struct slot *slot, int64_t deadline,
+                  rpool_failure *why, int64_t *took)
 {
     int64_t start = clock_now();
     void *resource = NULL;
-    int rc = pool->provider.create(
-        pool->ctx, clock_after(start, pool->create_timeout / CLOCK_MS),
-        pool->stop_fd, &resource, why);
+    int rc = pool->provider.create(pool->ctx, deadline, pool->stop_fd,
+                                   &resource, why);
     *took = clock_now() - start;
     if (rc == 0 && resource == NULL) {
         (void)rpool__fail(why, RPOOL_CREATE, "the provider made nothing");
@@ -342,19 +466,25 @@ static int create(struct pool *pool, struct slot *slot, rpool_failure *why,
     return rc;
 }
 
-static void create_one_locked(struct pool *pool) POOL_LOCKED(pool)
+static void create_one_locked(struct pool *pool, struct pool_thread *worker)
+    POOL_LOCKED(pool)
 {
     struct slot *slot = occupy_locked(pool);
+    uint64_t round = pool->round;
+    int64_t deadline =
+        clock_after(clock_now(), pool->create_timeout / CLOCK_MS);
+    begin_call_locked(pool, worker, CALL_CREATE, deadline);
     begin(pool);
     rpool_failure why = {0};
     int64_t took;
-    int rc = create(pool, slot, &why, &took);
+    int rc = create(pool, slot, deadline, &why, &took);
     lock_take(&pool->lock);
+    end_call_locked(pool, worker);
     pool->creating--;
     if (rc == 0)
         created_locked(pool, slot, took);
     else
-        failed_locked(pool, slot, &why);
+        failed_locked(pool, slot, round, &why);
     cond_wake_all(&pool->changed);
     rpool__settle_locked(pool);
 }
@@ -362,16 +492,46 @@ static void create_one_locked(struct pool *pool) POOL_LOCKED(pool)
 /* ---- the thread ---- */
 
 /* 0: nothing to do now. */
-static int work_locked(struct pool *pool) POOL_LOCKED(pool)
+static int work_locked(struct pool *pool, struct pool_thread *worker)
+    POOL_LOCKED(pool)
 {
     if (!list_empty(&pool->disposals))
-        rpool__run_disposals_locked(pool);
-    else if (!list_empty(&pool->checks))
-        check_idle_locked(pool);
-    else if (may_create_locked(pool) && clock_now() >= pool->retry_at)
-        create_one_locked(pool);
+        rpool__run_disposals_locked(pool, worker);
+    else if (may_check_locked(pool))
+        check_for_borrower_locked(pool, worker);
+    else if (rpool__may_create_locked(pool) &&
+             clock_now() >= rpool__retry_due_locked(pool))
+        create_one_locked(pool, worker);
+    else if (may_keep_alive_locked(pool))
+        keep_one_alive_locked(pool, worker);
     else
         return 0;
+    return 1;
+}
+
+/* Until there is something to do, or the pause of creations is over. */
+static void rest_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    int64_t until = rpool__may_create_locked(pool)
+                        ? rpool__retry_due_locked(pool)
+                        : CLOCK_NEVER;
+    if (until != CLOCK_NEVER)
+        pool->alarm_at = until;
+    pool->idle_workers++;
+    rpool__sleep_locked(pool, &pool->work, until);
+    pool->idle_workers--;
+    pool->alarm_at = CLOCK_NEVER; /* another's: one is woken in vain */
+}
+
+/* One that came for a check or for a stuck worker is not needed any more.  It
+ * ends unseen, and its place is free. */
+static int is_surplus_locked(struct pool *pool, struct pool_thread *worker)
+    POOL_LOCKED(pool)
+{
+    if (pool->stopping || pool->workers <= most_workers_locked(pool))
+        return 0;
+    worker->running = 0;
+    thread_detach(&worker->thread);
     return 1;
 }
 
@@ -387,21 +547,18 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     pool->idle_workers--;
     for (;;) {
         rpool__go_busy_locked(pool);
-        int worked = work_locked(pool);
+        int worked = work_locked(pool, self);
         pool->busy--;
+        if (is_surplus_locked(pool, self))
+            break;
         if (worked)
             continue;
         if (pool->stopping)
             break;
-        int64_t until = may_create_locked(pool) ? pool->retry_at : CLOCK_NEVER;
-        if (until != CLOCK_NEVER)
-            pool->alarm_at = until;
-        pool->idle_workers++;
-        rpool__sleep_locked(pool, &pool->work, until);
-        pool->idle_workers--;
-        pool->alarm_at = CLOCK_NEVER; /* another's: one is woken in vain */
+        rest_locked(pool);
     }
-    self->exited = 1;
+    if (pool->stopping)
+        self->exited = 1;
     pool->workers--;
     pool->threads--;
     cond_wake_all(&pool->changed);
@@ -412,7 +569,6 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
 int rpool__start_worker(struct pool *pool, int index)
 {
     struct pool_thread *w = &pool->worker[index];
-    w->pool = pool;
     struct thread unheeded;
     int rc = thread_start(&unheeded, rpool__worker_run, w);
     if (rc == 0)
@@ -422,9 +578,10 @@ int rpool__start_worker(struct pool *pool, int index)
     pool->workers--;
     pool->idle_workers--;
     pool->threads--;
-    pool->hire_at = clock_now() + MOMENT;
+    pool->hire_at = clock_now() + HIRE_RETRY;
     if ((atom_load(&pool->gate) & GATE_CLOSED) == 0) /* else it makes do */
         rpool__arm_locked(pool, pool->hire_at);
+    rpool__settle_locked(pool);
     cond_wake_all(&pool->changed); /* a close waits for it as for a thread */
     pool->inside++;
     lock_drop(&pool->lock);

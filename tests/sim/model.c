@@ -56,9 +56,21 @@ void model_move(struct model *m, int index, enum slot_state to, int thread)
         sim_fail("slot %d: %s of thread %d, but thread %d makes it %s", index,
                  names[s->state], s->owner, thread, names[to]);
     }
+    if (s->state == SLOT_CHECKING && s->owner == 0 && to == SLOT_LENT) {
+        s->owner = thread; /* it took back what was handed to the workers */
+        s->in_turn = 1;
+    }
     if (is_nobodys(to))
         s->owner = 0;
     s->state = to;
+}
+
+void model_hand_over(struct model *m, int index)
+{
+    struct model_slot *s = &m->slot[index];
+    if (s->state != SLOT_CHECKING)
+        sim_fail("slot %d is handed over, but %s", index, names[s->state]);
+    s->owner = 0;
 }
 
 static int place_of(const struct model *m, int thread)

@@ -39,6 +39,9 @@ extern const unsigned char model_legal[SLOT_STATES][SLOT_STATES];
 
 /* A slot's state changed, by that thread; threads of the pool are 0. */
 void model_move(struct model *m, int index, enum slot_state to, int thread);
+
+/* Its owner has left it to the workers. */
+void model_hand_over(struct model *m, int index);
 void model_stand(struct model *m, uint64_t ticket, int thread);
 
 /* A waiter counts from the moment that the gate says so. */

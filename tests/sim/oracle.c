@@ -30,10 +30,19 @@ static int thread_number(void)
     return self->of_pool ? 0 : self->id;
 }
 
-/* Waits for a worker, whoever took it out for that. */
-static int queued(const struct pool *pool, int index)
+/* Was handed to the workers by a borrower, and is in no worker's hands yet. */
+static int is_handed(const struct pool *pool, int index)
 {
-    return !list_empty(&pool_slot(pool, (uint32_t)index)->node);
+    const struct list *l = pool->handed.next;
+    while (l != &pool->handed && l != &pool_slot(pool, (uint32_t)index)->node)
+        l = l->next;
+    return l != &pool->handed;
+}
+
+/* Waits for a worker, and none is free. */
+static int awaits_worker(const struct pool *pool, const struct slot *slot)
+{
+    return !list_empty(&slot->node) && pool->idle_workers == 0;
 }
 
 /* ---- every step -------------------------------------------------------------
@@ -46,12 +55,11 @@ static void step_slots(struct era *era)
         uint64_t word = word_of(era->pool, i);
         enum slot_state state = word_state(word);
         occupied += state != SLOT_EMPTY;
+        if (is_handed(era->pool, i))
+            model_hand_over(&era->model, i);
         if (state == era->model.slot[i].state)
             continue;
-        model_move(&era->model, i, state,
-                   state == SLOT_CHECKING && queued(era->pool, i)
-                       ? 0
-                       : thread_number());
+        model_move(&era->model, i, state, thread_number());
         if (state != SLOT_LENT)
             continue;
         if ((word & SERIAL_MASK) <= era->serials[i])
@@ -176,8 +184,13 @@ static void quiet_idle(const struct pool *pool, int index)
         sim_fail("slot %d is idle in a closed pool", index);
     if (pool_live(pool) > pool->max_size)
         sim_fail("slot %d is idle in a pool over its size", index);
-    if (pool->waiting > 0 && (gate & GATE_SUSPENDED) == 0)
-        sim_fail("slot %d is idle while %d wait", index, pool->waiting);
+    if (pool->waiting > 0 && (gate & GATE_SUSPENDED) == 0 &&
+        !awaits_worker(pool, slot))
+        sim_fail("slot %d (%llx) is idle while %d wait, %d idle workers of %d, "
+                 "%d check",
+                 index, (unsigned long long)atom_peek(&slot->word),
+                 pool->waiting, pool->idle_workers, pool->workers,
+                 pool->checkers);
     if (thing_in(slot)->hung && sim_fd_watched(thing_in(slot)->fd))
         sim_fail("slot %d is idle, but was hung up", index);
     if (overdue(atom_peek(&slot->expires), 0))
@@ -187,6 +200,7 @@ static void quiet_idle(const struct pool *pool, int index)
         overdue(atom_peek(&slot->idle_since), pool->idle_timeout))
         sim_fail("slot %d is idle for too long", index);
     if (!world.script->no_check && !pool->keeping &&
+        !awaits_worker(pool, slot) &&
         overdue(atom_peek(&slot->proven), pool->keepalive) &&
         overdue((uint64_t)thing_in(slot)->checked_at, pool->keepalive))
         sim_fail("slot %d was not kept alive", index);
@@ -198,9 +212,11 @@ static void quiet_creations(const struct pool *pool)
     uint64_t gate = peek_gate(pool);
     int wanted = gate & GATE_SUSPENDED ? 0 : pool->waiting;
     int missing = pool->min_size - pool_live(pool);
+    int64_t due = wanted > 0 ? pool->urgent_at : pool->retry_at;
     if ((gate & GATE_CLOSED) == 0 && (wanted > 0 || missing > 0) &&
-        pool->creating == 0 && pool->occupied < pool->max_size &&
-        pool->retry_at < sched_now() && pool->busy < pool->workers)
+        pool->creating == pool->stuck_creating &&
+        pool->occupied < pool->max_size && due < sched_now() &&
+        pool->busy < pool->workers)
         sim_fail("nobody creates: %d wait, %d of %d there, %d at least, %d "
                  "failures, %d idle workers, %d busy",
                  wanted, pool_live(pool), pool->max_size, pool->min_size,

@@ -165,6 +165,21 @@ static int check(void *ctx, void *resource, int64_t idle_ms, int64_t deadline)
     return verdict;
 }
 
+/* Only of one that owes an answer, or was idle for a while. */
+static int look(void *ctx, void *resource)
+{
+    const struct misfortune *m = &world.script->misfortune;
+    struct thing *t = enter(ctx, resource, "look", 0);
+    sim_sleep_ms(0);
+    t->busy = 0;
+    if (t->owes && roll(ROLL_LATE, m->check_late))
+        return RPOOL_AGAIN;
+    t->owes = 0;
+    t->bad = roll(ROLL_BAD, m->check_bad) || t->hung;
+    t->era->suspects |= t->bad;
+    return t->bad ? RPOOL_BAD : RPOOL_GOOD;
+}
+
 static int reset(void *ctx, void *resource)
 {
     const struct misfortune *m = &world.script->misfortune;
@@ -200,6 +215,7 @@ const rpool_provider world_provider = {.size = sizeof(rpool_provider),
                                        .create = create,
                                        .destroy = destroy,
                                        .check = check,
+                                       .look = look,
                                        .reset = reset,
                                        .fd = fd,
                                        .done = done};

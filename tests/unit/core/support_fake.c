@@ -156,6 +156,15 @@ static int fake_check(void *ctx, void *resource, int64_t idle_ms,
     return step.result;
 }
 
+int fake_look(void *ctx, void *resource)
+{
+    struct fake *fake = ctx;
+    struct fake_resource *r = enter(resource, "look");
+    fake->looks++;
+    r->busy = 0;
+    return next(&fake->look).result;
+}
+
 static int fake_reset(void *ctx, void *resource)
 {
     struct fake *fake = ctx;

@@ -59,14 +59,14 @@ struct fake_event {
 
 struct fake {
     rpool_provider provider; /* may be changed before fake_open() */
-    struct fake_step create, check, reset, destroy;
+    struct fake_step create, check, look, reset, destroy;
     void (*hook)(struct fake *fake, const rpool_event *event);
 
     int creates;                 /* calls of create */
     int creating, creating_peak; /* at the same time */
     int created, destroyed, detached, live, peak;
     int stopped; /* creates that ended because they were told to stop */
-    int checks, resets, done;
+    int checks, looks, resets, done;
     int64_t idle_ms;          /* of the last check */
     int64_t check_timeout_ms; /* of the last check; 0: not to wait at all */
     int64_t create_timeout_ms;
@@ -92,6 +92,9 @@ rpool *fake_open_with(struct fake *fake, const rpool_options *options);
     fake_open_with((fake), RPOOL_OPTIONS(.on_event = fake_on_event,            \
                                          .arg = (fake), __VA_ARGS__))
 void fake_on_event(void *arg, const rpool_event *event);
+
+/* A provider has it only if a test puts it there before fake_open(). */
+int fake_look(void *ctx, void *resource);
 
 /* A lease that must succeed, within a minute. */
 rpool_item *fake_lease(rpool *pool);

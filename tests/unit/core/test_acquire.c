@@ -219,7 +219,7 @@ static void busy_says_why_nothing_can_be_had_without_waiting(void **state)
     assert_string_equal(refusal(pool, 0, RPOOL_BUSY),
                         "pool \"rpool\": no item without waiting: the idle "
                         "ones must be checked first; 2 of 2 items exist "
-                        "(1 idle, 1 being checked); 0 waiting");
+                        "(2 idle); 0 waiting");
     close_pool(&pool);
 }
 

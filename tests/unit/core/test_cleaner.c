@@ -83,7 +83,8 @@ static void the_cleaner_wakes_once_for_each_time_due(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 3, .idle_timeout_ms = 1000,
-                            .max_lifetime_ms = RPOOL_NEVER);
+                            .max_lifetime_ms = RPOOL_NEVER,
+                            .create_timeout_ms = RPOOL_NEVER);
     rpool_item *item[3];
     for (int i = 0; i < 3; i++)
         item[i] = fake_lease(pool);
@@ -132,7 +133,8 @@ static void with_nothing_due_the_cleaner_sleeps_for_ever(void **state)
     struct fake *fake = *state;
     rpool *pool = fake_open(
         fake, .max_size = 4, .min_size = 2, .idle_timeout_ms = RPOOL_NEVER,
-        .max_lifetime_ms = RPOOL_NEVER, .check_after_ms = RPOOL_NEVER);
+        .max_lifetime_ms = RPOOL_NEVER, .check_after_ms = RPOOL_NEVER,
+        .create_timeout_ms = RPOOL_NEVER);
     make_idle(pool, 4);
     sim_settle();
     uint64_t wakes = cleaner_wakes();

@@ -28,20 +28,28 @@ static void a_job_that_begins_at_the_close_is_left_behind(void **state)
     }
 }
 
-/* Queued for its keepalive while the one worker creates. */
+/* Its slow ping was handed to the workers, which are all busy. */
 static void what_waits_for_its_check_is_destroyed_unchecked(void **state)
 {
     struct fake *fake = *state;
-    rpool *pool = fake_open(fake, .max_size = 2, .keepalive_ms = 1000);
-    make_idle(pool, 1);
-    sim_break(SIM_THREAD_START, 1, 100);
+    rpool *pool = fake_open(fake, .max_size = 40, .create_timeout_ms = 60000);
+    make_idle(pool, 20);
+    sim_advance_ms(600);
+    fake->check = (struct fake_step){.result = RPOOL_AGAIN, .ms = FAKE_HANG};
     fake->create.ms = FAKE_HANG;
-    assert_int_equal(rpool_resize(pool, 2, 2), RPOOL_OK);
-    sim_advance_ms(1500);
-    assert_int_equal(fake_stats(pool).checking, 1);
-    close_pool(&pool);
-    assert_int_equal(fake->checks, 0);
-    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_SHUTDOWN), 1);
+    struct caller c[20];
+    for (int i = 0; i < 20; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = 100};
+        caller_start(&c[i]);
+    }
+    sim_advance_ms(100);
+    assert_int_equal(fake_stats(pool).checking, 20);
+    assert_int_equal(fake->checks, 20 + 16);
+    assert_int_equal(rpool_close(&pool, 50), RPOOL_TIMEOUT);
+    assert_int_equal(fake->checks, 20 + 16);
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_SHUTDOWN), 4);
+    sim_advance_ms(60000);
+    assert_int_equal(fake->done, 1);
 }
 
 static rpool_event_type slow;

@@ -16,7 +16,7 @@ static void who_shares_a_seat_is_woken_too(void **state)
     rpool *pool = fake_open(fake, .max_size = 1, .check_always = 1);
     make_idle(pool, 1);
     sim_advance_ms(1000);
-    fake->check = (struct fake_step){.result = RPOOL_BAD, .ms = 50, .times = 1};
+    fake->check = (struct fake_step){.result = RPOOL_BAD, .ms = 15, .times = 1};
     fake->create = (struct fake_step){.ms = 10};
     struct caller first = {.pool = pool, .timeout_ms = 1000};
     static struct caller line[SEATS];
@@ -28,7 +28,7 @@ static void who_shares_a_seat_is_woken_too(void **state)
     int64_t begun = sim_now_ms();
     sim_advance_ms(2000);
     assert_int_equal(caller_status(&first), RPOOL_OK);
-    assert_int_equal(first.at_ms - begun, 60);
+    assert_int_equal(first.at_ms - begun, 25);
     for (int i = 0; i < SEATS; i++)
         assert_int_equal(caller_status(&line[i]), RPOOL_OK);
     close_pool(&pool);
@@ -52,7 +52,7 @@ static void an_item_that_fails_its_check_in_a_closed_pool_ends(void **state)
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .check_always = 1);
     make_idle(pool, 1);
-    fake->check = (struct fake_step){.result = RPOOL_BAD, .ms = 50, .times = 1};
+    fake->check = (struct fake_step){.result = RPOOL_BAD, .ms = 15, .times = 1};
     struct caller caller = {.pool = pool, .timeout_ms = 1000};
     struct closing closing = {.pool = pool, .at_ms = -1};
     int64_t begun = sim_now_ms();
@@ -60,7 +60,7 @@ static void an_item_that_fails_its_check_in_a_closed_pool_ends(void **state)
     (void)sim_spawn(close_for_ever, &closing);
     sim_advance_ms(100);
     assert_int_equal(caller_status(&caller), RPOOL_CLOSED);
-    assert_int_equal(closing.at_ms - begun, 50);
+    assert_int_equal(closing.at_ms - begun, 15);
 }
 
 struct waiting {

@@ -1,0 +1,303 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Recovery: items that are silent, slow or dead cost nobody but themselves.
+ * Which idle item is chosen, who pings it, and what a borrower gets meanwhile.
+ */
+#include "support_caller.h"
+
+/* A10: a worker pings it meanwhile, however slowly, and that counts for the
+ * next lease, however late it comes. */
+static void try_acquire_succeeds_when_a_worker_has_pinged(void **state)
+{
+    struct fake *fake = *state;
+    static const int pauses_ms[] = {1, 20, 100, 600, 5000};
+    for (size_t i = 0; i < 5 * 3 * 2; i++) {
+        int pause = pauses_ms[i % 5], always = i / 15 == 1;
+        rpool *pool = fake_open(fake, .max_size = 2, .check_after_ms = 5,
+                                .check_always = always);
+        make_idle(pool, 2);
+        sim_advance_ms(600); /* both need a ping */
+        fake->check.ms = (int[]){0, 10, 900}[i / 5 % 3];
+        fake->checks = 0;
+        rpool_item *item = NULL;
+        for (int tries = 0, served = 0; served < 5; tries++) {
+            served += rpool_try_acquire(pool, &item) == RPOOL_OK;
+            rpool_release(&item);
+            sim_advance_ms(pause);
+            assert_true(tries <= 5 * (2 + fake->check.ms / pause));
+        }
+        fake->check.ms = 0;
+        assert_int_equal(fake_stats(pool).created, 2);
+        close_pool(&pool);
+        fake->event_count = fake->done = 0;
+    }
+}
+
+/* A slow check of one item makes no try fail that another item can serve. */
+static void try_acquire_succeeds_beside_slow_checks(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 3, .keepalive_ms = 1000,
+                            .check_after_ms = 500);
+    make_idle(pool, 3);
+    sim_advance_ms(600);
+    fake->check = (struct fake_step){.ms = 400, .times = 1};
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_try_acquire(pool, &item), RPOOL_BUSY);
+    sim_advance_ms(1);
+    assert_int_equal(rpool_try_acquire(pool, &item), RPOOL_BUSY);
+    sim_advance_ms(1);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(rpool_try_acquire(pool, &item), RPOOL_OK);
+        rpool_release(&item);
+    }
+    sim_advance_ms(998); /* the keepalive of one is slow */
+    fake->check = (struct fake_step){.ms = 400, .times = 1};
+    int served = 0;
+    for (int i = 0; i < 5; i++) {
+        sim_advance_ms(20);
+        served += rpool_try_acquire(pool, &item) == RPOOL_OK;
+        rpool_release(&item);
+    }
+    assert_true(served >= 3);
+    fake->check.ms = 0;
+    close_pool(&pool);
+}
+
+/* A try leaves the item idle until a worker comes, and none does. */
+static void an_item_that_a_try_wished_for_is_lent_without_a_worker(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2, .check_after_ms = 100);
+    make_idle(pool, 1);
+    sim_advance_ms(600);
+    sim_break(SIM_THREAD_START, 1, 1000);
+    fake->create = (struct fake_step){.ms = 4000, .times = 1};
+    assert_int_equal(rpool_resize(pool, 2, 2), RPOOL_OK);
+    sim_settle(); /* the only worker creates */
+    rpool_item *item = NULL;
+    assert_int_equal(rpool_try_acquire(pool, &item), RPOOL_BUSY);
+    fake->check.ms = 50; /* more than a borrower's patience */
+    int64_t began = sim_now_ms();
+    item = fake_lease(pool);
+    assert_int_equal(fake_of(item)->number, 1);
+    assert_int_equal(sim_now_ms() - began, 50);
+    fake->check.ms = 0;
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+/* Opens a pool of `size` idle items that need a ping, the first `dead` of which
+ * answer none. */
+static rpool *open_with_dead(struct fake *fake, int max, int size, int dead)
+{
+    rpool *pool = fake_open(fake, .max_size = max, .create_timeout_ms = 1000);
+    make_idle(pool, size);
+    sim_advance_ms(600);
+    fake->check = (struct fake_step){
+        .result = RPOOL_BAD, .ms = FAKE_HANG, .times = 2 * dead};
+    fake->create.ms = 5;
+    return pool;
+}
+
+static void acquire_gets_a_new_item_when_idle_ones_are_silent(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = open_with_dead(fake, 10, 5, 5);
+    fake->check.result = RPOOL_AGAIN; /* as long as the time is not over */
+    rpool_item *item = fake_lease(pool);
+    assert_int_equal(sim_now_ms(), 600 + 20 + 5);
+    assert_int_equal(fake_of(item)->number, 6);
+    assert_int_equal(fake_stats(pool).checking, 5);
+    fake->check = (struct fake_step){0};
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+static void borrowers_get_new_items_when_idle_ones_are_silent(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = open_with_dead(fake, 20, 10, 1000);
+    fake->check.result = RPOOL_AGAIN;
+    struct caller c[8];
+    for (int i = 0; i < 8; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = 3000, .hold_ms = 9};
+        caller_start(&c[i]);
+    }
+    sim_advance_ms(20 + 8 * 5);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(caller_status(&c[i]), RPOOL_OK);
+    fake->check = (struct fake_step){0};
+    sim_advance_ms(2000);
+    close_pool(&pool);
+}
+
+static void the_first_item_to_answer_serves_when_others_are_silent(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = open_with_dead(fake, 5, 5, 1);
+    fake->check.times = 2; /* the first one, for a borrower and a worker */
+    fake->check.result = RPOOL_AGAIN;
+    rpool_item *item = fake_lease(pool);
+    assert_int_equal(sim_now_ms(), 620);
+    assert_int_equal(fake_of(item)->number, 2);
+    rpool_release(&item);
+    sim_advance_ms(2000);
+    close_pool(&pool);
+}
+
+/* No room: all are pinged side by side, and the first that is given up makes
+ * room. */
+static void acquire_waits_one_ping_timeout_when_all_are_silent(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = open_with_dead(fake, 5, 5, 1000);
+    fake->check.result = RPOOL_AGAIN;
+    struct caller c = {.pool = pool, .timeout_ms = 3000, .hold_ms = 1};
+    caller_start(&c);
+    sim_advance_ms(100);
+    fake->check = (struct fake_step){0};
+    assert_int_equal(fake_stats(pool).checking, 5);
+    sim_advance_ms(920);
+    assert_int_equal(caller_status(&c), RPOOL_OK);
+    close_pool(&pool);
+}
+
+/* Creations have threads of their own. */
+static void silent_pings_leave_workers_to_create(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = open_with_dead(fake, 60, 40, 1000);
+    fake->check.result = RPOOL_AGAIN;
+    struct caller c[30];
+    for (int i = 0; i < 30; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = 3000, .hold_ms = 50};
+        caller_start(&c[i]);
+    }
+    sim_advance_ms(20 + 200);
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(caller_status(&c[i]), RPOOL_OK);
+    assert_true(sim_thread("rpool").live <= 1 + 3 + 16);
+    fake->check = (struct fake_step){0};
+    sim_advance_ms(5000);
+    assert_true(sim_thread("rpool").live <= 1 + 3);
+    close_pool(&pool);
+}
+
+/* The order of choice: ready; an answer that is here; a ping; an answer that is
+ * not here. */
+static void acquire_prefers_an_answer_that_is_here(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    fake->reset = (struct fake_step){.result = RPOOL_CHECK};
+    make_idle(pool, 2);
+    sim_advance_ms(12);
+    fake->check = (struct fake_step){.ms = 1000, .times = 1}; /* of the first */
+    rpool_item *item = fake_lease(pool);
+    assert_int_equal(fake_of(item)->number, 2);
+    assert_int_equal(sim_now_ms(), 12);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+static void acquire_prefers_a_ready_item_to_an_answer(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    fake->reset = (struct fake_step){.result = RPOOL_CHECK, .times = 1};
+    make_idle(pool, 2);
+    sim_advance_ms(12);
+    fake->check.ms = 1000;
+    for (int i = 0; i < 9; i++) {
+        rpool_item *item = fake_lease(pool);
+        assert_int_equal(fake_of(item)->number, 2);
+        rpool_release(&item);
+        sim_advance_ms(12);
+    }
+    assert_int_equal(fake->checks, 0);
+    fake->check.ms = 0;
+    close_pool(&pool);
+}
+
+static void acquire_pings_before_it_waits_for_an_answer(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    fake->reset = (struct fake_step){.result = RPOOL_CHECK, .times = 1};
+    make_idle(pool, 2);
+    sim_advance_ms(600);
+    fake->check = (struct fake_step){.ms = 10, .times = 1}; /* not here */
+    rpool_item *item = fake_lease(pool);
+    assert_int_equal(fake_of(item)->number, 2);
+    assert_int_equal(sim_now_ms(), 600);
+    assert_int_equal(fake->checks, 2);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+/* An answer that came long ago says nothing of now. */
+static void an_old_answer_is_no_ping(void **state)
+{
+    struct fake *fake = *state;
+    fake->provider.look = fake_look;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    fake->reset = (struct fake_step){.result = RPOOL_CHECK, .times = 1};
+    make_idle(pool, 1);
+    rpool_item *item = fake_lease(pool);
+    assert_int_equal(fake->checks, 0);
+    rpool_release(&item);
+    fake->reset = (struct fake_step){.result = RPOOL_CHECK, .times = 1};
+    item = fake_lease(pool);
+    rpool_release(&item);
+    sim_advance_ms(600);
+    item = fake_lease(pool);
+    assert_int_equal(fake->checks, 1);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+/* What was said to it while it was idle is read before it is lent. */
+static void an_item_that_a_look_finds_dead_is_not_lent(void **state)
+{
+    struct fake *fake = *state;
+    fake->provider.look = fake_look;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    make_idle(pool, 1);
+    rpool_item *item = fake_lease(pool);
+    assert_int_equal(fake->looks, 0); /* idle for no time */
+    rpool_release(&item);
+    sim_advance_ms(12);
+    item = fake_lease(pool);
+    assert_int_equal(fake->looks, 1);
+    rpool_release(&item);
+    sim_advance_ms(12);
+    fake->look = (struct fake_step){.result = RPOOL_BAD, .times = 1};
+    item = fake_lease(pool);
+    assert_int_equal(fake_of(item)->number, 2);
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_CHECK), 1);
+    assert_int_equal(fake->checks, 0);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FAKE_TEST(try_acquire_succeeds_when_a_worker_has_pinged),
+        FAKE_TEST(try_acquire_succeeds_beside_slow_checks),
+        FAKE_TEST(an_item_that_a_try_wished_for_is_lent_without_a_worker),
+        FAKE_TEST(acquire_gets_a_new_item_when_idle_ones_are_silent),
+        FAKE_TEST(borrowers_get_new_items_when_idle_ones_are_silent),
+        FAKE_TEST(the_first_item_to_answer_serves_when_others_are_silent),
+        FAKE_TEST(acquire_waits_one_ping_timeout_when_all_are_silent),
+        FAKE_TEST(silent_pings_leave_workers_to_create),
+        FAKE_TEST(acquire_prefers_an_answer_that_is_here),
+        FAKE_TEST(acquire_prefers_a_ready_item_to_an_answer),
+        FAKE_TEST(acquire_pings_before_it_waits_for_an_answer),
+        FAKE_TEST(an_old_answer_is_no_ping),
+        FAKE_TEST(an_item_that_a_look_finds_dead_is_not_lent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
