@@ -13,6 +13,8 @@
 #include <string.h>
 
 enum { MAX_CONNINFO = 65535 };
+/* OpenSSL's buffer: libpq cuts a longer one, and says so on stderr. */
+enum { MAX_SSLPASSWORD = 1023 };
 
 static pqp_status no_memory(pqp_error *err)
 {
@@ -110,6 +112,10 @@ static pqp_status check_parameter(struct config *config, const char *keyword,
         return pqp__fail(err, PQP_INVALID,
                          "host must not hold an @ (in a URI's password it is "
                          "written %%40)");
+    if (strcmp(keyword, "sslpassword") == 0 && strlen(value) > MAX_SSLPASSWORD)
+        return pqp__fail(err, PQP_INVALID,
+                         "sslpassword is longer than %d bytes",
+                         MAX_SSLPASSWORD);
     if (strcmp(keyword, "connect_timeout") == 0)
         return take_timeout(&config->options, value, err);
     return PQP_OK;

@@ -21,19 +21,26 @@
  * peer's process reads nothing, so only a connection whose peer is gone ends,
  * within a minute.  tcp_user_timeout is left to the user: Linux ends with it a
  * connection whose peer lives and reads nothing, as a backend does that waits
- * for a lock while the client still sends. */
+ * for a lock while the client still sends.
+ *
+ * If a key is encrypted and libpq has no password for it, OpenSSL asks at the
+ * terminal.  With a password that does not fit it fails instead.  A key that is
+ * not encrypted, and a hook of the application, do not look at it. */
 static const char *const defaults[][2] = {
-    {"keepalives_idle", "30"},
-    {"keepalives_interval", "10"},
-    {"keepalives_count", "3"},
-    {"fallback_application_name", "pqpool"},
+    {"keepalives_idle", "30"}, {"keepalives_interval", "10"},
+    {"keepalives_count", "3"}, {"fallback_application_name", "pqpool"},
+    {"sslpassword", "-"},
 };
 enum { DEFAULTS = sizeof defaults / sizeof defaults[0] };
+
+/* No file can have this path, as /dev/null is no folder. */
+#define NO_FILE "/dev/null/none"
 
 struct connecting {
     struct config *config;
     struct session *session;
     PQconninfoOption *settings;
+    const char *passfile_fault; /* why no password file is read, or NULL */
     struct targets targets;
     int64_t deadline;
     int address_ms; /* the time that each address has */
@@ -185,11 +192,14 @@ static PGconn *begin(struct connecting *c)
     char *lists[TARGET_PARTS] = {NULL};
     struct keywords k;
     PGconn *pg = NULL;
-    int ok = pqp__keywords_make(&k, c->config, DEFAULTS + TARGET_PARTS, 0) == 0;
+    int ok =
+        pqp__keywords_make(&k, c->config, DEFAULTS + TARGET_PARTS + 1, 0) == 0;
     for (int i = 0; ok && i < DEFAULTS; i++) {
         if (!*pqp__setting(c->settings, defaults[i][0]))
             pqp__keywords_add(&k, defaults[i][0], defaults[i][1]);
     }
+    if (ok && c->passfile_fault)
+        pqp__keywords_add(&k, "passfile", NO_FILE);
     for (int part = 0; ok && c->targets.count && part < TARGET_PARTS; part++) {
         lists[part] = pqp__targets_list(&c->targets, part);
         ok = lists[part] != NULL;
@@ -328,6 +338,7 @@ PGconn *pqp__connect(struct config *config, struct session *session,
     *why = (rpool_failure){0};
     if (!c.settings)
         return fail(&c, "out of memory");
+    c.passfile_fault = pqp__passfile_fault(c.settings);
     PGconn *pg = NULL;
     int again = set_timeout(&c) == 0 &&
                 pqp__resolve(&c.targets, c.settings, config, why) == 0;

@@ -15,8 +15,8 @@ struct keywords {
     const char **keywords, **values;
     int count;
 };
-/* The user's own parameters, with room for `more`, without the secrets if
- * asked.  0, or -1 for want of memory; free in either case. */
+/* The user's own parameters, with room for `more`; if asked, with "-" in place
+ * of each secret.  0, or -1 for want of memory; free in either case. */
 int pqp__keywords_make(struct keywords *keywords, const struct config *config,
                        int more, int without_secrets);
 void pqp__keywords_add(struct keywords *keywords, const char *keyword,
@@ -24,8 +24,8 @@ void pqp__keywords_add(struct keywords *keywords, const char *keyword,
 void pqp__keywords_free(struct keywords *keywords);
 
 /* Every setting as libpq sees it: the user's parameters, the service file and
- * the environment together; secrets are replaced by "-".  NULL for want of
- * memory; free with PQconninfoFree(). */
+ * the environment together.  A secret that is set, and the password always, is
+ * replaced by "-".  NULL for want of memory; free with PQconninfoFree(). */
 PQconninfoOption *pqp__settings(const struct config *config);
 /* The value of one of them, "" if it has none. */
 const char *pqp__setting(const PQconninfoOption *settings, const char *keyword);
@@ -54,6 +54,12 @@ void pqp__targets_drop(struct targets *targets, int index);
 /* One part of all entries as a list with commas; NULL for want of memory.
  * Owner: caller, free(). */
 char *pqp__targets_list(const struct targets *targets, int part);
+
+/* ---- passfile.c ---- */
+
+/* Why libpq would ignore the password file with a warning on stderr; NULL: it
+ * reads the file, or there is none.  Static storage. */
+const char *pqp__passfile_fault(const PQconninfoOption *settings);
 
 /* ---- ending.c ---- */
 

@@ -39,8 +39,8 @@ int pqp__keywords_make(struct keywords *keywords, const struct config *config,
         return -1;
     for (int i = 0; i < config->parameter_count; i++) {
         const struct parameter *p = &config->parameters[i];
-        if (!without_secrets || !is_secret(config, p->value))
-            pqp__keywords_add(keywords, p->keyword, p->value);
+        int hide = without_secrets && *p->value && is_secret(config, p->value);
+        pqp__keywords_add(keywords, p->keyword, hide ? "-" : p->value);
     }
     return 0;
 }
@@ -58,20 +58,31 @@ void pqp__keywords_free(struct keywords *keywords)
     free(keywords->values);
 }
 
+/* Which secrets there are shall be known, but not what they are. */
+static void hide_secrets(PQconninfoOption *settings)
+{
+    for (; settings && settings->keyword; settings++) {
+        if (settings->dispchar[0] != '*' || !settings->val || !*settings->val)
+            continue;
+        pqp__wipe(settings->val, strlen(settings->val));
+        settings->val[0] = '-';
+    }
+}
+
 /* Only libpq knows how it merges.  A connection with an sslmode that does not
  * exist has gone through all of that and nothing else: no password file was
- * read, no name resolved, no socket made.  The dummies keep the passwords of
+ * read, no name resolved, no socket made.  The dummy keeps the passwords of
  * the environment and the service file out of the copy. */
 PQconninfoOption *pqp__settings(const struct config *config)
 {
     PQconninfoOption *settings = NULL;
     struct keywords k;
-    if (pqp__keywords_make(&k, config, 3, 1) == 0) {
+    if (pqp__keywords_make(&k, config, 2, 1) == 0) {
         pqp__keywords_add(&k, "password", "-");
-        pqp__keywords_add(&k, "sslpassword", "-");
         pqp__keywords_add(&k, "sslmode", "?");
         PGconn *pg = PQconnectStartParams(k.keywords, k.values, 0);
         settings = PQconninfo(pg);
+        hide_secrets(settings);
         PQfinish(pg);
     }
     pqp__keywords_free(&k);

@@ -157,10 +157,38 @@ static int refuse(int fd, char step)
     }
 }
 
+/* '3' to '9' are authentication requests, ':', which follows them, is SASL. */
+static int ask_password(int fd, char number)
+{
+    char body[64] = {0, 0, 0, (char)(number - '0')};
+    static const char mechanism[] = "SCRAM-SHA-256\0";
+    if (number != ':')
+        return send_message(fd, 'R', body, number == '5' ? 8 : 4);
+    memcpy(body + 4, mechanism, sizeof mechanism);
+    return send_message(fd, 'R', body, 4 + sizeof mechanism);
+}
+
+/* "28000:some_text)" as a FATAL. */
+static int refuse_with(int fd, const char *spec)
+{
+    char body[200] = "SFATAL\0VFATAL\0C";
+    size_t used = sizeof "SFATAL\0VFATAL\0C" - 1;
+    memcpy(body + used, spec, 5);
+    used += 6;
+    body[used++] = 'M';
+    for (const char *p = spec + 6; *p != ')'; p++)
+        body[used++] = *p == '_' ? ' ' : *p;
+    return send_message(fd, 'E', body, used + 2);
+}
+
 static int answer(int fd, char step)
 {
     static const char big[100000];
     switch (step) {
+    case 'S':
+        return send_all(fd, "S", 1);
+    case 'N':
+        return send_all(fd, "N", 1);
     case 'k':
         return let_in(fd);
     case 'o':
@@ -207,11 +235,20 @@ static int answer(int fd, char step)
     }
 }
 
-/* 0: the connection is over. */
-static int play(struct mock *m, int fd, char step)
+/* Plays the step at `*script` and moves on; 0: the connection is over. */
+static int play(struct mock *m, int fd, const char **script)
 {
-    char byte;
+    char byte, step = *(*script)++;
     switch (step) {
+    case 'A':
+        return ask_password(fd, *(*script)++);
+    case '(':
+        if (!refuse_with(fd, *script))
+            return 0;
+        *script += strcspn(*script, ")") + 1;
+        return 1;
+    case 'j':
+        return read_exactly(m, fd, &byte, 1) && read_body(m, fd);
     case 's':
         return read_body(m, fd);
     case 'q':
@@ -244,7 +281,7 @@ static void *serve(void *arg)
         m->accepted++;
         lock_drop(&m->lock);
         size_t length = strcspn(script, " ");
-        for (size_t i = 0; i < length && play(m, fd, script[i]); i++)
+        for (const char *p = script; p < script + length && play(m, fd, &p);)
             ;
         close(fd);
         if (script[length])
