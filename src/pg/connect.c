@@ -3,9 +3,11 @@
 /*
  * Connects: what PQconnectdb does, in its own documented steps, so that it has
  * a deadline in milliseconds for each address, can be interrupted, and says
- * with which SQLSTATE it failed.  The parameters are always the user's own,
- * complete; only the addresses are spelled out, and what the user left open
- * gets the defaults below.  Called by the worker that creates; no lock.
+ * with which SQLSTATE it failed.  Each address is an attempt of its own: so
+ * each has its own reason, and one host that refuses us does not keep libpq
+ * from the next.  The parameters are always the user's own, complete; only the
+ * address is spelled out, and what the user left open gets the defaults below.
+ * Called by the worker that creates; no lock.
  */
 #include "pg/connect.h"
 
@@ -42,18 +44,18 @@ struct connecting {
     PQconninfoOption *settings;
     const char *passfile_fault; /* why no password file is read, or NULL */
     struct targets targets;
+    const char *attributes; /* target_session_attrs, if not the user's own */
     int64_t deadline;
     int address_ms; /* the time that each address has */
     int stop_fd;
     int inside; /* of libpq; 0: the process ends */
-    rpool_failure *why;
 };
 
 /* ---- why not ---- */
 
 /* The SQLSTATE in libpq's verbose text, as in "FATAL:  28P01: password ...",
- * the last one if there are several; NULL.  The word before it is translated,
- * the two spaces and the colons are not. */
+ * the last one if there are several; NULL.  The word before it is the server's,
+ * in any language; the two spaces and the colons are not. */
 static const char *find_sqlstate(const char *text)
 {
     const char *found = NULL;
@@ -64,16 +66,6 @@ static const char *find_sqlstate(const char *text)
             found = code;
     }
     return found;
-}
-
-/* The only place where a text has to decide: libpq gives a refused certificate,
- * and a file of ours that it cannot read, no code.  Should a translation hide
- * it, the failure counts as transient, and is tried again now and then. */
-static int is_bad_certificate(const char *text)
-{
-    return strstr(text, "certificate verify failed") ||
-           strstr(text, "server certificate for") ||
-           strstr(text, "certificate file") || strstr(text, "private key file");
 }
 
 /* The error that has this code: from the begin of its line, without the code
@@ -93,7 +85,7 @@ static char *server_error(const char *text, const char *code)
     return error;
 }
 
-/* libpq was given addresses, and speaks of nothing else.  Puts the host before
+/* libpq was given an address, and speaks of nothing else.  Puts the host before
  * its address where that first stands alone.  Takes `text`; what is returned
  * is the caller's to free(). */
 static char *name_host(char *text, const struct target *target)
@@ -116,32 +108,46 @@ static char *name_host(char *text, const struct target *target)
     return named;
 }
 
-/* What a server said is worth more than why another address was not even
- * reached: of a text with an SQLSTATE that error alone is kept. */
-static void explain(const struct connecting *c, const char *text)
+/* What libpq says about the attempt, without which address it was made to:
+ * that is the user's, and may hold any word. */
+static const char *without_address(const char *text)
 {
-    rpool_failure *why = c->why;
-    *why = (rpool_failure){.permanent = is_bad_certificate(text)};
+    const char *failed = strstr(text, "failed: ");
+    return failed ? failed : text;
+}
+
+/* What a server said is worth more than an attempt at the same address that it
+ * did not answer: of a text with an SQLSTATE that error alone is kept. */
+static void explain(const struct connecting *c, struct target *target,
+                    const PGconn *pg, const char *text)
+{
+    rpool_failure *why = &target->why;
+    *why = (rpool_failure){0};
     const char *code = find_sqlstate(text);
-    char *error = code ? server_error(text, code) : strdup(text);
-    if (code) {
+    if (code)
         snprintf(why->code, sizeof why->code, "%.5s", code);
-        why->permanent |=
-            (pqp__sqlstate_class(why->code) & PQP__PERMANENT) != 0;
-    }
+    char *error = code ? server_error(text, code) : strdup(text);
     if (error && !code)
         pqp__drop_hints(error);
-    for (int i = 0; error && i < c->targets.count; i++)
-        error = name_host(error, &c->targets.at[i]);
+    if (error)
+        error = name_host(error, target);
     pqp__clean_text(c->config, why->message, sizeof why->message,
                     error ? error : text);
     free(error);
+    int no_password = PQconnectionNeedsPassword(pg);
+    why->permanent =
+        no_password || pqp__is_final(why->code, without_address(text));
+    size_t used = strlen(why->message);
+    if (no_password && c->passfile_fault)
+        snprintf(why->message + used, sizeof why->message - used, "; %s",
+                 c->passfile_fault);
 }
 
 /* Of an attempt that ended by itself, with errno as libpq's last step left it:
  * from libpq 16 on a socket that cannot be made is all there is to read of it.
  * An attempt that had an address was made. */
-static void explain_end(const struct connecting *c, const PGconn *pg)
+static void explain_end(const struct connecting *c, struct target *target,
+                        const PGconn *pg)
 {
     char reason[80] = "libpq does not say why";
     if (errno != 0)
@@ -149,68 +155,73 @@ static void explain_end(const struct connecting *c, const PGconn *pg)
     char line[100];
     snprintf(line, sizeof line, "cannot connect: %s", reason);
     const char *text = PQerrorMessage(pg);
-    explain(c, *text ? text : line);
+    explain(c, target, pg, *text ? text : line);
     if (!*PQhostaddr(pg) && pqp__refused(c->config, c->config->parameter_count))
-        c->why->permanent = 1;
+        target->why.permanent = 1;
 }
 
 /* A timeout is told only if there is nothing better to tell. */
-static void explain_timeout(const struct connecting *c, const PGconn *pg,
-                            int64_t ms)
+static void explain_timeout(const struct connecting *c, struct target *target,
+                            const PGconn *pg, int64_t ms)
 {
     const char *text = PQerrorMessage(pg);
     if (find_sqlstate(text)) {
-        explain(c, text);
+        explain(c, target, pg, text);
         return;
     }
-    if (c->why->message[0])
-        return;
-    char line[sizeof c->why->message];
+    char line[sizeof target->why.message];
     struct text answer;
     text_init(&answer, line, sizeof line);
     text_add(&answer, "no answer within %lld ms from \"", (long long)ms);
     text_add_at_most(&answer, 256, PQhost(pg));
     text_add(&answer, "\" (%s), port %s", PQhostaddr(pg), PQport(pg));
-    explain(c, line);
+    target->why = (rpool_failure){0};
+    pqp__clean_text(c->config, target->why.message, sizeof target->why.message,
+                    line);
 }
 
-static PGconn *fail(const struct connecting *c, const char *message)
+static void fail(rpool_failure *why, const char *message)
 {
-    *c->why = (rpool_failure){0};
-    snprintf(c->why->message, sizeof c->why->message, "%s", message);
-    return NULL;
+    *why = (rpool_failure){0};
+    snprintf(why->message, sizeof why->message, "%s", message);
 }
 
-/* ---- one attempt at all the addresses that are left ---- */
+/* ---- one attempt at one address ---- */
 
-enum outcome { CONNECTED, FAILED, SLOW_ADDRESS, DEADLINE, STOPPED, NO_MEMORY };
+enum outcome { CONNECTED, FAILED, SLOW, DEADLINE, STOPPED, NO_MEMORY };
 
-/* Begins, and listens before the first byte can be read. */
-static PGconn *begin(struct connecting *c)
+/* Our defaults, the address, and what else is not the user's own. */
+enum { OURS = DEFAULTS + TARGET_PARTS + 2 };
+
+static void add_ours(const struct connecting *c, const struct target *target,
+                     struct keywords *k)
 {
     static const char *const names[TARGET_PARTS] = {"host", "hostaddr", "port"};
-    char *lists[TARGET_PARTS] = {NULL};
+    for (int i = 0; i < DEFAULTS; i++) {
+        if (!*pqp__setting(c->settings, defaults[i][0]))
+            pqp__keywords_add(k, defaults[i][0], defaults[i][1]);
+    }
+    for (int part = 0; part < TARGET_PARTS; part++)
+        pqp__keywords_add(k, names[part], target->part[part]);
+    if (c->passfile_fault)
+        pqp__keywords_add(k, "passfile", NO_FILE);
+    if (c->attributes)
+        pqp__keywords_add(k, "target_session_attrs", c->attributes);
+}
+
+/* Begins, and listens before the first byte can be read.  The password is
+ * learned before that too, as a message may repeat it. */
+static PGconn *begin(const struct connecting *c, const struct target *target)
+{
     struct keywords k;
     PGconn *pg = NULL;
-    int ok =
-        pqp__keywords_make(&k, c->config, DEFAULTS + TARGET_PARTS + 1, 0) == 0;
-    for (int i = 0; ok && i < DEFAULTS; i++) {
-        if (!*pqp__setting(c->settings, defaults[i][0]))
-            pqp__keywords_add(&k, defaults[i][0], defaults[i][1]);
-    }
-    if (ok && c->passfile_fault)
-        pqp__keywords_add(&k, "passfile", NO_FILE);
-    for (int part = 0; ok && c->targets.count && part < TARGET_PARTS; part++) {
-        lists[part] = pqp__targets_list(&c->targets, part);
-        ok = lists[part] != NULL;
-        pqp__keywords_add(&k, names[part], lists[part]);
-    }
-    if (ok)
+    if (pqp__keywords_make(&k, c->config, OURS, 0) == 0) {
+        add_ours(c, target, &k);
         pg = PQconnectStartParams(k.keywords, k.values, 0);
-    for (int part = 0; part < TARGET_PARTS; part++)
-        free(lists[part]);
+    }
     pqp__keywords_free(&k);
-    if (pg && pqp__session_listen(c->session, pg)) {
+    if (pg && (pqp__session_listen(c->session, pg) ||
+               pqp__config_learn(c->config, PQpass(pg)))) {
         PQfinish(pg);
         pg = NULL;
     }
@@ -233,96 +244,114 @@ static int wait_to_poll(struct connecting *c, const PGconn *pg,
     return c->inside ? ready : -1;
 }
 
-/* If libpq went on to another address, its time begins, and its password is
- * learned before the first byte from there, which may repeat it.  0, or -1 for
- * want of memory. */
-static int turn_to_address(const struct connecting *c, const PGconn *pg,
-                           int *trying, int64_t *until)
-{
-    int now = pqp__targets_find(&c->targets, pg);
-    if (now == *trying)
-        return 0;
-    *trying = now;
-    *until = clock_after(clock_now(), c->address_ms);
-    return pqp__config_learn(c->config, PQpass(pg));
-}
-
-/* Polls until the end, or until the address being tried has used its time up:
- * its index is then in *slow. */
-static enum outcome drive(struct connecting *c, PGconn *pg, int *slow)
+/* Polls until the end, or until the address has used its time up. */
+static enum outcome drive(struct connecting *c, PGconn *pg, int64_t until)
 {
     PostgresPollingStatusType polling = PGRES_POLLING_WRITING;
-    int64_t until = 0;
-    *slow = -1;
+    int64_t limit = until < c->deadline ? until : c->deadline;
     while (polling != PGRES_POLLING_OK) {
         if (polling == PGRES_POLLING_FAILED || PQstatus(pg) == CONNECTION_BAD)
             return FAILED;
-        if (turn_to_address(c, pg, slow, &until))
-            return NO_MEMORY;
-        int64_t limit = until < c->deadline ? until : c->deadline;
         int ready = wait_to_poll(c, pg, polling, limit);
         if (ready < 0)
             return STOPPED;
         if (ready == 0)
-            return limit == c->deadline ? DEADLINE : SLOW_ADDRESS;
+            return limit == c->deadline ? DEADLINE : SLOW;
         errno = 0;
         polling = PQconnectPoll(pg);
     }
     return CONNECTED;
 }
 
-/* Tries once; if that ends with a slow address, it is taken out of the list.
- * NULL, *why, and in *again whether to try the others. */
-static PGconn *attempt(struct connecting *c, int *again)
+/* *connected if it is CONNECTED, else NULL and why in the target. */
+static enum outcome attempt(struct connecting *c, struct target *target,
+                            PGconn **connected)
 {
-    *again = 0;
+    *connected = NULL;
     int64_t began = clock_now();
     errno = 0;
-    PGconn *pg = begin(c);
+    PGconn *pg = begin(c, target);
     if (!pg)
-        return fail(c, "out of memory");
-    int slow = 0;
-    switch (drive(c, pg, &slow)) {
-    case CONNECTED:
+        return NO_MEMORY;
+    enum outcome outcome = drive(c, pg, clock_after(began, c->address_ms));
+    if (outcome == CONNECTED) {
         PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
-        return pg;
-    case FAILED:
-        explain_end(c, pg);
-        break;
-    case SLOW_ADDRESS:
-        explain_timeout(c, pg, c->address_ms);
-        if (c->targets.count > 1) {
-            pqp__targets_drop(&c->targets, slow);
-            *again = 1;
-        }
-        break;
-    case DEADLINE:
-        explain_timeout(c, pg, (clock_now() - began) / CLOCK_MS);
-        break;
-    case STOPPED:
-        if (!c->why->message[0])
-            fail(c, "connecting was interrupted");
-        break;
-    case NO_MEMORY:
-        fail(c, "out of memory");
-        break;
+        *connected = pg;
+        return outcome;
     }
+    if (outcome == FAILED)
+        explain_end(c, target, pg);
+    else if (outcome == SLOW)
+        explain_timeout(c, target, pg, c->address_ms);
+    else if (outcome == DEADLINE)
+        explain_timeout(c, target, pg, (clock_now() - began) / CLOCK_MS);
     if (c->inside)
         PQfinish(pg);
-    return NULL;
+    return outcome;
+}
+
+/* ---- all addresses ---- */
+
+/* Tries one after the other until one is connected or no other may be tried;
+ * says how the last attempt ended. */
+static enum outcome try_addresses(struct connecting *c, PGconn **connected)
+{
+    enum outcome outcome = FAILED;
+    *connected = NULL;
+    for (int i = 0; i < c->targets.count; i++) {
+        if (c->targets.at[i].unresolved)
+            continue;
+        outcome = attempt(c, &c->targets.at[i], connected);
+        if (outcome != FAILED && outcome != SLOW)
+            return outcome;
+    }
+    return outcome;
+}
+
+/* libpq goes through its list of hosts twice for prefer-standby, and in a
+ * random order if it is told to: so do we. */
+static enum outcome try_hosts(struct connecting *c, PGconn **connected)
+{
+    const char *order = pqp__setting(c->settings, "load_balance_hosts");
+    const char *wanted = pqp__setting(c->settings, "target_session_attrs");
+    if (strcmp(order, "random") == 0)
+        pqp__targets_shuffle(&c->targets);
+    if (strcmp(wanted, "prefer-standby") != 0)
+        return try_addresses(c, connected);
+    c->attributes = "standby";
+    enum outcome outcome = try_addresses(c, connected);
+    c->attributes = "any";
+    return outcome == FAILED || outcome == SLOW ? try_addresses(c, connected)
+                                                : outcome;
+}
+
+static PGconn *connect_to_one(struct connecting *c, rpool_failure *why)
+{
+    PGconn *pg = NULL;
+    enum outcome outcome = try_hosts(c, &pg);
+    if (outcome == NO_MEMORY)
+        fail(why, "out of memory");
+    else if (!c->inside)
+        fail(why, "the process is ending");
+    else if (outcome != CONNECTED)
+        pqp__targets_explain(&c->targets, why);
+    if (!pg && !why->message[0])
+        fail(why, outcome == STOPPED ? "connecting was interrupted"
+                                     : "no host has an address");
+    return pg;
 }
 
 /* What libpq has from the environment or the service file counts if the user
  * said nothing.  0 or -1. */
-static int set_timeout(struct connecting *c)
+static int set_timeout(struct connecting *c, rpool_failure *why)
 {
     const char *seconds = pqp__setting(c->settings, "connect_timeout");
     c->address_ms = c->config->options.connect_timeout_ms;
     if (!c->config->timeout_is_open || !*seconds ||
         pqp__parse_timeout(seconds, &c->address_ms) == 0)
         return 0;
-    fail(c, PQP__BAD_TIMEOUT);
-    c->why->permanent = 1;
+    fail(why, PQP__BAD_TIMEOUT);
+    why->permanent = 1;
     return -1;
 }
 
@@ -333,24 +362,25 @@ PGconn *pqp__connect(struct config *config, struct session *session,
                            .session = session,
                            .settings = pqp__settings(config),
                            .deadline = deadline,
-                           .stop_fd = stop_fd,
-                           .why = why};
-    *why = (rpool_failure){0};
-    if (!c.settings)
-        return fail(&c, "out of memory");
-    c.passfile_fault = pqp__passfile_fault(c.settings);
+                           .stop_fd = stop_fd};
     PGconn *pg = NULL;
-    int again = set_timeout(&c) == 0 &&
+    *why = (rpool_failure){0};
+    if (!c.settings) {
+        fail(why, "out of memory");
+        return NULL;
+    }
+    c.passfile_fault = pqp__passfile_fault(c.settings);
+    int ready = set_timeout(&c, why) == 0 &&
                 pqp__resolve(&c.targets, c.settings, config, why) == 0;
     session->wanted =
         pqp__role_named(pqp__setting(c.settings, "target_session_attrs"));
     c.inside = pqp__libpq_enter();
-    while (again && c.inside)
-        pg = attempt(&c, &again);
+    if (!c.inside)
+        fail(why, "the process is ending");
+    else if (ready)
+        pg = connect_to_one(&c, why);
     if (c.inside)
         pqp__libpq_leave();
-    else
-        fail(&c, "the process is ending");
     pqp__targets_free(&c.targets);
     PQconninfoFree(c.settings);
     return pg;

@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* What connect.c shares with resolve.c, where the addresses come from, and
- * with session.c, which listens to every connection from its first byte. */
+/* What connect.c shares with resolve.c, where the addresses come from, with
+ * refusal.c, which says what a failure means, and with session.c, which listens
+ * to every connection from its first byte. */
 #ifndef PG_CONNECT_H
 #define PG_CONNECT_H
 
@@ -30,30 +31,39 @@ PQconninfoOption *pqp__settings(const struct config *config);
 /* The value of one of them, "" if it has none. */
 const char *pqp__setting(const PQconninfoOption *settings, const char *keyword);
 
-/* One entry of libpq's lists of hosts; "" where it has no such part. */
+/* One address of one host, as libpq takes it; "" where it has no such part. */
 enum { TARGET_HOST, TARGET_HOSTADDR, TARGET_PORT, TARGET_PARTS };
 struct target {
     char *part[TARGET_PARTS];
+    int host;          /* which entry of the list of hosts it comes from */
+    int family;        /* of the address; AF_UNSPEC: it has none */
+    int unresolved;    /* the name has no address, and `why` says why */
+    rpool_failure why; /* of the last attempt; no message: none was made */
 };
 
-/* Where to connect, an entry for each address, in the order of trying.  None:
- * libpq's own idea of it is left alone. */
+/* Where to connect, in the order of trying: an entry for each address, and for
+ * each name without one. */
 struct targets {
     struct target *at;
     int count;
 };
 
 /* Takes the lists of hosts apart and resolves the names; blocks as long as
- * the resolver does.  0, or -1 and *why.  Free in either case. */
+ * the resolver does.  Without a host there is one entry without one, which is
+ * libpq's default.  0, or -1 and *why.  Free in either case. */
 int pqp__resolve(struct targets *targets, const PQconninfoOption *settings,
                  const struct config *config, rpool_failure *why);
 void pqp__targets_free(struct targets *targets);
-/* The entry that libpq is trying now; 0 if none can be told. */
-int pqp__targets_find(const struct targets *targets, const PGconn *pg);
-void pqp__targets_drop(struct targets *targets, int index);
-/* One part of all entries as a list with commas; NULL for want of memory.
- * Owner: caller, free(). */
-char *pqp__targets_list(const struct targets *targets, int part);
+/* Puts the entries into a random order. */
+void pqp__targets_shuffle(struct targets *targets);
+
+/* ---- refusal.c ---- */
+
+/* Whether an attempt that failed with this SQLSTATE ("": none) and text would
+ * fail again however often it is made.  The text is libpq's, in English. */
+int pqp__is_final(const char *sqlstate, const char *text);
+/* Why all attempts failed: the reason of each entry that was tried. */
+void pqp__targets_explain(const struct targets *targets, rpool_failure *why);
 
 /* ---- passfile.c ---- */
 

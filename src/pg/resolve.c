@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/random.h"
 #include "base/text.h"
 
 /* ---- settings ---- */
@@ -158,34 +159,57 @@ static void target_free(struct target *target)
         free(target->part[part]);
 }
 
-/* Takes copies.  0, or -1 for want of memory. */
-static int targets_add(struct targets *targets, const char *host,
-                       const char *hostaddr, const char *port)
+/* Adds an entry for the host of `from`, with this address.  Takes copies.
+ * NULL for want of memory. */
+static struct target *targets_add(struct targets *targets,
+                                  const struct target *from,
+                                  const char *hostaddr, int family)
 {
     size_t size = ((size_t)targets->count + 1) * sizeof *targets->at;
     struct target *grown = realloc(targets->at, size);
     if (!grown)
-        return -1;
+        return NULL;
     targets->at = grown;
     struct target *t = &grown[targets->count++];
-    /* An empty list reads as none given, so that the default is spelled out. */
+    /* An empty port reads as none given: the default is spelled out, which is
+     * not what PGPORT says. */
+    const char *port = from->part[TARGET_PORT];
     *t = (struct target){
-        {strdup(host), strdup(hostaddr), strdup(*port ? port : "5432")}};
-    return t->part[0] && t->part[1] && t->part[2] ? 0 : -1;
+        .part = {strdup(from->part[TARGET_HOST]), strdup(hostaddr),
+                 strdup(*port ? port : "5432")},
+        .host = from->host,
+        .family = family,
+    };
+    return t->part[0] && t->part[1] && t->part[2] ? t : NULL;
 }
 
 /* ---- names ---- */
 
-static int out_of_memory(rpool_failure *why)
+/* An entry that is never tried, but says why.  An address that is given and is
+ * none stays none; a name may resolve next time. */
+static int add_unresolved(struct targets *targets, const struct target *from,
+                          const struct config *config, int error)
 {
-    snprintf(why->message, sizeof why->message, "out of memory");
-    return -1;
+    const char *given = from->part[TARGET_HOSTADDR];
+    struct target *t = targets_add(targets, from, "", AF_UNSPEC);
+    if (!t)
+        return -1;
+    char buffer[sizeof t->why.message];
+    struct text text;
+    text_init(&text, buffer, sizeof buffer);
+    text_add(&text, "cannot resolve host \"");
+    text_add_at_most(&text, 256, *given ? given : from->part[TARGET_HOST]);
+    text_add(&text, "\": %s", gai_strerror(error));
+    pqp__clean_text(config, t->why.message, sizeof t->why.message, buffer);
+    t->why.permanent = *given && error == EAI_NONAME;
+    t->unresolved = 1;
+    return 0;
 }
 
 /* An entry for each address of the host, or for the numeric address given for
- * it.  What does not resolve is none, and *why says so: another may. */
+ * it.  0, or -1 for want of memory. */
 static int add_addresses(struct targets *targets, const struct target *from,
-                         const struct config *config, rpool_failure *why)
+                         const struct config *config)
 {
     const char *given = from->part[TARGET_HOSTADDR];
     const char *name = *given ? given : from->part[TARGET_HOST];
@@ -193,23 +217,14 @@ static int add_addresses(struct targets *targets, const struct target *from,
                                    .ai_flags = *given ? AI_NUMERICHOST : 0};
     struct addrinfo *found = NULL;
     int error = getaddrinfo(name, NULL, &hints, &found);
-    if (error) {
-        char buffer[sizeof why->message];
-        struct text text;
-        text_init(&text, buffer, sizeof buffer);
-        text_add(&text, "cannot resolve host \"");
-        text_add_at_most(&text, 256, name);
-        text_add(&text, "\": %s", gai_strerror(error));
-        pqp__clean_text(config, why->message, sizeof why->message, buffer);
-        return 0;
-    }
+    if (error)
+        return add_unresolved(targets, from, config, error);
     int status = 0;
     for (struct addrinfo *a = found; a && status == 0; a = a->ai_next) {
         char address[128];
         if (getnameinfo(a->ai_addr, a->ai_addrlen, address, sizeof address,
                         NULL, 0, NI_NUMERICHOST) == 0)
-            status = targets_add(targets, from->part[TARGET_HOST], address,
-                                 from->part[TARGET_PORT]);
+            status = targets_add(targets, from, address, a->ai_family) ? 0 : -1;
     }
     freeaddrinfo(found);
     return status;
@@ -222,16 +237,20 @@ static int is_local(const struct target *target)
            (first == '\0' || first == '/' || first == '@');
 }
 
+/* Takes the parts of `from`.  0, or -1 for want of memory. */
 static int add_entry(struct targets *targets, struct target *from,
-                     const struct config *config, rpool_failure *why)
+                     const struct config *config)
 {
     int status = -1;
     char **part = from->part;
-    if (part[0] && part[1] && part[2])
-        status = is_local(from) ? targets_add(targets, part[0], "", part[2])
-                                : add_addresses(targets, from, config, why);
+    if (!part[0] || !part[1] || !part[2])
+        status = -1;
+    else if (is_local(from))
+        status = targets_add(targets, from, "", AF_UNSPEC) ? 0 : -1;
+    else
+        status = add_addresses(targets, from, config);
     target_free(from);
-    return status == 0 ? 0 : out_of_memory(why);
+    return status;
 }
 
 /* What stood in the string alone was checked at open.  0, or -1 and *why. */
@@ -260,16 +279,18 @@ int pqp__resolve(struct targets *targets, const PQconninfoOption *settings,
     int port_count = list_length(ports);
     if (check_lists(hosts, addresses, ports, why))
         return -1;
-    for (int i = 0; i < count; i++) {
-        struct target entry = {{
-            list_element(hosts, i),
-            list_element(addresses, i),
-            list_element(ports, port_count == 1 ? 0 : i),
-        }};
-        if (add_entry(targets, &entry, config, why))
+    for (int i = 0; i < count || i == 0; i++) {
+        struct target entry = {
+            .part = {list_element(hosts, i), list_element(addresses, i),
+                     list_element(ports, port_count == 1 ? 0 : i)},
+            .host = i,
+        };
+        if (add_entry(targets, &entry, config)) {
+            snprintf(why->message, sizeof why->message, "out of memory");
             return -1;
+        }
     }
-    return count > 0 && targets->count == 0 ? -1 : 0;
+    return 0;
 }
 
 /* ---- targets ---- */
@@ -277,46 +298,16 @@ int pqp__resolve(struct targets *targets, const PQconninfoOption *settings,
 void pqp__targets_free(struct targets *targets)
 {
     while (targets->count > 0)
-        pqp__targets_drop(targets, targets->count - 1);
+        target_free(&targets->at[--targets->count]);
     free(targets->at);
 }
 
-int pqp__targets_find(const struct targets *targets, const PGconn *pg)
+void pqp__targets_shuffle(struct targets *targets)
 {
-    const char *now[TARGET_PARTS] = {PQhost(pg), PQhostaddr(pg), PQport(pg)};
-    for (int i = 0; i < targets->count; i++) {
-        char *const *part = targets->at[i].part;
-        /* libpq shows an address without its scope, and no empty host. */
-        size_t plain = strcspn(part[TARGET_HOSTADDR], "%");
-        if ((!*part[TARGET_HOST] ||
-             strcmp(part[TARGET_HOST], now[TARGET_HOST]) == 0) &&
-            strncmp(part[TARGET_HOSTADDR], now[TARGET_HOSTADDR], plain) == 0 &&
-            now[TARGET_HOSTADDR][plain] == '\0' &&
-            strcmp(part[TARGET_PORT], now[TARGET_PORT]) == 0)
-            return i;
+    for (int i = targets->count - 1; i > 0; i--) {
+        int j = (int)random_below((uint64_t)i + 1);
+        struct target other = targets->at[j];
+        targets->at[j] = targets->at[i];
+        targets->at[i] = other;
     }
-    return 0;
-}
-
-void pqp__targets_drop(struct targets *targets, int index)
-{
-    target_free(&targets->at[index]);
-    targets->count--;
-    memmove(&targets->at[index], &targets->at[index + 1],
-            (size_t)(targets->count - index) * sizeof *targets->at);
-}
-
-char *pqp__targets_list(const struct targets *targets, int part)
-{
-    size_t size = 1;
-    for (int i = 0; i < targets->count; i++)
-        size += strlen(targets->at[i].part[part]) + 1;
-    char *list = malloc(size);
-    if (!list)
-        return NULL;
-    struct text text;
-    text_init(&text, list, size);
-    for (int i = 0; i < targets->count; i++)
-        text_add(&text, "%s%s", i ? "," : "", targets->at[i].part[part]);
-    return list;
 }

@@ -168,6 +168,22 @@ static int ask_password(int fd, char number)
     return send_message(fd, 'R', body, 4 + sizeof mechanism);
 }
 
+/* Reads the client's first record of TLS and answers with an alert, whose
+ * number is two digits. */
+static int alert(struct mock *m, int fd, const char *number)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char hello[4096];
+    char record[] = {21, 3, 3, 0, 2, 2, 0};
+    record[6] = (char)((strchr(digits, number[0]) - digits) * 16 +
+                       (strchr(digits, number[1]) - digits));
+    if (!read_exactly(m, fd, (char *)hello, 5))
+        return 0;
+    size_t size = (size_t)hello[3] << 8 | hello[4];
+    return size <= sizeof hello && read_exactly(m, fd, (char *)hello, size) &&
+           send_all(fd, record, sizeof record);
+}
+
 /* "28000:some_text)" as a FATAL. */
 static int refuse_with(int fd, const char *spec)
 {
@@ -191,6 +207,9 @@ static int answer(int fd, char step)
         return send_all(fd, "N", 1);
     case 'k':
         return let_in(fd);
+    case 'H':
+        return let_in(fd) && SEND(fd, 'S', "server_version\00015.0") &&
+               SEND(fd, 'S', "in_hot_standby\0off");
     case 'o':
         return let_in(fd) && SEND_RAW(fd, 'Z', "I");
     case 'z':
@@ -242,6 +261,9 @@ static int play(struct mock *m, int fd, const char **script)
     switch (step) {
     case 'A':
         return ask_password(fd, *(*script)++);
+    case '!':
+        *script += 2;
+        return alert(m, fd, *script - 2);
     case '(':
         if (!refuse_with(fd, *script))
             return 0;

@@ -22,7 +22,14 @@
  *   Y  reports it off                     V  off
  *   R  an ERROR, 25006                    m  a NOTICE without SQLSTATE
  *   u  a row and its CommandComplete      M  the same with 100 kB
+ *   H  as k, from a server that says that it is no standby
  *   l  a quarter of a second, for lateness
+ *   S  "S", yes to TLS                    N  "N", no to TLS or GSSAPI
+ *   j  read one message, a password
+ *   A3 asks for a password, A5 for an MD5, A7 for GSSAPI; other numbers go on
+ *      in ASCII, as A: for 10, which is SASL, by SCRAM-SHA-256
+ *   !28  read the client's first record of TLS, answer with this fatal alert
+ *   (28000:no_entry)  FATAL with this SQLSTATE and text, _ for a space
  */
 #ifndef TESTS_SUPPORT_MOCK_H
 #define TESTS_SUPPORT_MOCK_H

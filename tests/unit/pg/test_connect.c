@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/watch.h"
-#include "pg/internal.h"
+#include "pg/connect.h"
 #include "support_mock.h"
 
 /* Enough for a mock to answer on a busy machine, milliseconds. */
@@ -50,6 +50,7 @@ static int set_up(void **state)
 {
     (void)state;
     mocks[0] = mocks[1] = NULL;
+    config = NULL;
     deadline = clock_after(clock_now(), 60000);
     stop_fd = -1;
     last_notice[0] = '\0';
@@ -238,7 +239,7 @@ static void refused_addresses_are_named_without_libpqs_hints(void **state)
     snprintf(
         text, sizeof text,
         "connection to server at \"127.0.0.1\", port %d failed: Connection "
-        "refused connection to server at \"127.0.0.1\", port %d failed: "
+        "refused; connection to server at \"127.0.0.1\", port %d failed: "
         "Connection refused",
         port, port);
     assert_refused("", 0, text);
@@ -356,6 +357,111 @@ static void socket_that_is_not_there_is_a_transient_failure(void **state)
     assert_refused("", 0, "/no/such/folder");
 }
 
+/* ---- several hosts ---- */
+
+/* What the pair of servers is refused with, in the order of trying. */
+static void assert_both_refuse(const char *first, const char *second,
+                               const char *code, int permanent)
+{
+    char text[2][64];
+    serve(first, second);
+    config->options.connect_timeout_ms = FOR_AN_ANSWER;
+    mock_config_set(config, "host", "one,two");
+    mock_config_set(config, "hostaddr", "127.0.0.1,127.0.0.1");
+    assert_null(connect_now());
+    assert_string_equal(why.code, code);
+    assert_int_equal(why.permanent, permanent);
+    for (int i = 0; i < 2; i++)
+        snprintf(text[i], sizeof text[i], "\"%s\" (127.0.0.1), port %d",
+                 i ? "two" : "one", mock_port(mocks[i]));
+    const char *one = strstr(why.message, text[0]);
+    const char *two = strstr(why.message, text[1]);
+    assert_true(one && two && one < two);
+    tear_down(NULL);
+    set_up(NULL);
+}
+
+/* B24 */
+static void failure_is_permanent_only_if_that_of_every_host_is(void **state)
+{
+    (void)state;
+    assert_both_refuse("s(28000:no)", "s(28P01:no)", "28P01", 1);
+    assert_both_refuse("s(28000:no)", "s", "28000", 0);
+    assert_both_refuse("s", "s(28000:no)", "28000", 0);
+    assert_both_refuse("s(28000:no)", "w", "28000", 0);
+    assert_both_refuse("w", "s(28000:no)", "28000", 0);
+    assert_both_refuse("s(28000:no)", "sU", "57P03", 0);
+    assert_both_refuse("sU", "s(28000:no)", "57P03", 0);
+    assert_both_refuse("sA3", "sX", "", 0);
+    assert_both_refuse("sA3", "sP", "28P01", 1);
+}
+
+static void second_host_serves_when_the_first_refuses_for_good(void **state)
+{
+    (void)state;
+    serve("s(28000:no_entry_while_it_is_fenced)", "so");
+    assert_connected_to(mock_port(mocks[1]));
+}
+
+/* The server listens on one of the two addresses that a name has. */
+static void refusal_of_one_family_of_addresses_is_permanent(void **state)
+{
+    (void)state;
+    static const struct {
+        int family[3], permanent[3], expected;
+    } cases[] = {
+        {{AF_INET6, AF_INET, 0}, {0, 1, -1}, 1},
+        {{AF_INET, AF_INET, 0}, {0, 1, -1}, 0},
+        {{AF_INET6, AF_INET, AF_INET}, {0, 0, 1}, 0},
+        {{AF_INET6, AF_INET, AF_INET}, {0, 1, 1}, 1},
+        {{AF_INET6, AF_INET6, AF_INET}, {0, 1, 0}, 0},
+        {{AF_UNSPEC, 0, 0}, {1, -1, -1}, 1},
+        {{AF_UNSPEC, 0, 0}, {0, -1, -1}, 0},
+    };
+    serve("s", NULL);
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct target at[3] = {{.host = 0}};
+        struct targets targets = {.at = at};
+        for (int t = 0; t < 3 && cases[i].permanent[t] >= 0; t++) {
+            at[t].family = cases[i].family[t];
+            at[t].why.permanent = cases[i].permanent[t];
+            targets.count++;
+        }
+        pqp__targets_explain(&targets, &why);
+        if (why.permanent != cases[i].expected)
+            fail_msg("case %zu", i);
+    }
+}
+
+static void
+reason_of_each_host_is_told_when_there_is_no_room_for_all(void **state)
+{
+    (void)state;
+    struct target at[5] = {{.host = 0}};
+    struct targets targets = {.at = at, .count = 5};
+    serve("s", NULL);
+    for (int i = 0; i < 5; i++) {
+        at[i].host = i;
+        size_t used = (size_t)snprintf(at[i].why.message, 50, "host %d: ", i);
+        memset(at[i].why.message + used, 'x', i == 3 ? 20 : 300);
+    }
+    pqp__targets_explain(&targets, &why);
+    assert_non_null(strstr(why.message, "xxx...; host 1: xxx"));
+    assert_non_null(strstr(why.message, "host 3: xxxxxxxxxxxxxxxxxxxx; "));
+    assert_non_null(strstr(why.message, "host 4: xxx"));
+    assert_in_range(strlen(why.message), 480, sizeof why.message - 1);
+}
+
+static void hosts_are_gone_through_twice_for_a_preferred_standby(void **state)
+{
+    (void)state;
+    serve("sHz", "sHz");
+    mock_config_set(config, "target_session_attrs", "prefer-standby");
+    assert_connected_to(mock_port(mocks[0]));
+    assert_int_equal(mock_accepted(mocks[0]), 2);
+    assert_int_equal(mock_accepted(mocks[1]), 1);
+}
+
 /* ---- a server that is silent ---- */
 
 /* Q13 */
@@ -404,15 +510,6 @@ static void second_address_serves_when_the_first_refuses(void **state)
     (void)state;
     serve("sU", "sow");
     assert_connected_to(mock_port(mocks[1]));
-}
-
-static void silent_second_address_leaves_the_first_to_be_tried(void **state)
-{
-    (void)state;
-    serve("sU so", "w");
-    config->options.connect_timeout_ms = FOR_AN_ANSWER;
-    assert_connected_to(mock_port(mocks[0]));
-    assert_int_equal(mock_accepted(mocks[1]), 1);
 }
 
 /* P16 */
@@ -499,12 +596,16 @@ int main(void)
         TEST(wrong_parameter_is_told_by_libpq_itself_for_good),
         TEST(wrong_environment_is_a_permanent_failure),
         TEST(socket_that_is_not_there_is_a_transient_failure),
+        TEST(failure_is_permanent_only_if_that_of_every_host_is),
+        TEST(second_host_serves_when_the_first_refuses_for_good),
+        TEST(refusal_of_one_family_of_addresses_is_permanent),
+        TEST(reason_of_each_host_is_told_when_there_is_no_room_for_all),
+        TEST(hosts_are_gone_through_twice_for_a_preferred_standby),
         TEST(silent_server_costs_its_timeout_in_ms),
         TEST(dripping_server_costs_no_more_than_its_timeout),
         TEST(second_address_serves_when_the_first_is_silent),
         TEST(clock_of_an_address_begins_when_it_is_tried),
         TEST(second_address_serves_when_the_first_refuses),
-        TEST(silent_second_address_leaves_the_first_to_be_tried),
         TEST(deadline_holds_over_all_addresses),
         TEST(error_of_a_server_is_told_rather_than_the_silence_of_another),
         TEST(environments_timeout_counts_if_nothing_else_is_set),

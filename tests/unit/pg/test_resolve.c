@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "pg/connect.h"
 #include "support_mock.h"
 
@@ -37,12 +38,12 @@ static int tear_down(void **state)
 
 static void assert_list(int part, const char *expected)
 {
-    char *list = pqp__targets_list(&targets, part);
-    assert_non_null(list);
-    char copy[256];
-    snprintf(copy, sizeof copy, "%s", list);
-    free(list);
-    assert_string_equal(copy, expected);
+    char buffer[256];
+    struct text list;
+    text_init(&list, buffer, sizeof buffer);
+    for (int i = 0; i < targets.count; i++)
+        text_add(&list, "%s%s", i ? "," : "", targets.at[i].part[part]);
+    assert_string_equal(buffer, expected);
 }
 
 static void one_port_serves_all_hosts(void **state)
@@ -89,20 +90,45 @@ static void unix_sockets_pass_as_they_are(void **state)
     assert_list(TARGET_HOSTADDR, ",,127.0.0.1");
 }
 
-static void host_that_cannot_be_resolved_is_left_out(void **state)
+static void name_without_an_address_keeps_its_place_and_its_reason(void **state)
 {
     (void)state;
-    assert_int_equal(resolve("no-such-host.invalid,127.0.0.1", "", "1,2"), 0);
-    assert_list(TARGET_HOST, "127.0.0.1");
-    assert_list(TARGET_PORT, "2");
+    assert_int_equal(
+        resolve("127.0.0.1,no-such-host.invalid,127.0.0.2", "", "1,2,3"), 0);
+    assert_list(TARGET_HOST, "127.0.0.1,no-such-host.invalid,127.0.0.2");
+    assert_list(TARGET_PORT, "1,2,3");
+    const struct target *t = &targets.at[1];
+    assert_true(t->unresolved);
+    assert_false(targets.at[0].unresolved || targets.at[2].unresolved);
+    assert_non_null(strstr(t->why.message, "\"no-such-host.invalid\""));
+    assert_int_equal(t->why.permanent, 0);
+    assert_int_equal(t->host, 1);
 }
 
-static void nothing_resolved_is_a_transient_failure_with_a_reason(void **state)
+static void hostaddr_that_is_no_address_is_a_permanent_failure(void **state)
 {
     (void)state;
-    assert_int_equal(resolve("no-such-host.invalid", "", "1"), -1);
-    assert_non_null(strstr(why.message, "no-such-host.invalid"));
-    assert_int_equal(why.permanent, 0);
+    assert_int_equal(resolve("127.0.0.1", "no-address", "1"), 0);
+    assert_int_equal(targets.count, 1);
+    assert_true(targets.at[0].unresolved);
+    assert_int_equal(targets.at[0].why.permanent, 1);
+    assert_non_null(strstr(targets.at[0].why.message, "\"no-address\""));
+}
+
+static void shuffle_keeps_each_entry_once(void **state)
+{
+    (void)state;
+    assert_int_equal(resolve("127.0.0.1,127.0.0.2,127.0.0.3", "", "7"), 0);
+    int first[3] = {0};
+    for (int round = 0; round < 200; round++) {
+        pqp__targets_shuffle(&targets);
+        int seen = 0;
+        for (int i = 0; i < 3; i++)
+            seen |= 1 << targets.at[i].host;
+        assert_int_equal(seen, 7);
+        first[targets.at[0].host]++;
+    }
+    assert_true(first[0] && first[1] && first[2]);
 }
 
 static void lists_that_do_not_fit_are_a_permanent_failure(void **state)
@@ -130,18 +156,10 @@ static void no_host_at_all_is_left_to_libpq(void **state)
 {
     (void)state;
     assert_int_equal(resolve("", "", "77"), 0);
-    assert_int_equal(targets.count, 0);
-}
-
-static void dropped_entry_leaves_the_others_in_order(void **state)
-{
-    (void)state;
-    assert_int_equal(resolve("127.0.0.1,127.0.0.2,127.0.0.3", "", "7"), 0);
-    pqp__targets_drop(&targets, 1);
-    assert_list(TARGET_HOST, "127.0.0.1,127.0.0.3");
-    pqp__targets_drop(&targets, 1);
-    pqp__targets_drop(&targets, 0);
-    assert_int_equal(targets.count, 0);
+    assert_int_equal(targets.count, 1);
+    assert_list(TARGET_HOST, "");
+    assert_list(TARGET_HOSTADDR, "");
+    assert_list(TARGET_PORT, "77");
 }
 
 static void environment_fills_what_the_string_leaves_open(void **state)
@@ -206,12 +224,12 @@ int main(void)
         TEST(name_keeps_standing_beside_each_of_its_addresses),
         TEST(given_address_is_used_and_the_name_not_resolved),
         TEST(unix_sockets_pass_as_they_are),
-        TEST(host_that_cannot_be_resolved_is_left_out),
-        TEST(nothing_resolved_is_a_transient_failure_with_a_reason),
+        TEST(name_without_an_address_keeps_its_place_and_its_reason),
+        TEST(hostaddr_that_is_no_address_is_a_permanent_failure),
+        TEST(shuffle_keeps_each_entry_once),
         TEST(lists_that_do_not_fit_are_a_permanent_failure),
         TEST(environments_port_that_is_none_is_a_permanent_failure),
         TEST(no_host_at_all_is_left_to_libpq),
-        TEST(dropped_entry_leaves_the_others_in_order),
         TEST(environment_fills_what_the_string_leaves_open),
         TEST(service_file_fills_what_the_string_leaves_open),
         TEST(settings_hold_no_secret),

@@ -270,6 +270,10 @@ static void password_file_of_others_is_ignored_without_a_word(void **state)
     serve("so");
     mock_config_set(config, "passfile", in_dir("pass"));
     assert_silent(is_connected, "");
+    tear_down(NULL);
+    serve("sA3");
+    mock_config_set(config, "passfile", in_dir("pass"));
+    assert_silent(is_refused_for_good, "others have access to it");
 }
 
 static void password_file_in_the_home_is_ignored_if_it_is_a_folder(void **state)
@@ -279,8 +283,8 @@ static void password_file_in_the_home_is_ignored_if_it_is_a_folder(void **state)
     snprintf(old, sizeof old, "%s", home ? home : "/");
     assert_int_equal(mkdir(in_dir(".pgpass"), 0700), 0);
     setenv("HOME", dir, 1);
-    serve("so");
-    assert_silent(is_connected, "");
+    serve("sA3");
+    assert_silent(is_refused_for_good, "it is not a plain file");
     setenv("HOME", old, 1);
 }
 
