@@ -12,6 +12,7 @@
 #include "pg/connect.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,6 +356,27 @@ static int set_timeout(struct connecting *c, rpool_failure *why)
     return -1;
 }
 
+/* From here on this thread's messages are in English, whatever the language of
+ * the process: libpq's texts have to be understood.  Returns what was before,
+ * for speak_again(). */
+static locale_t speak_english(void)
+{
+    locale_t before = uselocale((locale_t)0), copy = duplocale(before);
+    locale_t english = copy ? newlocale(LC_MESSAGES_MASK, "C", copy) : copy;
+    if (english)
+        uselocale(english);
+    else if (copy)
+        freelocale(copy);
+    return before;
+}
+
+static void speak_again(locale_t before)
+{
+    locale_t english = uselocale(before);
+    if (english != before)
+        freelocale(english);
+}
+
 PGconn *pqp__connect(struct config *config, struct session *session,
                      int64_t deadline, int stop_fd, rpool_failure *why)
 {
@@ -369,6 +391,7 @@ PGconn *pqp__connect(struct config *config, struct session *session,
         fail(why, "out of memory");
         return NULL;
     }
+    locale_t before = speak_english();
     c.passfile_fault = pqp__passfile_fault(c.settings);
     int ready = set_timeout(&c, why) == 0 &&
                 pqp__resolve(&c.targets, c.settings, config, why) == 0;
@@ -383,5 +406,6 @@ PGconn *pqp__connect(struct config *config, struct session *session,
         pqp__libpq_leave();
     pqp__targets_free(&c.targets);
     PQconninfoFree(c.settings);
+    speak_again(before);
     return pg;
 }

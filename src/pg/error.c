@@ -58,6 +58,8 @@ static const struct {
     unsigned class;
 } sqlstates[] = {
     {"08", PQP__LOST},         /* connection exception */
+    {"0A000", PQP__PERMANENT}, /* feature_not_supported */
+    {"22023", PQP__PERMANENT}, /* invalid_parameter_value: start-up option */
     {"25006", PQP__READ_ONLY}, /* read_only_sql_transaction */
     {"25P03", PQP__LOST},      /* idle_in_transaction_session_timeout */
     {"25P04", PQP__LOST},      /* transaction_timeout */
@@ -66,8 +68,11 @@ static const struct {
     {"40001", PQP__RETRY},     /* serialization_failure */
     {"40P01", PQP__RETRY},     /* deadlock_detected */
     {"42501", PQP__PERMANENT}, /* insufficient_privilege */
-    {"42704", PQP__PERMANENT}, /* undefined_object: a start-up option */
+    {"42601", PQP__PERMANENT}, /* syntax_error: a start-up option */
+    {"42602", PQP__PERMANENT}, /* invalid_name: the same */
+    {"42704", PQP__PERMANENT}, /* undefined_object: the same */
     {"53300", PQP__BACKOFF},   /* too_many_connections */
+    {"55P02", PQP__PERMANENT}, /* cant_change_runtime_param */
     {"57P01", PQP__LOST},      /* admin_shutdown */
     {"57P02", PQP__LOST},      /* crash_shutdown */
     {"57P03", PQP__BACKOFF},   /* cannot_connect_now */

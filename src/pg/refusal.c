@@ -13,12 +13,64 @@
 
 /* ---- one attempt ---- */
 
-/* The failures for which libpq has no code, by a part of its text. */
+/* The failures for which libpq has no code, and which no further attempt mends,
+ * by a part of the text that libpq 14 to 17 have in common.
+ * tests/unit/pg/test_refusal.c provokes them with the libpq that is installed,
+ * and names those that only one version of libpq knows. */
 static const char *const libpq_texts[] = {
+    /* TLS is required, and cannot be had. */
+    "does not support SSL, but SSL was required",
+    "SSL protocol version",
+    "alert protocol version",
+    "alert handshake failure",
+    "alert insufficient security",
+    "alert no application protocol",
+    "ALPN protocol",
+    /* One of the two does not trust the other. */
     "certificate verify failed",
     "server certificate for",
+    "host name from server certificate",
+    "host name must be specified",
+    "SSL certificate",
+    "alert unknown ca",
+    "alert bad certificate",
+    "alert unsupported certificate",
+    "alert certificate",
+    "requirepeer",
+    /* A file of ours. */
     "certificate file",
     "private key file",
+    "private SSL key",
+    "SSL engine",
+    "root certificate paths",
+    /* How to authenticate. */
+    "channel binding",
+    "authentication method",
+    "authentication not supported",
+    "SASL authentication mechanisms are supported",
+    "over a non-SSL connection",
+    "GSSAPI encryption required",
+    "GSSAPI encryption, but it was required",
+    "No Kerberos credentials",
+    "No credentials cache",
+    /* An address that is none. */
+    "Unix-domain socket path",
+};
+
+/* A pooler has one SQLSTATE, 08P01, for whatever it refuses, and also for a
+ * server that is away: these are PgBouncer's texts of what stays refused. */
+static const char *const pooler_texts[] = {
+    "unsupported startup parameter",
+    "no such database",
+    "no such user",
+    "a database is required",
+    "authentication failed",
+    "auth failed",
+    "login rejected",
+    "SSL required",
+    "TLS connection required",
+    "TLS client certificate required",
+    "bouncer config error",
 };
 
 static int holds_one_of(const char *text, const char *const *texts,
@@ -35,6 +87,8 @@ int pqp__is_final(const char *sqlstate, const char *text)
 {
     if (*sqlstate == '\0')
         return HOLDS_ONE_OF(text, libpq_texts);
+    if (strcmp(sqlstate, "08P01") == 0)
+        return HOLDS_ONE_OF(text, pooler_texts);
     return (pqp__sqlstate_class(sqlstate) & PQP__PERMANENT) != 0;
 }
 

@@ -252,11 +252,33 @@ static void where_nobody_listens_is_tried_now_and_then(void **state)
 static void without_tls_there_is_no_session(void **state)
 {
     (void)state;
-    pqp_error err = REFUSED_BY("N", "sslmode=require", PQP_TIMEOUT);
+    pqp_error err = REFUSED_BY("N", "sslmode=require", PQP_CONNECT);
     assert_non_null(strstr(err.message, "does not support SSL"));
     err = REFUSED_BY("E\0\0\0\x25SERROR\0C28000\0MCANARY of nobody\0\0",
                      "sslmode=require", PQP_TIMEOUT);
     assert_null(strstr(err.message, "CANARY"));
+}
+
+/* The SQLSTATE of each is the server's own. */
+static void start_up_option_that_the_server_refuses_fails_for_good(void **state)
+{
+    (void)state;
+    static const char *const refused[][2] = {
+        {"options='-c work_mem=nonsense'", "22023"},
+        {"options='-c nonsense'", "42601"},
+        {"options='-c no_such=1'", "42704"},
+        {"options='-c port=1'", "55P02"},
+        {"client_encoding=nonsense", "22023"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        pqp_pool *pool = open_pool_with(
+            PQP_OPTIONS(.conninfo = pg_dsn_with(refused[i][0]), .max_size = 1));
+        pqp_conn *conn = NULL;
+        pqp_error err;
+        assert_int_equal(pqp_acquire(pool, SOON_MS, &conn, &err), PQP_CONNECT);
+        assert_string_equal(err.sqlstate, refused[i][1]);
+        close_pool(&pool);
+    }
 }
 
 /* T10 */
@@ -283,6 +305,7 @@ int main(void)
         TEST(who_says_nothing_costs_a_deadline),
         TEST(where_nobody_listens_is_tried_now_and_then),
         TEST(without_tls_there_is_no_session),
+        TEST(start_up_option_that_the_server_refuses_fails_for_good),
         TEST(the_language_of_the_server_does_not_matter),
     };
     return run_with_server(tests);

@@ -179,7 +179,7 @@ static void an_address_alone_cannot_be_verified(void **state)
     pqp_error err = refusal(dsn_with("sslmode=verify-full sslrootcert=%s "
                                      "host='' hostaddr=%s",
                                      in_dir("ca.crt"), server_address()),
-                            PQP_TIMEOUT);
+                            PQP_CONNECT);
     assert_non_null(strstr(err.message, "host name must be specified"));
 }
 
@@ -189,8 +189,35 @@ static void the_channel_is_bound_over_tls_only(void **state)
     (void)state;
     assert_true(works_over_tls(pg_dsn_with("channel_binding=require")));
     pqp_error err = refusal(
-        pg_dsn_with("channel_binding=require sslmode=disable"), PQP_TIMEOUT);
+        pg_dsn_with("channel_binding=require sslmode=disable"), PQP_CONNECT);
     assert_non_null(strstr(err.message, "channel binding"));
+}
+
+static int has_newest_tls(void *version)
+{
+    return strcmp(admin("SHOW ssl_max_protocol_version"), version) == 0;
+}
+
+static int own_versions_again(void **state)
+{
+    (void)state;
+    char any[] = "";
+    (void)admin("ALTER SYSTEM RESET ssl_max_protocol_version");
+    (void)admin("SELECT pg_reload_conf()");
+    return becomes(has_newest_tls, any) ? 0 : -1;
+}
+
+static void
+connect_is_refused_for_good_when_no_tls_version_is_common(void **state)
+{
+    (void)state;
+    char newest[] = "TLSv1.2";
+    (void)admin("ALTER SYSTEM SET ssl_max_protocol_version = 'TLSv1.2'");
+    (void)admin("SELECT pg_reload_conf()");
+    assert_true(becomes(has_newest_tls, newest));
+    pqp_error err =
+        refusal(pg_dsn_with("ssl_min_protocol_version=TLSv1.3"), PQP_CONNECT);
+    assert_non_null(strstr(err.message, "protocol version"));
 }
 
 /* ---- sessions ---- */
@@ -325,6 +352,9 @@ int main(void)
         cmocka_unit_test(a_missing_authority_is_missed_only_if_asked_to_verify),
         cmocka_unit_test(an_address_alone_cannot_be_verified),
         cmocka_unit_test(the_channel_is_bound_over_tls_only),
+        cmocka_unit_test_teardown(
+            connect_is_refused_for_good_when_no_tls_version_is_common,
+            own_versions_again),
         cmocka_unit_test(large_results_and_pings_pass_over_tls),
         cmocka_unit_test_teardown(a_new_certificate_counts_for_new_sessions,
                                   own_certificate_again),
