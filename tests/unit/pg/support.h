@@ -15,6 +15,13 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Ends the test as skipped, for a reason that is shown. */
+static inline void skip_because(const char *reason)
+{
+    print_message("SKIP: %s\n", reason);
+    skip();
+}
+
 /* 0 to n - 1; *seed is not 0. */
 static inline size_t random_of(uint64_t *seed, size_t n)
 {

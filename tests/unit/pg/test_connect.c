@@ -403,55 +403,6 @@ static void second_host_serves_when_the_first_refuses_for_good(void **state)
     assert_connected_to(mock_port(mocks[1]));
 }
 
-/* The server listens on one of the two addresses that a name has. */
-static void refusal_of_one_family_of_addresses_is_permanent(void **state)
-{
-    (void)state;
-    static const struct {
-        int family[3], permanent[3], expected;
-    } cases[] = {
-        {{AF_INET6, AF_INET, 0}, {0, 1, -1}, 1},
-        {{AF_INET, AF_INET, 0}, {0, 1, -1}, 0},
-        {{AF_INET6, AF_INET, AF_INET}, {0, 0, 1}, 0},
-        {{AF_INET6, AF_INET, AF_INET}, {0, 1, 1}, 1},
-        {{AF_INET6, AF_INET6, AF_INET}, {0, 1, 0}, 0},
-        {{AF_UNSPEC, 0, 0}, {1, -1, -1}, 1},
-        {{AF_UNSPEC, 0, 0}, {0, -1, -1}, 0},
-    };
-    serve("s", NULL);
-    for (size_t i = 0; i < LENGTH(cases); i++) {
-        struct target at[3] = {{.host = 0}};
-        struct targets targets = {.at = at};
-        for (int t = 0; t < 3 && cases[i].permanent[t] >= 0; t++) {
-            at[t].family = cases[i].family[t];
-            at[t].why.permanent = cases[i].permanent[t];
-            targets.count++;
-        }
-        pqp__targets_explain(&targets, &why);
-        if (why.permanent != cases[i].expected)
-            fail_msg("case %zu", i);
-    }
-}
-
-static void
-reason_of_each_host_is_told_when_there_is_no_room_for_all(void **state)
-{
-    (void)state;
-    struct target at[5] = {{.host = 0}};
-    struct targets targets = {.at = at, .count = 5};
-    serve("s", NULL);
-    for (int i = 0; i < 5; i++) {
-        at[i].host = i;
-        size_t used = (size_t)snprintf(at[i].why.message, 50, "host %d: ", i);
-        memset(at[i].why.message + used, 'x', i == 3 ? 20 : 300);
-    }
-    pqp__targets_explain(&targets, &why);
-    assert_non_null(strstr(why.message, "xxx...; host 1: xxx"));
-    assert_non_null(strstr(why.message, "host 3: xxxxxxxxxxxxxxxxxxxx; "));
-    assert_non_null(strstr(why.message, "host 4: xxx"));
-    assert_in_range(strlen(why.message), 480, sizeof why.message - 1);
-}
-
 static void hosts_are_gone_through_twice_for_a_preferred_standby(void **state)
 {
     (void)state;
@@ -598,8 +549,6 @@ int main(void)
         TEST(socket_that_is_not_there_is_a_transient_failure),
         TEST(failure_is_permanent_only_if_that_of_every_host_is),
         TEST(second_host_serves_when_the_first_refuses_for_good),
-        TEST(refusal_of_one_family_of_addresses_is_permanent),
-        TEST(reason_of_each_host_is_told_when_there_is_no_room_for_all),
         TEST(hosts_are_gone_through_twice_for_a_preferred_standby),
         TEST(silent_server_costs_its_timeout_in_ms),
         TEST(dripping_server_costs_no_more_than_its_timeout),

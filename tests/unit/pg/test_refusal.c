@@ -246,11 +246,9 @@ static int speak_as_before(void **state)
 static void failure_is_classified_alike_when_libpq_speaks_german(void **state)
 {
     (void)state;
-    if (!speak_german()) {
-        print_message("skipped: neither de_DE.UTF-8 nor C.UTF-8 with "
-                      "LANGUAGE=de makes libpq speak German\n");
-        skip();
-    }
+    if (!speak_german())
+        skip_because("neither de_DE.UTF-8 nor C.UTF-8 with LANGUAGE=de makes "
+                     "libpq speak German");
     assert_all(permanent, LENGTH(permanent), 1);
     assert_all(transient, LENGTH(transient), 0);
     assert_true(libpq_is_translated());
@@ -313,6 +311,57 @@ static void text_stands_in_libpq_when_it_cannot_be_provoked(void **state)
     }
 }
 
+/* ---- several hosts ---- */
+
+/* The server listens on one of the two addresses that a name has. */
+static void refusal_of_one_family_of_addresses_is_permanent(void **state)
+{
+    (void)state;
+    static const struct {
+        int family[3], permanent[3], expected;
+    } cases[] = {
+        {{AF_INET6, AF_INET, 0}, {0, 1, -1}, 1},
+        {{AF_INET, AF_INET, 0}, {0, 1, -1}, 0},
+        {{AF_INET6, AF_INET, AF_INET}, {0, 0, 1}, 0},
+        {{AF_INET6, AF_INET, AF_INET}, {0, 1, 1}, 1},
+        {{AF_INET6, AF_INET6, AF_INET}, {0, 1, 0}, 0},
+        {{AF_UNSPEC, 0, 0}, {1, -1, -1}, 1},
+        {{AF_UNSPEC, 0, 0}, {0, -1, -1}, 0},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct target at[3] = {{.host = 0}};
+        struct targets targets = {.at = at};
+        rpool_failure why;
+        for (int t = 0; t < 3 && cases[i].permanent[t] >= 0; t++) {
+            at[t].family = cases[i].family[t];
+            at[t].why.permanent = cases[i].permanent[t];
+            targets.count++;
+        }
+        pqp__targets_explain(&targets, &why);
+        if (why.permanent != cases[i].expected)
+            fail_msg("case %zu", i);
+    }
+}
+
+static void
+reason_of_each_host_is_told_when_there_is_no_room_for_all(void **state)
+{
+    (void)state;
+    struct target at[5] = {{.host = 0}};
+    struct targets targets = {.at = at, .count = 5};
+    rpool_failure why;
+    for (int i = 0; i < 5; i++) {
+        at[i].host = i;
+        size_t used = (size_t)snprintf(at[i].why.message, 50, "host %d: ", i);
+        memset(at[i].why.message + used, 'x', i == 3 ? 20 : 300);
+    }
+    pqp__targets_explain(&targets, &why);
+    assert_non_null(strstr(why.message, "xxx...; host 1: xxx"));
+    assert_non_null(strstr(why.message, "host 3: xxxxxxxxxxxxxxxxxxxx; "));
+    assert_non_null(strstr(why.message, "host 4: xxx"));
+    assert_in_range(strlen(why.message), 480, sizeof why.message - 1);
+}
+
 /* ---- files and a socket ---- */
 
 static int listener = -1;
@@ -357,6 +406,9 @@ int main(void)
             failure_is_classified_alike_when_libpq_speaks_german,
             speak_as_before),
         cmocka_unit_test(text_stands_in_libpq_when_it_cannot_be_provoked),
+        cmocka_unit_test(refusal_of_one_family_of_addresses_is_permanent),
+        cmocka_unit_test(
+            reason_of_each_host_is_told_when_there_is_no_room_for_all),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
