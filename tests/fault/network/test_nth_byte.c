@@ -66,7 +66,7 @@ static int set_up_tls(void **state)
 static int set_up_impatient(void **state)
 {
     (void)state;
-    return set_up_with("", 100);
+    return set_up_with("", 500);
 }
 
 /* Nothing may be left, in the pool or on the way to the server. */
@@ -210,8 +210,8 @@ static void the_pool_recovers_when_tls_is_cut(void **state)
 static void the_pool_recovers_when_silence_follows_a_byte(void **state)
 {
     (void)state;
-    cut_after_bytes(TO_SERVER, FAULT_SILENCE, 11, 0);
-    cut_after_bytes(TO_CLIENT, FAULT_SILENCE, 11, 0);
+    cut_after_bytes(TO_SERVER, FAULT_SILENCE, 23, 0);
+    cut_after_bytes(TO_CLIENT, FAULT_SILENCE, 23, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
