@@ -358,7 +358,8 @@ typedef pqp_status (*pqp_tx_fn)(void *arg, pqp_conn *conn, pqp_error *err);
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_begin(pqp_conn *conn, const pqp_tx *tx,
                                               pqp_error *err);
 /* INVALID outside a transaction.  A transaction that had failed is rolled back
- * and says SERVER (25P02), with PQP_ERR_RETRY if it failed with 40001 or 40P01.
+ * and says SERVER (25P02), with PQP_ERR_RETRY if it failed with 40001 or 40P01,
+ * also in a statement that was run with libpq.
  * LOST with PQP_ERR_IN_DOUBT: it may have been applied; without, it was not.
  * Thread: borrower. */
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_commit(pqp_conn *conn, pqp_error *err);
@@ -369,7 +370,8 @@ PQP_EXPORT pqp_status pqp_rollback(pqp_conn *conn, pqp_error *err);
  * Acquire, BEGIN, fn, COMMIT, release.  What fails the transaction decides: its
  * first error since fn last rolled back to a savepoint, or COMMIT's.  After
  * 40001 and 40P01 it is rolled back and run again, max_attempts times, with
- * growing jittered pauses; also after a loss, if COMMIT was not yet sent.
+ * growing jittered pauses; also after a loss, if COMMIT was not yet sent.  It
+ * does not matter whether fn ran the statement with this library or with libpq.
  * Never after a loss during COMMIT (IN_DOUBT).  Any other failure rolls back.
  * Reported are that first error and the status that fn returned, or the
  * error's if fn returned OK, SERVER or LOST; *err has the same status.  Where

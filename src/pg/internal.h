@@ -164,6 +164,8 @@ struct session {
     unsigned place;        /* of the server's address in config->marks */
     int64_t began;         /* to connect, rpool_now() */
     int committed;         /* pqp_commit sent COMMIT since pqp_begin */
+    int in_statement;      /* a statement of ours is under way, which keeps its
+                              own first error */
     pqp_error first;       /* what the open transaction failed with; to be asked
                               while it is failed or lost only */
 };

@@ -114,11 +114,35 @@ static void tell_misuse(const struct session *session, const char *message)
         rpool_misused(session->config->core, session->number, message);
 }
 
+/* What the borrower's own statement says of its transaction, as pqp__statement
+ * keeps it of ours: the first error since the last success, which only a
+ * transaction that is well, or a roll-back, has.  An error without an SQLSTATE
+ * is libpq's. */
+static void note_result(struct session *session, const PGresult *res)
+{
+    ExecStatusType status = PQresultStatus(res);
+    if (session->in_statement || !session->config)
+        return;
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
+        session->first.status = PQP_OK;
+    else if (status == PGRES_FATAL_ERROR && session->first.status == PQP_OK &&
+             PQresultErrorField(res, PG_DIAG_SQLSTATE))
+        (void)pqp__fail_result(&session->first, session->config, res);
+}
+
 /* `arg` is looked at for events of the connection only: the session lives at
- * least as long as that, the results may live longer. */
+ * least as long as that, the results may live longer.  A copy of a result may
+ * be announced as new with another connection, or none. */
 static int on_libpq_event(PGEventId id, void *info, void *arg)
 {
-    (void)info;
+    if (id == PGEVT_RESULTCREATE) {
+        const PGEventResultCreate *created = info;
+        struct session *owner = PQinstanceData(created->conn, on_libpq_event);
+        if (owner)
+            note_result(owner, created->result);
+    }
+    if (id != PGEVT_CONNRESET && id != PGEVT_CONNDESTROY)
+        return 1;
     struct session *session = arg;
     if (id == PGEVT_CONNRESET) {
         session->broken = 1; /* another session, and unknown to us */
@@ -138,7 +162,10 @@ int pqp__session_listen(struct session *session, PGconn *pg)
 {
     session->receiver = PQsetNoticeReceiver(pg, receive_notice, session);
     session->processor = PQsetNoticeProcessor(pg, NULL, NULL);
-    return PQregisterEventProc(pg, on_libpq_event, "pqpool", session) ? 0 : -1;
+    return PQregisterEventProc(pg, on_libpq_event, "pqpool", session) &&
+                   PQsetInstanceData(pg, on_libpq_event, session)
+               ? 0
+               : -1;
 }
 
 /* ---- create, detach, destroy ---- */

@@ -385,7 +385,9 @@ pqp_status pqp__statement(struct session *session, const pqp_query *query,
         if (PQtransactionStatus(session->pg) != PQTRANS_INERROR)
             session->first.status = PQP_OK;
         (void)PQsetnonblocking(session->pg, 1);
+        session->in_statement = 1;
         status = converse(session, &x, query, simple, err);
+        session->in_statement = 0;
         if (!session->broken) {
             follow_failover(session, err);
             (void)PQsetnonblocking(session->pg, nonblocking);

@@ -6,6 +6,7 @@
  */
 #include "support_pg.h"
 
+#include <libpq-events.h>
 #include <string.h>
 
 #define RAISE(sqlstate) "DO $$BEGIN RAISE SQLSTATE '" sqlstate "'; END$$"
@@ -145,6 +146,133 @@ static void a_serialization_failure_counts_whatever_is_returned(void **state)
     }
 }
 
+/* ---- statements that fn runs with libpq ---- */
+
+/* What an fn does with libpq's own functions, err untouched. */
+struct own {
+    const char *steps[6];
+    int asynchronous;
+    pqp_status returns;
+    int runs, fail_once;
+};
+
+static void run_own(PGconn *pg, const char *sql, int asynchronous)
+{
+    if (!asynchronous) {
+        PQclear(PQexecParams(pg, sql, 0, NULL, NULL, NULL, NULL, 0));
+        return;
+    }
+    assert_int_equal(PQsendQuery(pg, sql), 1);
+    for (PGresult *res; (res = PQgetResult(pg)) != NULL;)
+        PQclear(res);
+}
+
+static pqp_status play_own(void *arg, pqp_conn *conn, pqp_error *err)
+{
+    (void)err;
+    struct own *own = arg;
+    if (++own->runs > 1 && own->fail_once)
+        return PQP_OK;
+    for (int i = 0; own->steps[i] != NULL; i++)
+        run_own(pqp_pg(conn), own->steps[i], own->asynchronous);
+    return own->returns;
+}
+
+static pqp_status transact_own(struct own *own, pqp_error *err)
+{
+    pqp_pool *pool = open_pool(.max_size = 1);
+    pqp_status status = pqp_transact(pool, SOON_MS, PQP_TX(.max_attempts = 3),
+                                     play_own, own, err);
+    close_pool(&pool);
+    assert_int_equal(err->status, status);
+    return status;
+}
+
+static void
+transact_runs_again_when_libpq_sees_a_serialization_failure(void **state)
+{
+    (void)state;
+    static const pqp_status returns[] = {PQP_OK, PQP_SERVER, PQP_BUSY};
+    static const char *const failures[] = {RAISE("40001"), RAISE("40P01")};
+    for (size_t i = 0; i < 12; i++) {
+        struct own own = {.steps = {failures[i % 2], "SELECT 1"},
+                          .asynchronous = i / 6 != 0,
+                          .returns = returns[i % 3],
+                          .fail_once = 1};
+        pqp_error err;
+        assert_int_equal(transact_own(&own, &err), PQP_OK);
+        assert_int_equal(own.runs, 2);
+    }
+}
+
+static void transact_reports_the_failure_that_libpq_saw(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *step, *sqlstate;
+        unsigned flags;
+        int runs;
+    } cases[] = {{RAISE("40001"), "40001", PQP_ERR_RETRY, 3},
+                 {"SELECT 1/0", "22012", 0, 1}};
+    for (size_t i = 0; i < 4; i++) {
+        struct own own = {.steps = {cases[i / 2].step, "SELECT 1"},
+                          .returns = i % 2 ? PQP_OK : PQP_SERVER};
+        pqp_error err;
+        assert_int_equal(transact_own(&own, &err), PQP_SERVER);
+        assert_string_equal(err.sqlstate, cases[i / 2].sqlstate);
+        assert_int_equal(err.flags, cases[i / 2].flags);
+        assert_int_equal(own.runs, cases[i / 2].runs);
+    }
+}
+
+static void
+failure_that_libpq_saw_is_over_when_rolled_back_to_a_savepoint(void **state)
+{
+    (void)state;
+    struct own own = {
+        .steps = {"SAVEPOINT s", RAISE("40001"), "ROLLBACK TO SAVEPOINT s"}};
+    pqp_error err;
+    assert_int_equal(transact_own(&own, &err), PQP_OK);
+    assert_int_equal(own.runs, 1);
+    own = (struct own){.steps = {"SAVEPOINT s", RAISE("40001"),
+                                 "ROLLBACK TO SAVEPOINT s", "SELECT 1/0"},
+                       .returns = PQP_SERVER};
+    assert_int_equal(transact_own(&own, &err), PQP_SERVER);
+    assert_string_equal(err.sqlstate, "22012");
+    assert_int_equal(own.runs, 1);
+}
+
+static void commit_says_retry_when_libpq_saw_a_serialization_failure(void **s)
+{
+    (void)s;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    pqp_conn *conn = borrow(pool);
+    pqp_error err;
+    assert_int_equal(pqp_begin(conn, NULL, &err), PQP_OK);
+    run_own(pqp_pg(conn), RAISE("40001"), 0);
+    assert_int_equal(pqp_commit(conn, &err), PQP_SERVER);
+    assert_string_equal(err.sqlstate, "25P02");
+    assert_int_equal(err.flags, PQP_ERR_RETRY);
+    pqp_release(&conn);
+    close_pool(&pool);
+}
+
+/* A copy of a result may be announced to libpq's event procedures when its
+ * connection is gone. */
+static void a_copied_result_is_safe_when_its_session_is_gone(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_pool(.max_size = 1);
+    pqp_conn *conn = borrow(pool);
+    PGresult *res = PQexec(pqp_pg(conn), "SELECT 1/0");
+    PGresult *copy = PQcopyResult(res, PG_COPYRES_EVENTS);
+    PQclear(res);
+    pqp_discard(&conn);
+    close_pool(&pool);
+    (void)PQfireResultCreateEvents(NULL, copy);
+    PQclear(copy);
+}
+
 /* ---- an attempt that cannot be made ---- */
 
 struct thief {
@@ -253,6 +381,14 @@ int main(void)
             the_status_is_the_functions_and_the_text_the_first_errors),
         cmocka_unit_test(a_status_of_the_functions_own_does_not_run_it_again),
         cmocka_unit_test(a_serialization_failure_counts_whatever_is_returned),
+        cmocka_unit_test(
+            transact_runs_again_when_libpq_sees_a_serialization_failure),
+        cmocka_unit_test(transact_reports_the_failure_that_libpq_saw),
+        cmocka_unit_test(
+            failure_that_libpq_saw_is_over_when_rolled_back_to_a_savepoint),
+        cmocka_unit_test(
+            commit_says_retry_when_libpq_saw_a_serialization_failure),
+        cmocka_unit_test(a_copied_result_is_safe_when_its_session_is_gone),
         cmocka_unit_test(an_attempt_without_connection_keeps_the_error),
         cmocka_unit_test(a_begin_that_is_not_answered_meets_the_deadline),
         cmocka_unit_test(no_time_to_wait_is_time_to_begin),
