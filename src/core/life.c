@@ -127,8 +127,8 @@ static rpool_status acquire_means(struct pool *pool, const char *name,
         return rpool__fail(why, RPOOL_NOMEM, "no memory for the pool");
     if (rpool__grow(pool, (uint32_t)pool->max_size) != 0) {
         free(pool->name);
-        return rpool__fail(why, RPOOL_NOMEM, "no memory for %d items",
-                           pool->max_size);
+        return rpool__fail(why, RPOOL_NOMEM, "no memory for %d %ss",
+                           pool->max_size, pool->provider.noun);
     }
     if (rpool__fork_guard() != 0 || watch_open(&pool->watch) != 0) {
         free(pool->name);
