@@ -253,43 +253,78 @@ pqp_status pqp__config_make(struct config **config, const pqp_options *options,
     return PQP_OK;
 }
 
+/* ---- what is found by connecting ---- */
+
+static int is_listed(const struct learned *list, const char *text)
+{
+    while (list && strcmp(list->text, text) != 0)
+        list = list->next;
+    return list != NULL;
+}
+
 static int is_known(const struct config *config, const char *password)
 {
     for (int i = 0; i < config->secret_count; i++) {
         if (strcmp(config->secrets[i], password) == 0)
             return 1;
     }
+    return is_listed(config->learned, password);
+}
+
+static int holds_secret(const struct config *config, const char *value)
+{
+    for (int i = 0; i < config->secret_count; i++) {
+        if (*config->secrets[i] && strstr(value, config->secrets[i]))
+            return 1;
+    }
     const struct learned *known = config->learned;
-    while (known && strcmp(known->secret, password) != 0)
+    while (known && !strstr(value, known->text))
         known = known->next;
     return known != NULL;
+}
+
+static int add_learned(_Atomic(struct learned *) *list, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    struct learned *learned = malloc(sizeof *learned + size);
+    if (!learned)
+        return -1;
+    memcpy(learned->text, text, size);
+    learned->next = *list;
+    while (!atomic_compare_exchange_weak(list, &learned->next, learned))
+        ;
+    return 0;
 }
 
 int pqp__config_learn(struct config *config, const char *password)
 {
     if (!password || !*password || is_known(config, password))
         return 0;
-    size_t size = strlen(password) + 1;
-    struct learned *learned = malloc(sizeof *learned + size);
-    if (!learned)
-        return -1;
-    memcpy(learned->secret, password, size);
-    learned->next = config->learned;
-    while (!atomic_compare_exchange_weak(&config->learned, &learned->next,
-                                         learned))
-        ;
-    return 0;
+    return add_learned(&config->learned, password);
+}
+
+int pqp__config_name(struct config *config, const char *value)
+{
+    if (!holds_secret(config, value) || is_listed(config->names, value))
+        return 0;
+    return add_learned(&config->names, value);
+}
+
+static void free_learned(struct learned *list)
+{
+    for (struct learned *next; list; list = next) {
+        next = list->next;
+        pqp__wipe(list->text, strlen(list->text));
+        free(list);
+    }
 }
 
 void pqp__config_free(struct config *config)
 {
     if (!config)
         return;
-    for (struct learned *l = config->learned, *next; l; l = next) {
-        next = l->next;
-        pqp__wipe(l->secret, strlen(l->secret));
-        free(l);
-    }
+    free_learned(config->learned);
+    free_learned(config->names);
     for (int i = 0; i < config->parameter_count; i++) {
         free(config->parameters[i].keyword);
         pqp__wipe_free(config->parameters[i].value);

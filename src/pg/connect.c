@@ -210,8 +210,19 @@ static void add_ours(const struct connecting *c, const struct target *target,
         pqp__keywords_add(k, "target_session_attrs", c->attributes);
 }
 
-/* Begins, and listens before the first byte can be read.  The password is
- * learned before that too, as a message may repeat it. */
+/* A message may repeat the password, and names that hold it.  0, or -1 for want
+ * of memory. */
+static int learn(const struct connecting *c, const PGconn *pg)
+{
+    int failed = pqp__config_learn(c->config, PQpass(pg));
+    for (const PQconninfoOption *s = c->settings; s->keyword && !failed; s++) {
+        if (s->val && s->dispchar[0] != '*')
+            failed = pqp__config_name(c->config, s->val);
+    }
+    return failed;
+}
+
+/* Begins, and listens before the first byte can be read. */
 static PGconn *begin(const struct connecting *c, const struct target *target)
 {
     struct keywords k;
@@ -221,8 +232,7 @@ static PGconn *begin(const struct connecting *c, const struct target *target)
         pg = PQconnectStartParams(k.keywords, k.values, 0);
     }
     pqp__keywords_free(&k);
-    if (pg && (pqp__session_listen(c->session, pg) ||
-               pqp__config_learn(c->config, PQpass(pg)))) {
+    if (pg && (pqp__session_listen(c->session, pg) || learn(c, pg))) {
         PQfinish(pg);
         pg = NULL;
     }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 
@@ -108,6 +109,8 @@ static void copy_sqlstate(char to[6], const char *from)
 enum form { FORM_RAW, FORM_URI, FORM_QUOTED, FORM_COUNT };
 
 enum { SHORTEST_SECRET = 4 }; /* bytes; as the header says */
+enum { LONGEST_WORD = 15 };   /* characters */
+enum { MOST_SHOWN = 512 };    /* bytes; no message is longer */
 
 static int hex_digit(char c)
 {
@@ -146,21 +149,113 @@ static size_t length_of(const char *secret, const char *p)
     return longest;
 }
 
-/* How long the secret that stands at `p` is there; 0: none does. */
-static size_t secret_length(const struct config *config, const char *p)
+static int is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (unsigned char)c >= 0x80;
+}
+
+static int is_of_word(char c)
+{
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* A secret that stands in ordinary texts too, as "postgres" or "users".  Shown
+ * there it tells nothing; a "***" in its place would. */
+static int is_plain_word(const char *secret)
+{
+    size_t characters = 0;
+    for (const char *p = secret; *p; p++) {
+        if (!is_letter(*p) && !strchr("_-.", *p))
+            return 0;
+        characters += ((unsigned char)*p & 0xC0) != 0x80;
+    }
+    return characters <= LONGEST_WORD;
+}
+
+/* Whether the text before `p` names what stands there a password, as
+ * password='x' or "password": "x", or it is that of a URI, as u:x@host. */
+static int is_called_password(const char *from, const char *p, size_t length)
+{
+    static const char *const names[] = {"password", "passwd", "pwd"};
+    if (p > from && p[-1] == ':' && p[length] == '@')
+        return 1;
+    int marked = 0;
+    for (; p > from && strchr(" '\"=:", p[-1]); p--)
+        marked |= p[-1] != ' ';
+    for (size_t i = 0; marked && i < sizeof(names) / sizeof(names[0]); i++) {
+        size_t size = strlen(names[i]);
+        if ((size_t)(p - from) >= size &&
+            strncasecmp(p - size, names[i], size) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* Whether what stands at `p` is a part of a name that is no secret, as that of
+ * the role or the database. */
+static int is_in_name(const struct config *config, const char *from,
+                      const char *p, size_t length)
+{
+    for (const struct learned *n = config->names; n; n = n->next) {
+        size_t size = strlen(n->text);
+        for (size_t k = 0; k + length <= size && k <= (size_t)(p - from); k++) {
+            if (strncmp(p - k, n->text, size) == 0)
+                return 1;
+        }
+    }
+    return 0;
+}
+
+/* How much at `p` is to be hidden of a secret that may stand there; 0: none. */
+static size_t hidden_of(const struct config *config, const char *secret,
+                        const char *from, const char *p)
+{
+    size_t length = length_of(secret, p);
+    if (length == 0 || is_called_password(from, p, length))
+        return length;
+    /* What is spelled in another way is no word that stands there by chance. */
+    if (length == strlen(secret) &&
+        (is_plain_word(secret) || is_in_name(config, from, p, length)))
+        return 0;
+    return length;
+}
+
+/* How long the secret that is to be hidden at `p` is there; 0: none is. */
+static size_t secret_length(const struct config *config, const char *from,
+                            const char *p)
 {
     size_t longest = 0;
-    if (!config)
-        return 0;
     for (int i = 0; i < config->secret_count; i++) {
-        size_t length = length_of(config->secrets[i], p);
+        size_t length = hidden_of(config, config->secrets[i], from, p);
         longest = length > longest ? length : longest;
     }
     for (const struct learned *l = config->learned; l; l = l->next) {
-        size_t length = length_of(l->secret, p);
+        size_t length = hidden_of(config, l->text, from, p);
         longest = length > longest ? length : longest;
     }
     return longest;
+}
+
+/* How much of the text `from` is to be hidden from `p` on.  Of a word that a
+ * secret is a part of the rest would tell it: the word is hidden as a whole. */
+static size_t hidden_length(const struct config *config, const char *from,
+                            const char *p)
+{
+    if (!config)
+        return 0;
+    int begins_word = is_of_word(*p) && (p == from || !is_of_word(p[-1]));
+    const char *at = p;
+    size_t secret = secret_length(config, from, at);
+    while (secret == 0 && begins_word && is_of_word(at[1]) &&
+           at - p < MOST_SHOWN)
+        secret = secret_length(config, from, ++at);
+    if (secret == 0)
+        return 0;
+    const char *end = at + secret;
+    while (is_of_word(end[-1]) && is_of_word(*end))
+        end++;
+    return (size_t)(end - p);
 }
 
 /* Bytes of the UTF-8 character at `p`; 0: it is none. */
@@ -258,7 +353,7 @@ void pqp__clean_text(const struct config *config, char *to, size_t size,
     /* Secrets may overlap: whatever any of them covers is hidden. */
     const char *hidden = from;
     for (const char *p = from; *p && !line.full;) {
-        size_t secret = secret_length(config, p);
+        size_t secret = hidden_length(config, from, p);
         if (secret && p >= hidden)
             line_add(&line, "***", 3);
         if (p + secret > hidden)
@@ -374,7 +469,7 @@ static char *first_line(const struct config *config, const char *text)
 {
     const char *end = text;
     while (*end && *end != '\n') {
-        size_t secret = secret_length(config, end);
+        size_t secret = hidden_length(config, text, end);
         end += secret ? secret : 1;
     }
     return strndup(text, (size_t)(end - text));

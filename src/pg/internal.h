@@ -21,9 +21,9 @@ struct parameter { /* one keyword for PQconnectStartParams */
     char *keyword, *value;
 };
 
-struct learned { /* a password that is not the string's; never changes */
+struct learned { /* a text that was found by connecting; never changes */
     struct learned *next;
-    char secret[];
+    char text[];
 };
 
 enum { PQP__ADDRESSES = 64 }; /* that are told apart */
@@ -36,7 +36,10 @@ struct config {
     char *
         *secrets; /* every value never to be shown: borrowed from parameters */
     int secret_count;
-    _Atomic(struct learned *) learned; /* by whoever connects; only added to */
+    /* Passwords that are not the string's, and settings that hold a password
+     * and are none, as the name of a role; only added to, by whoever connects
+     */
+    _Atomic(struct learned *) learned, names;
     int timeout_is_open; /* neither field nor string set the connect timeout */
     _Atomic(rpool *) core; /* set right after rpool_open, NULL before */
     _Atomic int64_t marks[PQP__ADDRESSES]; /* role.c's, rpool_now(); 0: none */
@@ -53,6 +56,9 @@ void pqp__config_free(struct config *config);
  * came from the environment, a file or a service.  0, or -1 for want of
  * memory.  Thread: any. */
 int pqp__config_learn(struct config *config, const char *password);
+/* From now on the value of this setting may be shown, also where it holds a
+ * password of now.  0, or -1 for want of memory.  Thread: any. */
+int pqp__config_name(struct config *config, const char *value);
 
 /* Seconds as libpq takes them, into milliseconds, PQP_NEVER for 0 and below.
  * 0, or -1: it is no number. */

@@ -313,7 +313,7 @@ static void secrets_are_hidden_in_every_spelling(void **state)
     (void)state;
     char *secrets[] = {(char[]){"p%/'\\x"}, (char[]){"hunter2"},
                        (char[]){"hunter22long"}, (char[]){""},
-                       (char[]){"ababa"}};
+                       (char[]){"ab/ab"}};
     const struct config config = {.secrets = secrets,
                                   .secret_count = (int)LENGTH(secrets)};
     static const struct {
@@ -321,7 +321,7 @@ static void secrets_are_hidden_in_every_spelling(void **state)
     } cases[] = {
         {"nothing", "nothing"},
         {"the hunter2 is", "the *** is"},
-        {"hunter2hunter2", "******"},
+        {"hunter2hunter2", "***"},
         {"hunter22long", "***"}, /* the longer one */
         {"%68unter%32", "***"},
         {"raw p%/'\\x.", "raw ***."},
@@ -329,7 +329,7 @@ static void secrets_are_hidden_in_every_spelling(void **state)
         {"uri %70%25/%27%5C%78.", "uri ***."},
         {"quoted 'p%/\\'\\\\x'", "quoted '***'"},
         {"sql 'p%/''\\\\x'", "sql '***'"},
-        {"abababa!", "***!"}, /* it overlaps itself */
+        {"ab/ab/ab!", "***!"}, /* it overlaps itself */
         {"hunter", "hunter"},
         {"%68unte%7", "%68unte%7"},
     };
@@ -344,11 +344,11 @@ static void secrets_are_hidden_in_every_spelling(void **state)
 static void a_secret_of_three_bytes_is_not_looked_for(void **state)
 {
     (void)state;
-    char *secrets[] = {(char[]){"a"}, (char[]){"'%x"}, (char[]){"four"}};
+    char *secrets[] = {(char[]){"a"}, (char[]){"'%x"}, (char[]){"f0ur"}};
     const struct config config = {.secrets = secrets,
                                   .secret_count = (int)LENGTH(secrets)};
     char to[64];
-    pqp__clean_text(&config, to, sizeof(to), "a table, '%x', %66our");
+    pqp__clean_text(&config, to, sizeof(to), "a table, '%x', %660ur");
     assert_string_equal(to, "a table, '%x', ***");
 }
 

@@ -1,0 +1,111 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* Where a password is hidden, and where hiding would tell it. */
+#include "support.h"
+
+#include <stdlib.h>
+
+#include "pg/internal.h"
+
+static void check_hidden(const struct config *config,
+                         const char *const cases[][2], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char to[128];
+        pqp__clean_text(config, to, sizeof(to), cases[i][0]);
+        assert_string_equal(to, cases[i][1]);
+    }
+}
+
+/* A "***" in place of a word that the reader expects would tell the word. */
+static void
+plain_word_is_hidden_only_where_it_is_called_a_password(void **state)
+{
+    (void)state;
+    char *secrets[] = {(char[]){"postgres"},    (char[]){"users"},
+                       (char[]){"password"},    (char[]){"authentication"},
+                       (char[]){"pg_hba.conf"}, (char[]){"\xD0\xBF\xD1\x80"}};
+    const struct config config = {.secrets = secrets,
+                                  .secret_count = (int)LENGTH(secrets)};
+    static const char *const cases[][2] = {
+        {"database \"postgres_app\" does not exist",
+         "database \"postgres_app\" does not exist"},
+        {"role \"postgres\"", "role \"postgres\""},
+        {"relation \"users\" does not exist",
+         "relation \"users\" does not exist"},
+        {"password authentication failed for user \"postgres\"",
+         "password authentication failed for user \"postgres\""},
+        {"no pg_hba.conf entry", "no pg_hba.conf entry"},
+        {"\xD0\xBF\xD1\x80", "\xD0\xBF\xD1\x80"},
+        {"password=postgres", "password=***"},
+        {"user=postgres password='postgres' dbname=postgres",
+         "user=postgres password='***' dbname=postgres"},
+        {"ALTER ROLE users PASSWORD 'users'",
+         "ALTER ROLE users PASSWORD '***'"},
+        {"{\"password\": \"users\"}", "{\"password\": \"***\"}"},
+        {"PGPASSWORD=users", "PGPASSWORD=***"},
+        {"sslpassword = password", "sslpassword = ***"},
+        {"postgresql://postgres:postgres@postgres/postgres",
+         "postgresql://postgres:***@postgres/postgres"},
+        {"%75sers", "***"}, /* nothing is spelled so by chance */
+        {"password=\xD0\xBF\xD1\x80", "password=***"},
+    };
+    check_hidden(&config, cases, LENGTH(cases));
+}
+
+/* Of a longer word, what is left beside a "***" would tell it. */
+static void
+word_is_hidden_as_a_whole_when_a_secret_is_a_part_of_it(void **state)
+{
+    (void)state;
+    char *secrets[] = {(char[]){"test123"}, (char[]){"s3cret!"}};
+    const struct config config = {.secrets = secrets,
+                                  .secret_count = (int)LENGTH(secrets)};
+    static const char *const cases[][2] = {
+        {"database \"test123_app\"", "database \"***\""},
+        {"database \"my_test123\"", "database \"***\""},
+        {"a mytest123app b", "a *** b"},
+        {"test1234", "***"},
+        {"xs3cret!y", "***y"}, /* it ends the word itself */
+        {"tes t123 test12", "tes t123 test12"},
+    };
+    check_hidden(&config, cases, LENGTH(cases));
+}
+
+static void
+password_that_is_a_name_is_hidden_only_where_it_is_called_so(void **state)
+{
+    (void)state;
+    struct config *config = calloc(1, sizeof *config);
+    static const char *const cases[][2] = {
+        {"role \"bug34\" does not exist", "role \"bug34\" does not exist"},
+        {"database \"bug34_app\"", "database \"bug34_app\""},
+        {"relation \"bug34_other\"", "relation \"bug34_other\""},
+        {"password=bug34 user=bug34", "password=*** user=bug34"},
+        {"user x77y, database my_x77y_app", "user ***, database my_x77y_app"},
+        {"host db.example-9, not example-9", "host db.example-9, not ***"},
+    };
+    assert_non_null(config);
+    assert_int_equal(pqp__config_learn(config, "bug34"), 0);
+    assert_int_equal(pqp__config_learn(config, "x77y"), 0);
+    assert_int_equal(pqp__config_learn(config, "example-9"), 0);
+    static const char *const names[] = {"bug34", "bug34_app", "my_x77y_app",
+                                        "db.example-9", "other"};
+    for (size_t i = 0; i < LENGTH(names); i++)
+        assert_int_equal(pqp__config_name(config, names[i]), 0);
+    check_hidden(config, cases, LENGTH(cases));
+    pqp__config_free(config);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            plain_word_is_hidden_only_where_it_is_called_a_password),
+        cmocka_unit_test(
+            word_is_hidden_as_a_whole_when_a_secret_is_a_part_of_it),
+        cmocka_unit_test(
+            password_that_is_a_name_is_hidden_only_where_it_is_called_so),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
