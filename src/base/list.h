@@ -49,6 +49,18 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
+/* The nodes of `from` come behind those of l, and `from` is empty. */
+static inline void list_append(struct list *l, struct list *from)
+{
+    if (list_empty(from))
+        return;
+    from->next->prev = l->prev;
+    from->prev->next = l;
+    l->prev->next = from->next;
+    l->prev = from->prev;
+    list_init(from);
+}
+
 static inline struct list *list_pop_front(struct list *l)
 {
     struct list *node = l->next;

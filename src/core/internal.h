@@ -119,7 +119,8 @@ struct slot {
     int ageing; /* near the end of its lifetime: does not count for min_size */
     int wished; /* it is in the list of that name */
     rpool_reason reason; /* DISPOSING: why */
-    struct list node;    /* in one of the workers' lists, or in none */
+    struct list node;    /* EMPTY: in the pool's list; else in one of the
+                            workers' lists, or in none */
 };
 
 enum { CHUNK_SLOTS = 64, CHUNKS = (MAX_SIZE + CHUNK_SLOTS - 1) / CHUNK_SLOTS };
@@ -233,7 +234,8 @@ struct pool {
      * to it claims it if it is still IDLE.  So no missing or busy worker hides
      * an idle item. */
     struct list disposals, handed, wished, keepalives;
-    struct cond work;    /* for idle workers */
+    struct list empty; /* EMPTY slots: the last that was emptied comes first */
+    struct cond work;  /* for idle workers */
     struct cond changed; /* for wait and close */
     int workers, idle_workers;
     int threads;      /* workers and cleaner, running */
@@ -329,9 +331,13 @@ uint64_t rpool__claim(struct pool *pool, int64_t now, unsigned accept,
 /* CHECKING to LENT; 0 if a reason to leave came in: still the owner's. */
 int rpool__make_lent(struct slot *slot);
 rpool_reason rpool__flag_reason(uint64_t word);
-/* Room for so many slots; not 0: no memory.  Lock: not held.  Thread: one, of
- * those that open or resize. */
-int rpool__grow(struct pool *pool, uint32_t nslots);
+/* Makes room for so many slots; the new ones are put into *fresh, which is an
+ * initialised list, for rpool__add_locked.  Not 0: no memory.  Lock: not held.
+ * Thread: one, of those that open or resize. */
+int rpool__grow(struct pool *pool, uint32_t nslots, struct list *fresh);
+/* The pool has so many slots, if it had not before. */
+void rpool__add_locked(struct pool *pool, uint32_t nslots, struct list *fresh)
+    POOL_LOCKED(pool);
 
 /* settle.c: all with the mutex held */
 /* Brings the pool to rest after any change: a closed pool keeps nothing idle,

@@ -111,11 +111,20 @@ static void reset_shell(struct pool *pool)
     atom_put(&pool->suspect, 0);
     atom_put(&pool->next_wake, 0);
     atom_put(&pool->idle_due, (uint64_t)CLOCK_NEVER);
-    for (uint32_t i = 0; i < atom_peek(&pool->nslots); i++) {
-        atom_put(&pool_slot(pool, i)->leases, 0);
-        atom_put(&pool_slot(pool, i)->checks, 0);
-    }
+    list_init(&pool->empty);
     atom_store(&pool->nslots, 0); /* of a larger pool, only the memory stays */
+}
+
+static int make_slots(struct pool *pool)
+{
+    struct list fresh;
+    list_init(&fresh);
+    if (rpool__grow(pool, (uint32_t)pool->max_size, &fresh) != 0)
+        return -1;
+    lock_take(&pool->lock);
+    rpool__add_locked(pool, (uint32_t)pool->max_size, &fresh);
+    lock_drop(&pool->lock);
+    return 0;
 }
 
 /* Everything that can fail without a thread running yet. */
@@ -125,7 +134,7 @@ static rpool_status acquire_means(struct pool *pool, const char *name,
     pool->name = strdup(name == NULL ? "rpool" : name);
     if (pool->name == NULL)
         return rpool__fail(why, RPOOL_NOMEM, "no memory for the pool");
-    if (rpool__grow(pool, (uint32_t)pool->max_size) != 0) {
+    if (make_slots(pool) != 0) {
         free(pool->name);
         return rpool__fail(why, RPOOL_NOMEM, "no memory for %d %ss",
                            pool->max_size, pool->provider.noun);
@@ -270,9 +279,13 @@ static int grow_locked(struct pool *pool, uint32_t nslots) POOL_LOCKED(pool)
     while (pool->growing)
         rpool__sleep_locked(pool, &pool->changed, CLOCK_NEVER);
     pool->growing = 1;
+    struct list fresh;
+    list_init(&fresh);
     rpool__step_out(pool);
-    int rc = rpool__grow(pool, nslots);
+    int rc = rpool__grow(pool, nslots, &fresh);
     lock_take(&pool->lock);
+    if (rc == 0)
+        rpool__add_locked(pool, nslots, &fresh);
     pool->growing = 0;
     cond_wake_all(&pool->changed);
     return rc;

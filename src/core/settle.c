@@ -48,6 +48,7 @@ void rpool__empty_locked(struct pool *pool, struct slot *slot)
     atom_put(&slot->resource, 0);
     atom_put(&slot->number, 0); /* a late hang-up finds nobody */
     rpool__unqueue_locked(pool, slot);
+    list_push_front(&pool->empty, &slot->node);
     pool->ageing -= slot->ageing;
     slot->ageing = 0;
     pool->occupied--;

@@ -93,7 +93,7 @@ int rpool__make_lent(struct slot *slot)
 }
 
 /* Chunks are published before nslots says that they are there. */
-int rpool__grow(struct pool *pool, uint32_t nslots)
+int rpool__grow(struct pool *pool, uint32_t nslots, struct list *fresh)
 {
     for (uint32_t c = 0; c * CHUNK_SLOTS < nslots; c++) {
         if (pool->chunks[c] != NULL)
@@ -108,7 +108,18 @@ int rpool__grow(struct pool *pool, uint32_t nslots)
         }
         pool->chunks[c] = chunk;
     }
+    for (uint32_t i = (uint32_t)atom_load(&pool->nslots); i < nslots; i++) {
+        struct slot *slot = pool_slot(pool, i);
+        atom_put(&slot->leases, 0); /* of the shell's last pool */
+        atom_put(&slot->checks, 0);
+        list_push_back(fresh, &slot->node);
+    }
+    return 0;
+}
+
+void rpool__add_locked(struct pool *pool, uint32_t nslots, struct list *fresh)
+{
+    list_append(&pool->empty, fresh);
     if (nslots > atom_load(&pool->nslots))
         atom_store(&pool->nslots, nslots);
-    return 0;
 }

@@ -368,19 +368,16 @@ static void keep_one_alive_locked(struct pool *pool, struct pool_thread *worker)
 
 /* ---- create ---- */
 
+/* There is room, so a slot is EMPTY. */
 static struct slot *occupy_locked(struct pool *pool) POOL_LOCKED(pool)
 {
-    for (uint32_t i = 0;; i++) {
-        struct slot *slot = pool_slot(pool, i);
-        uint64_t word = atom_load(&slot->word);
-        if (word_state(word) == SLOT_EMPTY) {
-            atom_store(&slot->word, word_with(word, SLOT_CREATING));
-            pool->occupied++;
-            pool->creating++;
-            pool->asked = 0;
-            return slot;
-        }
-    }
+    struct slot *slot =
+        container_of(list_pop_front(&pool->empty), struct slot, node);
+    atom_store(&slot->word, word_with(atom_load(&slot->word), SLOT_CREATING));
+    pool->occupied++;
+    pool->creating++;
+    pool->asked = 0;
+    return slot;
 }
 
 static void furnish(struct pool *pool, struct slot *slot, void *resource)

@@ -66,11 +66,14 @@ struct sim_counts {
     uint64_t waits;    /* cond_wait() */
     uint64_t wakes;    /* cond_wake(), cond_wake_all() */
     uint64_t atoms;    /* operations on shared atomics but peek and put */
+    uint64_t held;     /* of these, the most under one hold of a lock since
+                          the beginning or sim_forget_holds() */
     uint64_t system;   /* calls that enter the kernel: watch, stop, thread */
     uint64_t clocks;   /* clock_now(): the coarse clock is not counted */
     uint64_t late_removals; /* watch_remove() of a closed descriptor */
 };
 struct sim_counts sim_counts(void);
+void sim_forget_holds(void);
 
 /* Locks that the calling coroutine holds. */
 int sim_locks_held(void);

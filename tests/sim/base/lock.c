@@ -38,12 +38,16 @@ static void lock_own(struct lock *lock)
     while (lock->owner != NULL)
         sched_queue(lock, "lock");
     lock->owner = self;
+    lock->since = sched_counts.atoms;
     self->locks++;
 }
 
 static void lock_disown(struct lock *lock)
 {
     lock->owner = NULL;
+    uint64_t atoms = sched_counts.atoms - lock->since;
+    if (atoms > sched_counts.held)
+        sched_counts.held = atoms;
     sched_self()->locks--;
     sched_wake_all(lock);
 }

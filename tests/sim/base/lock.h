@@ -17,6 +17,7 @@
 struct LOCK_ATTRIBUTE(capability("mutex")) lock {
     uint64_t alive;
     const struct sim_thread *owner;
+    uint64_t since; /* sched_counts.atoms when the owner took it */
 };
 
 struct cond {
