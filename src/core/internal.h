@@ -29,6 +29,9 @@
 #include "base/thread.h"
 #include "base/watch.h"
 
+#include <assert.h>
+#include <stddef.h>
+
 /* ---- handles and words ---- */
 
 /*
@@ -113,6 +116,7 @@ struct slot {
     struct atom number;           /* of the resource, unique in the process */
     struct atom reported;         /* serial of the lease reported as a leak */
     struct atom first_lease;      /* leases when its resource was made */
+    struct hint *hint;            /* constant: where its bit is */
     int fd;                       /* the owner's: watched, or -1 */
     uint32_t index;               /* constant */
     /* Under the mutex. */
@@ -123,14 +127,29 @@ struct slot {
                             workers' lists, or in none */
 };
 
-enum { CHUNK_SLOTS = 64, CHUNKS = (MAX_SIZE + CHUNK_SLOTS - 1) / CHUNK_SLOTS };
-
-/* Never moved and never freed: a stale handle must find a word to compare. */
-struct chunk {
-    /* A bit for each slot: set if it is idle, and perhaps also if not. */
+/* A bit for each of up to 64 slots: set if it is idle, and perhaps also if not.
+ */
+struct hint {
     _Alignas(128) struct atom maybe_idle;
-    struct slot slots[CHUNK_SLOTS];
 };
+
+/*
+ * Slots are never moved and never freed: a stale handle must find a word to
+ * compare.  Chunk 0 has slots 0 and 1, each other chunk k has slots 2^k to
+ * 2^(k + 1) - 1, so that a small pool has few.  A chunk is one allocation: the
+ * hints that begin with one of its slots, then its slots.
+ */
+enum { HINT_SLOTS = 64, CHUNKS = SLOT_BITS };
+
+static inline uint32_t chunk_of(uint32_t index)
+{
+    return 31 ^ (uint32_t)__builtin_clz(index | 1);
+}
+
+static inline uint32_t chunk_first(uint32_t chunk)
+{
+    return chunk == 0 ? 0 : (uint32_t)1 << chunk;
+}
 
 /* ---- the line ---- */
 
@@ -190,7 +209,7 @@ struct pool {
     struct atom ready_due; /* the earlier of the two */
     struct atom suspect;   /* what was proven before that time is checked */
     struct atom nslots;
-    struct chunk *chunks[CHUNKS];
+    uintptr_t chunks[CHUNKS]; /* where slot 0 would be, or 0: not made yet */
 
     /* Read-only while open. */
     rpool_provider provider;
@@ -207,10 +226,13 @@ struct pool {
     struct watch watch;
     int stop_fd;
 
-    /* Under the mutex. */
-    struct lock lock;
+    /* Under the mutex.  It is taken and written to by others while the quick
+     * path reads what is above: a line of its own, and the next one, which the
+     * processor fetches with it. */
+    _Alignas(128) struct lock lock;
     int max_size, min_size;
     int growing;           /* somebody makes room for more slots */
+    uint32_t made;         /* slots that were ever made; that thread's */
     int occupied;          /* slots that are not EMPTY */
     int creating, leaving; /* of these: CREATING, DISPOSING */
     int ageing;            /* of these: neither, and near their end */
@@ -257,9 +279,13 @@ struct pool {
     rpool_stats stats; /* the counters only */
 };
 
+static_assert(offsetof(struct pool, lock) % 128 == 0,
+              "the mutex shares a cache line with what the quick path reads");
+
 static inline struct slot *pool_slot(const struct pool *pool, uint32_t index)
 {
-    return &pool->chunks[index / CHUNK_SLOTS]->slots[index % CHUNK_SLOTS];
+    return (struct slot *)(pool->chunks[chunk_of(index)] +
+                           index * sizeof(struct slot));
 }
 
 static inline void *slot_resource(const struct slot *slot)

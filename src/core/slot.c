@@ -42,10 +42,9 @@ struct slot *rpool__find(struct pool *pool, int64_t now, unsigned accept,
 {
     struct search search = {0};
     uint32_t nslots = (uint32_t)atom_load(&pool->nslots);
-    for (uint32_t base = from & ~(uint32_t)(CHUNK_SLOTS - 1);
-         base < nslots && search.looks < MOST_LOOKS; base += CHUNK_SLOTS) {
-        uint64_t bits =
-            atom_load(&pool->chunks[base / CHUNK_SLOTS]->maybe_idle);
+    for (uint32_t base = from & ~(uint32_t)(HINT_SLOTS - 1);
+         base < nslots && search.looks < MOST_LOOKS; base += HINT_SLOTS) {
+        uint64_t bits = atom_load(&pool_slot(pool, base)->hint->maybe_idle);
         if (base < from)
             bits &= ~(uint64_t)0 << (from - base);
         for (; bits != 0 && search.looks < MOST_LOOKS; bits &= bits - 1) {
@@ -92,21 +91,55 @@ int rpool__make_lent(struct slot *slot)
     return 1;
 }
 
+/* The last chunk ends with the largest pool. */
+static uint32_t chunk_size(uint32_t chunk)
+{
+    uint32_t end = (uint32_t)2 << chunk;
+    return (end < MAX_SIZE ? end : MAX_SIZE) - chunk_first(chunk);
+}
+
+/* Of the multiples of HINT_SLOTS among the chunk's slots. */
+static uint32_t chunk_hints(uint32_t chunk)
+{
+    uint32_t end = chunk_first(chunk) + chunk_size(chunk);
+    return (end + HINT_SLOTS - 1) / HINT_SLOTS -
+           (chunk_first(chunk) + HINT_SLOTS - 1) / HINT_SLOTS;
+}
+
+/* Its chunk is there. */
+static struct hint *find_hint(const struct pool *pool, uint32_t index)
+{
+    uint32_t chunk = chunk_of(index - index % HINT_SLOTS);
+    uintptr_t slots = (uintptr_t)pool_slot(pool, chunk_first(chunk));
+    return (struct hint *)slots - chunk_hints(chunk) +
+           (index - chunk_first(chunk)) / HINT_SLOTS;
+}
+
+static int make_chunk(struct pool *pool, uint32_t chunk)
+{
+    uint32_t size = chunk_size(chunk), hints = chunk_hints(chunk);
+    struct hint *made = aligned_alloc(128, hints * sizeof(struct hint) +
+                                               size * sizeof(struct slot));
+    if (made == NULL)
+        return -1;
+    for (uint32_t i = 0; i < hints; i++)
+        made[i] = (struct hint){0};
+    pool->chunks[chunk] =
+        (uintptr_t)(made + hints) - chunk_first(chunk) * sizeof(struct slot);
+    return 0;
+}
+
 /* Chunks are published before nslots says that they are there. */
 int rpool__grow(struct pool *pool, uint32_t nslots, struct list *fresh)
 {
-    for (uint32_t c = 0; c * CHUNK_SLOTS < nslots; c++) {
-        if (pool->chunks[c] != NULL)
-            continue;
-        struct chunk *chunk = aligned_alloc(128, sizeof *chunk);
-        if (chunk == NULL)
+    for (uint32_t c = 0; c <= chunk_of(nslots - 1); c++)
+        if (pool->chunks[c] == 0 && make_chunk(pool, c) != 0)
             return -1;
-        *chunk = (struct chunk){0};
-        for (uint32_t i = 0; i < CHUNK_SLOTS; i++) {
-            chunk->slots[i].index = c * CHUNK_SLOTS + i;
-            list_init(&chunk->slots[i].node);
-        }
-        pool->chunks[c] = chunk;
+    for (; pool->made < nslots; pool->made++) {
+        struct slot *slot = pool_slot(pool, pool->made);
+        *slot = (struct slot){.index = pool->made,
+                              .hint = find_hint(pool, pool->made)};
+        list_init(&slot->node);
     }
     for (uint32_t i = (uint32_t)atom_load(&pool->nslots); i < nslots; i++) {
         struct slot *slot = pool_slot(pool, i);

@@ -16,12 +16,13 @@
 static inline struct atom *slot_hint(const struct pool *pool,
                                      const struct slot *slot)
 {
-    return &pool->chunks[slot->index / CHUNK_SLOTS]->maybe_idle;
+    (void)pool;
+    return &slot->hint->maybe_idle;
 }
 
 static inline uint64_t slot_bit(const struct slot *slot)
 {
-    return (uint64_t)1 << (slot->index % CHUNK_SLOTS);
+    return (uint64_t)1 << (slot->index % HINT_SLOTS);
 }
 
 static inline void slot_set_hint(const struct pool *pool,

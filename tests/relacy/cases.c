@@ -81,7 +81,7 @@ static struct atom running; /* borrowers that have not finished */
 /* A word's first touch is the start of its history: before the threads'. */
 static void touch_words(void)
 {
-    (void)atom_load(&pool->chunks[0]->maybe_idle);
+    (void)atom_load(&pool_slot(pool, 0)->hint->maybe_idle);
     (void)atom_peek(&pool->suspect);
     for (uint32_t i = 0; i < (uint32_t)pool->max_size; i++) {
         struct slot *slot = pool_slot(pool, i);
@@ -150,7 +150,7 @@ static void check_slots(void)
         machine_check(word_state(word) == SLOT_IDLE, "a slot is stranded");
         machine_check((word & SLOT_LEAVE) == 0, "a marked item is idle");
         machine_check((gate & GATE_CLOSED) == 0, "a closed pool keeps an item");
-        machine_check((atom_load(&pool->chunks[0]->maybe_idle) >> i & 1) != 0,
+        machine_check((atom_load(&slot->hint->maybe_idle) >> i & 1) != 0,
                       "an idle slot cannot be found");
         int64_t due = (int64_t)atom_peek(&slot->idle_since);
         if (pool->idle_timeout != CLOCK_NEVER && pool_live(pool) > 0)
@@ -167,8 +167,15 @@ static void check_slots(void)
 static void free_pool(void)
 {
     machine_forget();
-    for (int i = 0; i < CHUNKS; i++)
-        free(pool->chunks[i]);
+    /* Slot 0's hint is where the chunk of slots 0 and 1 begins; the others up
+     * to slot 63 have none of their own. */
+    for (uint32_t chunk = CHUNKS; chunk-- > 0;) {
+        machine_check(pool->chunks[chunk] == 0 || chunk < 6,
+                      "a pool of a case has more than 64 slots");
+        if (pool->chunks[chunk] != 0)
+            free(chunk == 0 ? (void *)pool_slot(pool, 0)->hint
+                            : (void *)pool_slot(pool, chunk_first(chunk)));
+    }
     free(pool);
 }
 

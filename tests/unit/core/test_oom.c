@@ -86,7 +86,7 @@ static void a_pool_that_cannot_grow_stays_as_it_is(void **state)
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 400);
     rpool_item *held = fake_lease(pool);
-    for (int nth = 1; nth <= 5; nth++) {
+    for (int nth = 1; nth <= 3; nth++) { /* a chunk that was made stays */
         counting = 1;
         fail_in = nth;
         rpool_status status = rpool_resize(pool, 10000, 100);
