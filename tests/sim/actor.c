@@ -41,7 +41,7 @@ void era_open(int may_fail)
     era->model.max_waiters = pool->max_waiters;
     era->model.last_ticket = pool->tickets;
     for (int i = 0; i < MODEL_SLOTS; i++) {
-        uint64_t word = atom_peek(&pool_slot(pool, (uint32_t)i)->word);
+        uint64_t word = oracle_word(pool, i);
         era->model.slot[i].state = word_state(word);
         era->serials[i] = word & SERIAL_MASK;
     }

@@ -16,8 +16,10 @@ static uint64_t peek_gate(const struct pool *pool)
     return atom_peek(&pool->gate);
 }
 
-static uint64_t word_of(const struct pool *pool, int index)
+uint64_t oracle_word(const struct pool *pool, int index)
 {
+    if ((uint32_t)index >= pool->made)
+        return SLOT_EMPTY;
     return atom_peek(&pool_slot(pool, (uint32_t)index)->word);
 }
 
@@ -52,7 +54,7 @@ static void step_slots(struct era *era)
 {
     int occupied = 0;
     for (int i = 0; i < MODEL_SLOTS; i++) {
-        uint64_t word = word_of(era->pool, i);
+        uint64_t word = oracle_word(era->pool, i);
         enum slot_state state = word_state(word);
         occupied += state != SLOT_EMPTY;
         if (is_handed(era->pool, i))
@@ -227,7 +229,7 @@ static void quiet_counts(const struct era *era)
 {
     int lent = 0, things = 0;
     for (int i = 0; i < MODEL_SLOTS; i++)
-        lent += word_state(word_of(era->pool, i)) == SLOT_LENT;
+        lent += word_state(oracle_word(era->pool, i)) == SLOT_LENT;
     for (int i = 0; i < world.thing_count; i++)
         things += world.things[i]->era == era && world.things[i]->lent;
     if (lent != things)
@@ -243,7 +245,7 @@ void oracle_quiet(void)
         if (era->pool->lock.owner != NULL)
             sim_fail("all sleep, and one of them holds the lock");
         for (int j = 0; j < MODEL_SLOTS; j++)
-            if (word_state(word_of(era->pool, j)) == SLOT_IDLE)
+            if (word_state(oracle_word(era->pool, j)) == SLOT_IDLE)
                 quiet_idle(era->pool, j);
         if ((peek_gate(era->pool) & GATE_CLOSED) && era->pool->waiting > 0)
             sim_fail("%d wait for a closed pool", era->pool->waiting);

@@ -91,5 +91,7 @@ void world_on_event(void *era, const rpool_event *event);
 void oracle_step(void);
 void oracle_quiet(void);
 void oracle_end(void);
+/* The word of a slot; of one that was not made yet, that of an empty one. */
+uint64_t oracle_word(const struct pool *pool, int index);
 
 #endif
