@@ -7,10 +7,11 @@
  * A slot's word is the only truth about its item: state, serial, reasons to
  * leave.  Whoever made the transition into LENT, CHECKING, RETURNING, CREATING
  * or DISPOSING owns the slot, alone, until the transition out of it; the plain
- * fields are the owner's.  Five transitions are made without the mutex, each
- * by one compare-and-swap: IDLE to LENT and IDLE to CHECKING (claim), LENT to
- * RETURNING and RETURNING to IDLE (give back), and LENT to IDLE where a release
- * has nothing to run and nobody to tell.  All others need the mutex.  A use
+ * fields are the owner's, and no other thread writes to the slot.  Four
+ * transitions are made without the mutex, each by one compare-and-swap: IDLE to
+ * LENT and IDLE to CHECKING (claim), LENT to RETURNING and RETURNING to IDLE
+ * (give back).  All others need the mutex.  A slot that is owned keeps its pool
+ * from ending, so the owner may read the pool's plain fields.  A use
  * (rpool_begin_use) is a flag of LENT, set and cleared by the same swaps: while
  * it is set nobody else makes the transition out of LENT.
  *
@@ -218,7 +219,6 @@ struct pool {
     rpool_event_fn on_event;
     void *arg;
     int told;  /* leases are reported, by events or as leaks */
-    int plain; /* a release has nothing to run and nobody to tell */
     int shell; /* index in the table of shells */
     int create_concurrency, max_waiters, max_uses;
     int64_t create_timeout, create_retry_max;                     /* ns */

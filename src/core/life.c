@@ -78,7 +78,6 @@ static void configure(struct pool *pool, const rpool_provider *provider,
     pool->keepalive = span(
         provider->check == NULL ? RPOOL_NEVER : o->keepalive_ms, RPOOL_NEVER);
     pool->leak = span(o->leak_after_ms, RPOOL_NEVER);
-    pool->plain = provider->reset == NULL && pool->on_event == NULL;
     pool->told = pool->leak != CLOCK_NEVER || pool->on_event != NULL;
 }
 

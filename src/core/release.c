@@ -4,9 +4,12 @@
  * What a borrower does with a lease: use it, and give it back by release,
  * discard or detach.
  *
- * The quick path of a release is one swap and then a look at the gate.  Of two
- * who end the same lease one swaps.  A lease in use is not ended: that is noted
- * in its word, and who ends the use ends the lease.
+ * A release swaps twice and then looks at the gate.  LENT to RETURNING makes
+ * the slot the releasing thread's: if two threads end the same lease, one of
+ * them swaps, and the other has read atomic words of the slot and written
+ * nothing. Between the two swaps the thread reads the pool's options and stores
+ * times, and RETURNING to IDLE gives the slot away.  A lease in use is not
+ * ended: that is noted in its word, and who ends the use ends the lease.
  */
 #include "slot.h"
 
@@ -66,8 +69,6 @@ static rpool_reason reason_to_leave(struct pool *pool, const struct slot *slot,
 
 static int run_reset(struct pool *pool, struct slot *slot)
 {
-    if (pool->provider.reset == NULL)
-        return RPOOL_REUSE;
     struct inside here;
     rpool__go_in(&here, pool);
     int verdict = pool->provider.reset(pool->ctx, slot_resource(slot));
@@ -115,31 +116,6 @@ static void after_idle(struct pool *pool, uint32_t index, int64_t now,
     rpool__arm(pool, expires);
 }
 
-/*
- * With nothing to run and nobody to tell, one swap gives back, LENT to IDLE.
- * The times are stored before it: of two who give the same lease back both may
- * store them, but only one swaps.  0: it takes the long way.
- */
-static int give_back_at_once(struct pool *pool, struct slot *slot,
-                             uint64_t handle)
-{
-    uint64_t word = atom_load(&slot->word);
-    if (!slot_is_lease(word, handle) || !pool->plain)
-        return 0;
-    int64_t now = clock_coarse();
-    if (word & (SLOT_LEAVE | SLOT_IN_USE) ||
-        atom_load(&pool->gate) & GATE_FORKED ||
-        reason_to_leave(pool, slot, RPOOL_REUSE, now) != RPOOL_REASON_NONE)
-        return 0;
-    int64_t expires = (int64_t)atom_peek(&slot->expires);
-    stamp_end(slot, now);
-    if (!atom_cas(&slot->word, &word, word_with(word, SLOT_IDLE)))
-        return 0;
-    slot_set_hint(pool, slot);
-    after_idle(pool, slot->index, now, expires);
-    return 1;
-}
-
 static void dispose(struct pool *pool, struct slot *slot, rpool_reason reason)
 {
     lock_take(&pool->lock);
@@ -150,11 +126,16 @@ static void dispose(struct pool *pool, struct slot *slot, rpool_reason reason)
     rpool__unlock(pool);
 }
 
-static void give_back(struct pool *pool, struct slot *slot, rpool_reason reason)
+/* RETURNING to IDLE, or to the queue of disposals.  now: before the first
+ * swap. */
+static void give_back(struct pool *pool, struct slot *slot, rpool_reason reason,
+                      int64_t now)
 {
-    int verdict =
-        reason == RPOOL_REASON_NONE ? run_reset(pool, slot) : RPOOL_DISCARD;
-    int64_t now = clock_coarse();
+    int verdict = RPOOL_REUSE;
+    if (reason == RPOOL_REASON_NONE && pool->provider.reset != NULL) {
+        verdict = run_reset(pool, slot);
+        now = clock_coarse();
+    }
     if (reason == RPOOL_REASON_NONE)
         reason = reason_to_leave(pool, slot, verdict, now);
     end_lease(pool, slot, RPOOL_EVENT_RELEASED, now);
@@ -174,11 +155,9 @@ static void end(rpool_item **item, rpool_reason reason)
     struct pool *pool;
     struct slot *slot = rpool__slot_of(handle, &pool);
     *item = NULL;
-    if (slot != NULL && reason == RPOOL_REASON_NONE &&
-        give_back_at_once(pool, slot, handle))
-        return;
+    int64_t now = clock_coarse();
     if (take_lease(pool, slot, handle))
-        give_back(pool, slot, reason);
+        give_back(pool, slot, reason, now);
 }
 
 void rpool_release(rpool_item **item)

@@ -288,6 +288,35 @@ static void all_are_impatient(int index)
     finish();
 }
 
+/* ---- a lease that two threads end ---- */
+
+static rpool_item *shared;
+
+static void one_shared_lease(void)
+{
+    open_pool(3, 1, 0, OPTIONS(.max_size = 1, .min_size = 1));
+    machine_check(rpool_acquire(handle, 0, &shared, NULL) == RPOOL_OK, "OK");
+}
+
+static void ended_twice(int index)
+{
+    rpool_item *item = shared;
+    if (index < 2) {
+        rpool_release(&item);
+        finish();
+        return;
+    }
+    machine_check(rpool_acquire(handle, -1, &item, NULL) == RPOOL_OK, "OK");
+    const struct slot *slot = pool_slot(pool, 0);
+    for (int i = 0; i < 2; i++) {
+        machine_check(atom_peek(&slot->lent_since) != 0,
+                      "a lease is without its time");
+        use(rpool_resource(item));
+    }
+    rpool_release(&item);
+    finish();
+}
+
 /* ---- two slots and tries: the hint ---- */
 
 static void two_items(void)
@@ -496,6 +525,7 @@ const struct machine_case machine_cases[] = {
     {"both give up", 2, 1, 2, one_item, all_are_impatient, at_rest},
     {"one of three gives up", 3, 1, 1, three_for_one_item, one_is_impatient,
      at_rest},
+    {"two end one lease", 3, 0, 2, one_shared_lease, ended_twice, at_rest},
     {"two try twice", 2, 0, 3, two_items, try_twice, at_rest},
     {"a close comes between", 2, 0, 3, one_item, closed, at_rest},
     {"a suspension comes between", 2, 0, 3, one_item, suspended, at_rest},

@@ -44,6 +44,7 @@ void era_open(int may_fail)
         uint64_t word = oracle_word(pool, i);
         era->model.slot[i].state = word_state(word);
         era->serials[i] = word & SERIAL_MASK;
+        era->times[i] = oracle_times(pool, i);
     }
     era->occupied = pool->occupied;
     era->pool = pool;
@@ -154,6 +155,7 @@ static void acquire(struct actor *a, struct era *era, int timeout_ms)
     rpool_item *item = NULL;
     rpool_failure why;
     rpool_status status = rpool_acquire(era->handle, timeout_ms, &item, &why);
+    oracle_step(); /* the acquire wrote times since its last step */
     if (!era->freed)
         model_result(&era->model, sim_self(), slot_index(item));
     world_trace("acquire(%d) says %s", timeout_ms, rpool_status_name(status));

@@ -48,8 +48,6 @@ void model_move(struct model *m, int index, enum slot_state to, int thread)
             sim_fail("slot %d: given back before it was lent", index);
         s->owner = thread;
         s->lent = 0;
-    } else if (s->lent && to == SLOT_IDLE) {
-        s->lent = 0;
     } else if (s->lent) {
         sim_fail("slot %d: lent, but goes to %s", index, names[to]);
     } else if (!is_nobodys(s->state) && s->owner != 0 && s->owner != thread) {

@@ -50,6 +50,37 @@ static int awaits_worker(const struct pool *pool, const struct slot *slot)
 /* ---- every step -------------------------------------------------------------
  */
 
+/* The slot is in the hands of the running thread, which has not lent it yet. */
+static int is_own(const struct model_slot *s)
+{
+    if (s->owner != 0 && s->owner != thread_number())
+        return 0;
+    return s->state == SLOT_CREATING || s->state == SLOT_CHECKING ||
+           s->state == SLOT_RETURNING || (s->state == SLOT_LENT && !s->lent);
+}
+
+struct times oracle_times(const struct pool *pool, int index)
+{
+    const struct slot *slot = pool_slot(pool, (uint32_t)index);
+    return (struct times){.lent_since = atom_peek(&slot->lent_since),
+                          .idle_since = atom_peek(&slot->idle_since),
+                          .proven = atom_peek(&slot->proven)};
+}
+
+/* The times of a slot are its owner's. */
+static void step_times(struct era *era, int index)
+{
+    struct times *seen = &era->times[index];
+    struct times now = oracle_times(era->pool, index);
+    int changed = now.lent_since != seen->lent_since ||
+                  now.idle_since != seen->idle_since ||
+                  now.proven != seen->proven;
+    *seen = now;
+    if (changed && !is_own(&era->model.slot[index]))
+        sim_fail("slot %d: thread %d writes times, but does not own it", index,
+                 thread_number());
+}
+
 static void step_slots(struct era *era)
 {
     int occupied = 0;
@@ -159,6 +190,8 @@ void oracle_step(void)
             continue;
         model_gate(&era->model, (peek_gate(era->pool) & GATE_LINE) != 0);
         step_slots(era);
+        for (int j = 0; j < MODEL_SLOTS; j++)
+            step_times(era, j);
         step_line(era);
     }
 }

@@ -9,6 +9,10 @@
 
 enum { MAX_THINGS = 4096, MAX_HELD = 2 };
 
+struct times { /* of a slot */
+    uint64_t lent_since, idle_since, proven;
+};
+
 struct era { /* one pool, from its opening to its end */
     rpool *handle;
     struct pool *pool; /* once it is open; NULL */
@@ -26,6 +30,7 @@ struct era { /* one pool, from its opening to its end */
     int threads[MODEL_LINE]; /* of the same */
     int waiting, occupied;
     uint64_t serials[MODEL_SLOTS];
+    struct times times[MODEL_SLOTS];
     struct waiter *answered; /* taken out of line by another thread */
     int answered_thread;
     int answered_by;
@@ -88,6 +93,7 @@ extern const rpool_provider world_provider;
 void world_on_event(void *era, const rpool_event *event);
 
 /* oracle.c */
+struct times oracle_times(const struct pool *pool, int index);
 void oracle_step(void);
 void oracle_quiet(void);
 void oracle_end(void);

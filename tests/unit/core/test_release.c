@@ -6,6 +6,8 @@
  */
 #include "support_caller.h"
 
+#include "core/internal.h"
+
 /* D33 */
 static void an_item_is_cleaned_before_a_waiter_gets_it(void **state)
 {
@@ -296,6 +298,47 @@ static void another_thread_may_release(void **state)
     close_pool(&pool);
 }
 
+struct releaser {
+    rpool_item *item;
+};
+
+static void release_copy(void *arg)
+{
+    rpool_item *copy = ((struct releaser *)arg)->item;
+    rpool_release(&copy);
+}
+
+/* Two threads release one lease, and the item is lent again meanwhile. */
+static void lease_keeps_its_times_when_an_old_handle_is_released_late(void **st)
+{
+    (void)st;
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct fake fake;
+        struct pool *pool;
+        fake_begin(&fake, seed);
+        sim_search(&(struct sim_search){.walk = 300});
+        fake.provider.reset = NULL;
+        rpool *handle = NULL;
+        assert_int_equal(rpool_open(&handle, &fake.provider, &fake,
+                                    RPOOL_OPTIONS(.max_size = 1), NULL),
+                         RPOOL_OK);
+        sim_sleep_ms(100); /* no time is 0 */
+        struct releaser old = {.item = fake_lease(handle)};
+        int ids[] = {sim_spawn(release_copy, &old),
+                     sim_spawn(release_copy, &old)};
+        rpool_item *next = fake_lease(handle);
+        const struct slot *slot = rpool__slot_of((uintptr_t)next, &pool);
+        assert_int_not_equal(atom_peek(&slot->lent_since), 0);
+        for (int i = 0; i < 2; i++)
+            sim_join(ids[i]);
+        assert_int_not_equal(atom_peek(&slot->lent_since), 0);
+        assert_int_equal(fake_stats(handle).misused, 1);
+        rpool_release(&next);
+        close_pool(&handle);
+        fake_end(&fake);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +355,8 @@ int main(void)
         FAKE_TEST(nothing_that_is_not_lent_can_be_given_back),
         cmocka_unit_test(a_race_of_two_releases_has_one_winner),
         FAKE_TEST(another_thread_may_release),
+        cmocka_unit_test(
+            lease_keeps_its_times_when_an_old_handle_is_released_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
