@@ -108,15 +108,16 @@ AT(rpool_failure, permanent, 0);
 AT(rpool_failure, code, 4);
 AT(rpool_failure, message, 16);
 
-SIZE(rpool_provider, 64);
+SIZE(rpool_provider, 72);
 AT(rpool_provider, size, 0);
 AT(rpool_provider, create, 8);
 AT(rpool_provider, destroy, 16);
 AT(rpool_provider, check, 24);
-AT(rpool_provider, reset, 32);
-AT(rpool_provider, fd, 40);
-AT(rpool_provider, done, 48);
-AT(rpool_provider, noun, 56);
+AT(rpool_provider, look, 32);
+AT(rpool_provider, reset, 40);
+AT(rpool_provider, fd, 48);
+AT(rpool_provider, done, 56);
+AT(rpool_provider, noun, 64);
 
 SIZE(rpool_site, 24);
 AT(rpool_site, file, 0);
