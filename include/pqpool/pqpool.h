@@ -25,8 +25,10 @@
  *   close the connection at its release.
  * - The pool's threads resolve names: NSS modules (nss_ldap, nss_mdns) run
  *   inside them, and one that does not return keeps its thread.
- * - RLIMIT_NPROC and a seccomp filter must admit the threads of each pool, a
- *   cleaner and connect_concurrency + 1 workers at most, and what they call.
+ * - RLIMIT_NPROC and a seccomp filter must admit the threads of each pool and
+ *   what they call: a cleaner and connect_concurrency + 1 workers, up to 16
+ *   more while borrowers wait for pings, and one more, up to 16, for each that
+ *   hangs in a call past its deadline.
  * - The library stays loaded once it was loaded (PGresult keeps pointers into
  *   it).  64-bit Linux only.
  *

@@ -15,8 +15,10 @@
  *   vfork() must not call at all.
  * - A callback must return: no C++ exception, longjmp() or pthread_exit() may
  *   leave an event, a line of the dump or a function of the provider.
- * - RLIMIT_NPROC and a seccomp filter must admit the threads of each pool, a
- *   cleaner and create_concurrency + 1 workers at most.
+ * - RLIMIT_NPROC and a seccomp filter must admit the threads of each pool: a
+ *   cleaner and create_concurrency + 1 workers, up to 16 more while borrowers
+ *   wait for checks, and one more, up to 16, for each that hangs in the
+ *   provider past its deadline.
  * - An item is used by one thread at a time.  It may be released by another
  *   thread than the one that acquired it.
  * - No call may be made from a signal handler, and no thread may be cancelled
