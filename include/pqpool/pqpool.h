@@ -320,7 +320,8 @@ PQP_EXPORT PQP_NODISCARD pqp_status pqp_run(pqp_conn *conn,
                                             const pqp_query *query,
                                             PGresult **res, pqp_error *err);
 
-/* pqp_acquire, pqp_run, pqp_release.  timeout_ms is for the acquire.  The
+/* pqp_acquire, pqp_run, pqp_release.  If the connection ended before anything
+ * was sent, another one is taken.  timeout_ms is for the acquires together. The
  * calling line is kept as by pqp_acquire.  Thread: any. */
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_pool_run(pqp_pool *pool, int timeout_ms,
                                                  const pqp_query *query,

@@ -169,6 +169,7 @@ struct session {
     enum role wanted;      /* of the server */
     unsigned place;        /* of the server's address in config->marks */
     int64_t began;         /* to connect, rpool_now() */
+    int sent;              /* any of the last statement; 0: not any of it */
     int committed;         /* pqp_commit sent COMMIT since pqp_begin */
     int in_statement;      /* a statement of ours is under way, which keeps its
                               own first error */
@@ -184,19 +185,21 @@ int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
                        int64_t deadline);
 int pqp__session_reset(void *ctx, void *resource);
 int pqp__session_fd(void *ctx, void *resource);
-/* As check, of what is here already: sends nothing and waits for nothing. */
+/* As check, of what is here already: sends nothing and waits for nothing.  One
+ * system call if nothing is. */
 int pqp__session_look(void *ctx, void *resource);
-/* Whether look might find more than at the last call of ours; a system call at
- * most. */
-int pqp__session_has_input(void *ctx, void *resource);
-
 /* Around calls of libpq that read from the session: until the end, a message
  * that libpq drops breaks the session.  Not nested. */
 void pqp__reading_begin(struct session *session);
 void pqp__reading_end(void);
-/* Reads what is here already from a session at rest, which is no answer.
- * Returns 0; -1 if it is one after all, or the end: the session is not fit. */
-int pqp__session_read(struct session *session);
+/* Before a statement: what came since the last answer belongs to none, and
+ * cannot pass for the answer to this one if it is read now.  If it was an
+ * answer or the end, LOST and *err, and the connection is ended. */
+pqp_status pqp__session_read_unasked(struct session *session, pqp_error *err);
+/* Ends the connection of a session at rest, so that no statement of the
+ * borrower, through libpq either, gets an answer from it any more.  This and
+ * the one above are called between pqp__reading_begin and pqp__reading_end. */
+void pqp__session_end(struct session *session);
 
 /* Ends the session but not its PGconn, which is returned: its PQfinish frees
  * the rest. */
@@ -237,7 +240,8 @@ int pqp__wait_socket(int fd, int for_write, int stop_fd, int64_t deadline);
 struct session *pqp__enter(const pqp_conn *conn, pqp_error *err);
 void pqp__leave(struct session *session);
 /* Sends and reads one query (params NULL: simple protocol) under a deadline
- * of rpool_now(); as pqp_exec.  Lock-free; the caller has entered. */
+ * of rpool_now(); as pqp_exec.  After LOST session->sent says whether the
+ * server may have it.  Lock-free; the caller has entered. */
 pqp_status pqp__statement(struct session *session, const pqp_query *query,
                           int simple, int64_t deadline, PGresult **res,
                           pqp_error *err);

@@ -224,13 +224,33 @@ PGconn *pqp_detach(pqp_conn **conn)
     return session != NULL ? pqp__session_detach(session) : NULL;
 }
 
+/* The borrower may run something: what came before is no answer to it.  Once in
+ * a lease, so that a second thread which only asks for the PGconn reads
+ * nothing. */
+static void read_before_use(const rpool_item *item)
+{
+    void *resource = NULL;
+    if (rpool_begin_use(item, &resource) != RPOOL_OK)
+        return;
+    struct session *session = resource;
+    session->touched = 1;
+    pqp__reading_begin(session);
+    pqp_error ignored;
+    if (session->pg != NULL)
+        (void)pqp__session_read_unasked(session, &ignored);
+    pqp__reading_end();
+    rpool_end_use(item);
+}
+
 PGconn *pqp_pg(const pqp_conn *conn)
 {
-    struct session *session = rpool_resource(item_of(conn));
-    if (session == NULL)
-        return NULL;
-    session->touched = 1;
-    return session->pg;
+    rpool_item *item = item_of(conn);
+    const struct session *session = rpool_resource(item);
+    if (session != NULL && !session->touched) {
+        read_before_use(item);
+        session = rpool_resource(item);
+    }
+    return session != NULL ? session->pg : NULL;
 }
 
 /* ---- looking inside ---- */

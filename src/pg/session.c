@@ -283,13 +283,41 @@ static int read_once(struct session *session)
 /* Of a TLS record libpq may have read a part: the last read is for the rest,
  * which raises no event on the socket.  A peer that sends faster than we read,
  * for so long, is not fit. */
-int pqp__session_read(struct session *session)
+static int read_here(struct session *session)
 {
     int reads = 0;
     for (; socket_has_input(session->pg); reads++)
         if (reads == MAX_READS || read_once(session))
             return -1;
     return reads > 0 && PQsslInUse(session->pg) ? read_once(session) : 0;
+}
+
+/* What is on its way is discarded with the rest: libpq, which reads on after it
+ * could not send, would take it for the answer to a next statement. */
+void pqp__session_end(struct session *session)
+{
+    session->broken = 1;
+    (void)shutdown(PQsocket(session->pg), SHUT_RDWR);
+    for (int n = 0; n < MAX_READS && PQconsumeInput(session->pg); n++)
+        (void)PQisBusy(session->pg);
+}
+
+pqp_status pqp__session_read_unasked(struct session *session, pqp_error *err)
+{
+    const pqp_error *said = &session->first;
+    if (read_here(session) == 0)
+        return PQP_OK;
+    if (said->status == PQP_LOST)
+        *err = *said;
+    else if (PQstatus(session->pg) != CONNECTION_OK)
+        (void)pqp__fail_lost(err, session->config, session->pg);
+    else
+        (void)pqp__fail(err, PQP_LOST,
+                        "the server sent an answer that belongs to no "
+                        "statement; this one was not sent");
+    err->flags |= PQP_ERR_DISCARD;
+    pqp__session_end(session);
+    return PQP_LOST;
 }
 
 /* ---- questions and answers ---- */
@@ -425,7 +453,7 @@ int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
     int answer = RPOOL_BAD;
     pqp__reading_begin(session);
     if (session->answers > 0 ||
-        (pqp__session_read(session) == 0 && ask(session, "", NULL) == 0))
+        (read_here(session) == 0 && ask(session, "", NULL) == 0))
         answer = read_answers(session, deadline);
     pqp__reading_end();
     return answer;
@@ -441,19 +469,10 @@ int pqp__session_look(void *ctx, void *resource)
     pqp__reading_begin(session);
     if (session->answers > 0)
         answer = read_answers(session, 0);
-    else if (pqp__session_read(session) == 0)
+    else if (read_here(session) == 0)
         answer = finish_check(session);
     pqp__reading_end();
     return answer;
-}
-
-/* A mark of the address is looked at as if it had come over the socket. */
-int pqp__session_has_input(void *ctx, void *resource)
-{
-    (void)ctx;
-    const struct session *session = resource;
-    return !session->pg || socket_has_input(session->pg) ||
-           pqp__role_is_marked(session);
 }
 
 /* ---- reset ---- */
@@ -477,7 +496,7 @@ static int restore(struct session *session)
 static int clean(struct session *session, pqp_reset how, int in_transaction)
 {
     int failed;
-    if (pqp__session_read(session))
+    if (read_here(session))
         return RPOOL_DISCARD;
     if (how == PQP_RESET_DISCARD_ALL)
         failed = in_transaction ? ask(session, "ROLLBACK", "DISCARD ALL")

@@ -24,6 +24,7 @@ enum {
     MAX_MESSAGES = 0x7FFFE000 - 24,
     MAX_DROPPED = 1024 * 1024, /* bytes of errors that follow the first one */
     GRACE_MS = 20,             /* to take an answer that came in time */
+    MAX_ENDED = 16,            /* leases that pqp_pool_run gives back unused */
     MAX_STRUCT = 4096 /* bytes, in any version to come; more is no size */
 };
 
@@ -141,6 +142,7 @@ struct exchange {
     int64_t deadline;
     int64_t end;     /* CLOCK_NEVER until the deadline was found to be past */
     int wants_rows;  /* the caller takes the result */
+    int is_one;      /* the protocol answers it with one result */
     PGresult *kept;  /* the last result, but rather the first error */
     size_t dropped;  /* bytes of the errors that came after that one */
     const char *why; /* of LOST, where libpq does not know it */
@@ -224,6 +226,8 @@ static pqp_status read_results(struct exchange *x)
         if (status != PQP_OK)
             return status;
         PGresult *res = PQgetResult(x->pg);
+        if (res == NULL && x->why != NULL)
+            return PQP_LOST;
         if (res == NULL)
             return PQflush(x->pg) <= 0
                        ? PQP_OK
@@ -233,6 +237,8 @@ static pqp_status read_results(struct exchange *x)
             PQclear(res);
             return PQP_UNSUPPORTED;
         }
+        if (x->is_one && x->kept != NULL && !is_error(res))
+            x->why = "the server sent two results in answer to one statement";
         keep_or_drop(x, res);
         if (is_over(x))
             return PQP_TIMEOUT;
@@ -378,16 +384,25 @@ pqp_status pqp__statement(struct session *session, const pqp_query *query,
     struct exchange x = {.pg = session->pg,
                          .deadline = deadline,
                          .end = CLOCK_NEVER,
-                         .wants_rows = res != NULL};
+                         .wants_rows = res != NULL,
+                         .is_one = !simple};
+    session->sent = 0;
     pqp_status status = refuse(session, err);
     if (status == PQP_OK) {
         int nonblocking = PQisnonblocking(session->pg);
         if (PQtransactionStatus(session->pg) != PQTRANS_INERROR)
             session->first.status = PQP_OK;
+        pqp__reading_begin(session);
+        status = pqp__session_read_unasked(session, err);
         (void)PQsetnonblocking(session->pg, 1);
-        session->in_statement = 1;
-        status = converse(session, &x, query, simple, err);
+        session->sent = status == PQP_OK;
+        session->in_statement = session->sent;
+        if (session->sent)
+            status = converse(session, &x, query, simple, err);
         session->in_statement = 0;
+        if (session->broken && status == PQP_OK)
+            pqp__session_end(session);
+        pqp__reading_end();
         if (!session->broken) {
             follow_failover(session, err);
             (void)PQsetnonblocking(session->pg, nonblocking);
@@ -532,6 +547,14 @@ pqp_status pqp_run(pqp_conn *conn, const pqp_query *query, PGresult **res,
     return status == PQP_OK ? run(conn, &known, 0, res, err) : status;
 }
 
+/* A connection may end between its lease and its first statement: then the
+ * statement may go to another one. */
+static int was_sent(const pqp_conn *conn)
+{
+    const struct session *session = rpool_resource((const rpool_item *)conn);
+    return session == NULL || session->sent;
+}
+
 pqp_status pqp_pool_run_at(pqp_pool *pool, int timeout_ms,
                            const pqp_query *query, PGresult **res,
                            pqp_error *err, const char *file, int line,
@@ -542,9 +565,18 @@ pqp_status pqp_pool_run_at(pqp_pool *pool, int timeout_ms,
     if (res != NULL)
         *res = NULL;
     pqp_status status = read_query(&known, query, err);
-    if (status == PQP_OK)
-        status = pqp_acquire_at(pool, timeout_ms, &conn, err, file, line, func);
-    return status == PQP_OK ? run(conn, &known, 0, res, err) : status;
+    if (status != PQP_OK)
+        return status;
+    int64_t deadline = clock_after(clock_now(), timeout_ms);
+    for (int left = MAX_ENDED;; left--) {
+        status = pqp_acquire_at(pool, clock_ms_until(deadline, clock_now()),
+                                &conn, err, file, line, func);
+        if (status == PQP_OK)
+            status = run(conn, &known, 0, res, err);
+        if (status != PQP_LOST || was_sent(conn) || left == 0)
+            return status;
+        pqp_release(&conn);
+    }
 }
 
 pqp_status pqp_pool_run(pqp_pool *pool, int timeout_ms, const pqp_query *query,

@@ -66,34 +66,17 @@ static pqp_status begin(struct session *session, const pqp_tx *tx,
     return run(session, sql, deadline, NULL, err);
 }
 
-/* A connection that ended before COMMIT was sent leaves no doubt.  Its last
- * words may be here, as a notice, and its end behind them. */
-static pqp_status look_for_end(struct session *session, pqp_error *err)
-{
-    PGconn *pg = session->pg;
-    session->first.status = PQP_OK;
-    if (PQconsumeInput(pg) && !PQisBusy(pg) && !session->broken &&
-        PQconsumeInput(pg))
-        return PQP_OK;
-    session->broken = 1;
-    if (session->first.status == PQP_OK)
-        (void)pqp__fail_lost(&session->first, session->config, pg);
-    *err = session->first;
-    return err->status;
-}
-
-/* COMMIT of a failed transaction is answered with success, and ROLLBACK. */
+/* COMMIT of a failed transaction is answered with success, and ROLLBACK.  A
+ * connection that ended before COMMIT was sent leaves no doubt. */
 static pqp_status commit(struct session *session, pqp_error *err)
 {
     PGTransactionStatusType state = PQtransactionStatus(session->pg);
     if (state == PQTRANS_IDLE)
         return pqp__fail(err, PQP_INVALID, "no transaction is open");
-    if (state == PQTRANS_INTRANS && look_for_end(session, err) != PQP_OK)
-        return err->status;
-    session->committed = state == PQTRANS_INTRANS;
     PQP_AUTO_RESULT res = NULL;
     pqp_status status = run(session, "COMMIT", CLOCK_NEVER, &res, err);
-    if (status == PQP_LOST && state == PQTRANS_INTRANS) {
+    session->committed = state == PQTRANS_INTRANS && session->sent;
+    if (status == PQP_LOST && session->committed) {
         err->flags |= PQP_ERR_IN_DOUBT;
         session->first.flags |= PQP_ERR_IN_DOUBT;
     }

@@ -200,6 +200,8 @@ static int refuse_with(int fd, const char *spec)
 static int answer(int fd, char step)
 {
     static const char big[100000];
+    static const char twice[] = "C\0\0\0\x0DSELECT 0\0Z\0\0\0\5I"
+                                "C\0\0\0\x0DSELECT 9\0Z\0\0\0\5I";
     switch (step) {
     case 'S':
         return send_all(fd, "S", 1);
@@ -227,6 +229,8 @@ static int answer(int fd, char step)
                SEND_RAW(fd, 'n', "");
     case 'm':
         return SEND(fd, 'N', "SNOTICE\0Mof a pooler\0");
+    case 'J':
+        return send_all(fd, twice, sizeof twice - 1);
     case 'u':
         return send_row(fd, "one", 3);
     case 'M':

@@ -23,6 +23,7 @@
  *   R  an ERROR, 25006                    m  a NOTICE without SQLSTATE
  *   u  a row and its CommandComplete      M  the same with 100 kB
  *   H  as k, from a server that says that it is no standby
+ *   J  two whole answers in one piece, SELECT 0 and SELECT 9
  *   l  a quarter of a second, for lateness
  *   S  "S", yes to TLS                    N  "N", no to TLS or GSSAPI
  *   j  read one message, a password

@@ -13,11 +13,6 @@ static int look(void)
     return pqp__session_look(config, session);
 }
 
-static int has_input(void)
-{
-    return pqp__session_has_input(config, session);
-}
-
 /* After the script's 'p': answers, in whole or in part, last words, the end. */
 static const char *const unfit[] = {
     "pT", "pTw", "pezw", "pczw", "przw", "pbw",  "pxw", "pXw",
@@ -103,42 +98,24 @@ static void look_fails_when_a_ping_was_not_answered_in_time(void **state)
     assert_int_equal(look(), RPOOL_BAD);
 }
 
-/* ---- has_input ---- */
-
-static void input_is_seen_until_it_was_read(void **state)
-{
-    (void)state;
-    begin("paw", PQP_RESET_ROLLBACK);
-    assert_false(has_input());
-    let_server_go_on();
-    assert_true(has_input());
-    assert_true(has_input());
-    assert_int_equal(look(), RPOOL_GOOD);
-    assert_false(has_input());
-}
-
-static void hang_up_is_seen_as_input(void **state)
-{
-    (void)state;
-    begin("p", PQP_RESET_ROLLBACK);
-    let_server_go_on();
-    assert_true(has_input());
-    assert_int_equal(shutdown(PQsocket(session->pg), SHUT_RDWR), 0);
-    assert_true(has_input());
-    PQfinish(session->pg);
-    assert_true(has_input());
-    assert_int_equal(look(), RPOOL_BAD);
-}
-
-/* A look is due although the server says nothing. */
-static void mark_of_the_address_is_seen_as_input(void **state)
+/* Also if the server says nothing. */
+static void look_fails_when_the_address_was_marked(void **state)
 {
     (void)state;
     begin("qyezw", PQP_RESET_ROLLBACK);
     assert_int_equal(check(60000), RPOOL_GOOD);
-    assert_false(has_input());
+    assert_int_equal(look(), RPOOL_GOOD);
     atomic_store(&config->marks[session->place], session->began + 1);
-    assert_true(has_input());
+    assert_int_equal(look(), RPOOL_BAD);
+}
+
+static void look_fails_when_the_connection_was_finished_or_shut(void **state)
+{
+    (void)state;
+    begin("w", PQP_RESET_ROLLBACK);
+    assert_int_equal(shutdown(PQsocket(session->pg), SHUT_RDWR), 0);
+    assert_int_equal(look(), RPOOL_BAD);
+    PQfinish(session->pg);
     assert_int_equal(look(), RPOOL_BAD);
 }
 
@@ -208,9 +185,8 @@ int main(void)
         cmocka_unit_test(look_succeeds_when_only_notices_and_reports_came),
         TEST(look_finds_the_answer_to_a_ping_when_it_came),
         TEST(look_fails_when_a_ping_was_not_answered_in_time),
-        TEST(input_is_seen_until_it_was_read),
-        TEST(hang_up_is_seen_as_input),
-        TEST(mark_of_the_address_is_seen_as_input),
+        TEST(look_fails_when_the_address_was_marked),
+        TEST(look_fails_when_the_connection_was_finished_or_shut),
         cmocka_unit_test(reset_discards_when_an_answer_or_the_end_came_unasked),
         cmocka_unit_test(reset_reuses_when_only_notices_and_reports_came),
         TEST(rollback_is_not_sent_when_an_answer_came_in_the_transaction),

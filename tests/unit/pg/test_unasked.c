@@ -1,0 +1,316 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* An answer that belongs to no statement, against a scripted server: it is not
+ * a borrower's, and the session is over. */
+#include "support_session.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+
+static PGresult *result; /* of the last statement() */
+static pqp_error err;
+
+static pqp_status statement(void)
+{
+    const pqp_query query = {.size = sizeof query, .sql = "SELECT mine"};
+    PQclear(result);
+    result = NULL;
+    return pqp__statement(session, &query, 1, in_ms(60000), &result, &err);
+}
+
+static int end_test(void **state)
+{
+    PQclear(result);
+    result = NULL;
+    return tear_down(state);
+}
+
+/* ---- before a statement ---- */
+
+static void
+statement_is_not_sent_when_an_answer_or_the_end_came_before(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *script, *sqlstate, *message;
+    } cases[] = {
+        {"puzw", "", "belongs to no statement"},
+        {"pezw", "", "belongs to no statement"},
+        {"pzw", "", "belongs to no statement"},
+        {"przw", "", "belongs to no statement"},
+        {"pTw", "57P01", "the server says no"},
+        {"pT", "57P01", "the server says no"},
+        {"p", "", "closed"},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        begin(cases[i].script, PQP_RESET_ROLLBACK);
+        let_server_go_on();
+        assert_int_equal(statement(), PQP_LOST);
+        assert_int_equal(err.status, PQP_LOST);
+        assert_string_equal(err.sqlstate, cases[i].sqlstate);
+        assert_non_null(strstr(err.message, cases[i].message));
+        assert_true(err.flags & PQP_ERR_DISCARD);
+        assert_null(result);
+        assert_false(session->sent);
+        assert_false(mock_heard(mock, "SELECT mine"));
+        assert_int_equal(reset(), RPOOL_DISCARD);
+        end_test(NULL);
+    }
+}
+
+static void statement_has_its_own_answer_when_notices_came_before(void **state)
+{
+    (void)state;
+    begin("pnamyquzw", PQP_RESET_ROLLBACK);
+    let_server_go_on();
+    assert_int_equal(statement(), PQP_OK);
+    assert_true(session->sent);
+    assert_string_equal(PQgetvalue(result, 0, 0), "one");
+    PGnotify *notify = PQnotifies(session->pg);
+    assert_non_null(notify);
+    PQfreemem(notify);
+    assert_int_equal(reset(), RPOOL_REUSE);
+}
+
+/* ---- behind a statement ---- */
+
+static void
+session_ends_when_two_answers_to_one_statement_are_read(void **state)
+{
+    (void)state;
+    begin("qJw", PQP_RESET_ROLLBACK);
+    assert_int_equal(statement(), PQP_OK);
+    assert_string_equal(PQcmdStatus(result), "SELECT 0");
+    assert_true(session->broken);
+    assert_int_equal(reset(), RPOOL_DISCARD);
+}
+
+static void second_answer_is_not_that_of_the_next_statement(void **state)
+{
+    (void)state;
+    begin("qczpuzqczw", PQP_RESET_ROLLBACK);
+    assert_int_equal(statement(), PQP_OK);
+    let_server_go_on();
+    assert_int_equal(statement(), PQP_LOST);
+    assert_null(result);
+    assert_int_equal(reset(), RPOOL_DISCARD);
+}
+
+/* An error may follow the result: a constraint is checked at the end. */
+static void second_result_of_an_extended_query_is_no_answer(void **state)
+{
+    (void)state;
+    const pqp_query query = {.size = sizeof query, .sql = "SELECT"};
+    begin("qxccz", PQP_RESET_ROLLBACK);
+    assert_int_equal(
+        pqp__statement(session, &query, 0, in_ms(60000), &result, &err),
+        PQP_LOST);
+    assert_null(result);
+    assert_int_equal(reset(), RPOOL_DISCARD);
+    end_test(NULL);
+    begin("qxcrz", PQP_RESET_ROLLBACK);
+    assert_int_equal(
+        pqp__statement(session, &query, 0, in_ms(60000), &result, &err),
+        PQP_SERVER);
+    assert_string_equal(err.sqlstate, "42601");
+}
+
+/* ---- what libpq says of results ---- */
+
+static void warning_about_a_result_of_ours_breaks_nothing(void **state)
+{
+    (void)state;
+    begin("qczqczw", PQP_RESET_ROLLBACK);
+    assert_int_equal(statement(), PQP_OK);
+    (void)PQgetisnull(result, 9, 9);
+    assert_false(session->broken);
+    assert_int_equal(reset(), RPOOL_REUSE);
+}
+
+static PGresult *older;
+
+static void ask_for_a_row_in_vain(void *arg, const pqp_event *event)
+{
+    (void)arg;
+    notices += event->type == PQP_EVENT_NOTICE;
+    (void)PQgetisnull(older, 9, 9);
+}
+
+/* A listener is called while the statement is under way. */
+static void warning_about_a_result_of_the_listener_breaks_nothing(void **state)
+{
+    (void)state;
+    begin("qczqnczw", PQP_RESET_ROLLBACK);
+    assert_int_equal(statement(), PQP_OK);
+    older = result;
+    result = NULL;
+    config->options.on_event = ask_for_a_row_in_vain;
+    assert_int_equal(statement(), PQP_OK);
+    assert_int_equal(notices, 1);
+    assert_int_equal(reset(), RPOOL_REUSE);
+    PQclear(older);
+}
+
+/* ---- through a pool ---- */
+
+static pqp_pool *open_on(const char *scripts)
+{
+    char conninfo[128];
+    pqp_pool *pool = NULL;
+    mock = mock_start(scripts);
+    snprintf(conninfo, sizeof conninfo,
+             "host=127.0.0.1 port=%d user=u sslmode=disable gssencmode=disable",
+             mock_port(mock));
+    assert_int_equal(
+        pqp_pool_open(&pool,
+                      PQP_OPTIONS(.conninfo = conninfo, .max_size = 1,
+                                  .ping_after_ms = PQP_NEVER),
+                      NULL),
+        PQP_OK);
+    return pool;
+}
+
+static pqp_conn *borrow(pqp_pool *pool)
+{
+    pqp_conn *conn = NULL;
+    assert_int_equal(pqp_acquire(pool, 60000, &conn, NULL), PQP_OK);
+    return conn;
+}
+
+/* Without a use of the lease by us. */
+static void let_server_go_on_with(const pqp_conn *conn)
+{
+    const struct session *leased = rpool_resource((const rpool_item *)conn);
+    mock_go_on(mock);
+    assert_int_equal(
+        pqp__wait_socket(PQsocket(leased->pg), 0, -1, in_ms(60000)), 1);
+}
+
+static void close_and_stop(pqp_pool *pool)
+{
+    assert_int_equal(pqp_pool_close(&pool, 60000), PQP_OK);
+    mock_stop(mock);
+}
+
+/* Nor does it get the part of it that comes later. */
+static void borrower_of_the_pgconn_gets_no_answer_that_came_before(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_on("sopupczw");
+    pqp_conn *conn = borrow(pool);
+    let_server_go_on_with(conn);
+    PGconn *pg = pqp_pg(conn);
+    assert_non_null(pg);
+    mock_go_on(mock);
+    PGresult *res = PQexec(pg, "SELECT");
+    assert_int_equal(PQresultStatus(res), PGRES_FATAL_ERROR);
+    assert_int_equal(PQstatus(pg), CONNECTION_BAD);
+    PQclear(res);
+    pqp_release(&conn);
+    pqp_stats stats = {.size = sizeof stats};
+    assert_int_equal(pqp_pool_stats(pool, &stats), PQP_OK);
+    assert_int_equal(stats.idle, 0);
+    close_and_stop(pool);
+}
+
+static void borrower_of_the_pgconn_keeps_its_notifications(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_on("sopaw");
+    pqp_conn *conn = borrow(pool);
+    let_server_go_on_with(conn);
+    PGnotify *notify = PQnotifies(pqp_pg(conn));
+    assert_non_null(notify);
+    PQfreemem(notify);
+    pqp_release(&conn);
+    close_and_stop(pool);
+}
+
+/* C01: what had ended before is another one's to answer. */
+static void
+pool_run_takes_another_connection_when_its_first_one_had_ended(void **state)
+{
+    (void)state;
+    static const char *const scripts[] = {"sopTw soqxczw", "sopuzw soqxczw"};
+    for (size_t i = 0; i < LENGTH(scripts); i++) {
+        pqp_pool *pool = open_on(scripts[i]);
+        pqp_conn *conn = borrow(pool);
+        const struct session *leased = rpool_resource((rpool_item *)conn);
+        int fd = PQsocket(leased->pg);
+        pqp_release(&conn);
+        mock_go_on(mock);
+        assert_int_equal(pqp__wait_socket(fd, 0, -1, in_ms(60000)), 1);
+        assert_int_equal(
+            pqp_pool_run(pool, 60000, PQP_QUERY(.sql = "SELECT"), NULL, &err),
+            PQP_OK);
+        assert_int_equal(mock_accepted(mock), 2);
+        close_and_stop(pool);
+    }
+}
+
+/* It was sent, and may have been done. */
+static void
+pool_run_does_not_send_again_when_its_connection_is_lost(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_on("soqT soqxczw");
+    assert_int_equal(
+        pqp_pool_run(pool, 60000, PQP_QUERY(.sql = "SELECT"), NULL, &err),
+        PQP_LOST);
+    assert_string_equal(err.sqlstate, "57P01");
+    assert_int_equal(mock_accepted(mock), 1);
+    close_and_stop(pool);
+}
+
+/* A05: nor does it go on without end. */
+static void pool_run_gives_up_when_each_connection_has_ended(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_on("soT");
+    pqp_status status =
+        pqp_pool_run(pool, 300, PQP_QUERY(.sql = "SELECT"), NULL, &err);
+    assert_true(status == PQP_LOST || status == PQP_TIMEOUT);
+    close_and_stop(pool);
+}
+
+static void no_doubt_is_left_when_the_end_came_before_commit(void **state)
+{
+    (void)state;
+    pqp_pool *pool = open_on("soqctpTw");
+    pqp_conn *conn = borrow(pool);
+    assert_int_equal(pqp_begin(conn, NULL, NULL), PQP_OK);
+    let_server_go_on_with(conn);
+    assert_int_equal(pqp_commit(conn, &err), PQP_LOST);
+    assert_string_equal(err.sqlstate, "57P01");
+    assert_false(err.flags & PQP_ERR_IN_DOUBT);
+    assert_false(mock_heard(mock, "COMMIT"));
+    pqp_release(&conn);
+    close_and_stop(pool);
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, end_test)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            statement_is_not_sent_when_an_answer_or_the_end_came_before),
+        TEST(statement_has_its_own_answer_when_notices_came_before),
+        TEST(session_ends_when_two_answers_to_one_statement_are_read),
+        TEST(second_answer_is_not_that_of_the_next_statement),
+        TEST(second_result_of_an_extended_query_is_no_answer),
+        TEST(warning_about_a_result_of_ours_breaks_nothing),
+        TEST(warning_about_a_result_of_the_listener_breaks_nothing),
+        cmocka_unit_test(
+            borrower_of_the_pgconn_gets_no_answer_that_came_before),
+        cmocka_unit_test(borrower_of_the_pgconn_keeps_its_notifications),
+        cmocka_unit_test(
+            pool_run_takes_another_connection_when_its_first_one_had_ended),
+        cmocka_unit_test(
+            pool_run_does_not_send_again_when_its_connection_is_lost),
+        cmocka_unit_test(pool_run_gives_up_when_each_connection_has_ended),
+        cmocka_unit_test(no_doubt_is_left_when_the_end_came_before_commit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
