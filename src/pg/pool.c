@@ -72,6 +72,7 @@ static const rpool_provider provider = {
     .create = pqp__session_create,
     .destroy = pqp__session_destroy,
     .check = pqp__session_check,
+    .look = pqp__session_look,
     .reset = pqp__session_reset,
     .fd = pqp__session_fd,
     .done = free_config,

@@ -58,24 +58,28 @@ static int all_are_new(const int old[SIZE], const int new[SIZE])
     return 1;
 }
 
-/* P11 */
+/* P11: pinged or not, once they were idle for a moment. */
 static void sessions_leave_when_their_standby_refused_one_write(void **state)
 {
     (void)state;
-    int old[SIZE], new[SIZE], last[SIZE];
-    pqp_pool *pool =
-        open_pool_with(PQP_OPTIONS(.conninfo = standby_start(""),
-                                   .max_size = SIZE, .ping_always = 1));
-    use_all(pool, old);
-    pqp_conn *conn = borrow(pool);
-    write_is_refused(conn);
-    assert_string_equal(ask(conn, "SELECT 1"), "1");
-    pqp_release(&conn);
-    use_all(pool, new);
-    assert_true(all_are_new(old, new));
-    use_all(pool, last);
-    assert_false(all_are_new(new, last));
-    close_pool(&pool);
+    const char *dsn = standby_start("");
+    for (int pinged = 0; pinged < 2; pinged++) {
+        int old[SIZE], new[SIZE], last[SIZE];
+        pqp_pool *pool = open_pool_with(
+            PQP_OPTIONS(.conninfo = dsn, .max_size = SIZE,
+                        .ping_after_ms = PQP_NEVER, .ping_always = pinged));
+        use_all(pool, old);
+        pqp_conn *conn = borrow(pool);
+        write_is_refused(conn);
+        assert_string_equal(ask(conn, "SELECT 1"), "1");
+        pqp_release(&conn);
+        pause_ms(20);
+        use_all(pool, new);
+        assert_true(all_are_new(old, new));
+        use_all(pool, last);
+        assert_false(all_are_new(new, last));
+        close_pool(&pool);
+    }
 }
 
 /* The name stays with the standby for a while. */

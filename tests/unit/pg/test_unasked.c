@@ -227,6 +227,18 @@ static void borrower_of_the_pgconn_keeps_its_notifications(void **state)
     close_and_stop(pool);
 }
 
+/* A lease that runs nothing; then the server goes on, and what it sends stays
+ * unread. */
+static void leave_unread(pqp_pool *pool)
+{
+    pqp_conn *conn = borrow(pool);
+    const struct session *leased = rpool_resource((rpool_item *)conn);
+    int fd = PQsocket(leased->pg);
+    pqp_release(&conn);
+    mock_go_on(mock);
+    assert_int_equal(pqp__wait_socket(fd, 0, -1, in_ms(60000)), 1);
+}
+
 /* C01: what had ended before is another one's to answer. */
 static void
 pool_run_takes_another_connection_when_its_first_one_had_ended(void **state)
@@ -235,16 +247,30 @@ pool_run_takes_another_connection_when_its_first_one_had_ended(void **state)
     static const char *const scripts[] = {"sopTw soqxczw", "sopuzw soqxczw"};
     for (size_t i = 0; i < LENGTH(scripts); i++) {
         pqp_pool *pool = open_on(scripts[i]);
-        pqp_conn *conn = borrow(pool);
-        const struct session *leased = rpool_resource((rpool_item *)conn);
-        int fd = PQsocket(leased->pg);
-        pqp_release(&conn);
-        mock_go_on(mock);
-        assert_int_equal(pqp__wait_socket(fd, 0, -1, in_ms(60000)), 1);
+        leave_unread(pool);
         assert_int_equal(
             pqp_pool_run(pool, 60000, PQP_QUERY(.sql = "SELECT"), NULL, &err),
             PQP_OK);
         assert_int_equal(mock_accepted(mock), 2);
+        close_and_stop(pool);
+    }
+}
+
+/* The core looks at what was idle for two ticks of its clock. */
+static void acquire_takes_another_connection_when_last_words_came(void **state)
+{
+    (void)state;
+    static const char *const scripts[] = {"sopTw soqczw", "sopuzw soqczw"};
+    for (size_t i = 0; i < LENGTH(scripts); i++) {
+        pqp_pool *pool = open_on(scripts[i]);
+        leave_unread(pool);
+        for (int64_t idle = clock_coarse() + 4 * CLOCK_COARSE_TICK;
+             clock_coarse() < idle;)
+            ;
+        pqp_conn *conn = borrow(pool);
+        assert_int_equal(mock_accepted(mock), 2);
+        assert_int_equal(pqp_exec(conn, "SELECT", NULL, NULL), PQP_OK);
+        pqp_release(&conn);
         close_and_stop(pool);
     }
 }
@@ -307,6 +333,7 @@ int main(void)
         cmocka_unit_test(borrower_of_the_pgconn_keeps_its_notifications),
         cmocka_unit_test(
             pool_run_takes_another_connection_when_its_first_one_had_ended),
+        cmocka_unit_test(acquire_takes_another_connection_when_last_words_came),
         cmocka_unit_test(
             pool_run_does_not_send_again_when_its_connection_is_lost),
         cmocka_unit_test(pool_run_gives_up_when_each_connection_has_ended),
