@@ -42,7 +42,7 @@ void rpool__arm_slowly(struct pool *pool, int64_t when)
 
 static int surplus_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
-    return pool_live(pool) - pool->min_size;
+    return pool_existing(pool) - pool->min_size;
 }
 
 void rpool__set_idle_due_locked(struct pool *pool)

@@ -29,7 +29,7 @@ int rpool__need_locked(const struct pool *pool)
     if (gate & GATE_CLOSED)
         return 0;
     int wanted = (gate & GATE_SUSPENDED ? 0 : pool->waiting) + pool->asked;
-    int fresh = pool_live(pool) - pool->creating - pool->ageing;
+    int fresh = pool_existing(pool) - pool->ageing;
     int missing = pool->min_size - fresh;
     int need = (wanted > missing ? wanted : missing) - hopeful_locked(pool);
     int room = pool->max_size - pool->occupied;

@@ -304,9 +304,16 @@ static inline int pool_is_failing(const struct pool *pool)
     return pool->retry_at != 0;
 }
 
+/* Items that exist: made, and not on their way out.  A creation that is under
+ * way counts only where it stands for an item to come. */
+static inline int pool_existing(const struct pool *pool)
+{
+    return pool->occupied - pool->creating - pool->leaving;
+}
+
 static inline int pool_live(const struct pool *pool)
 {
-    return pool->occupied - pool->leaving;
+    return pool_existing(pool) + pool->creating;
 }
 
 extern struct atom rpool__shells[SHELL_MASK + 1] /* handle.c */

@@ -241,7 +241,7 @@ rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
     for (;;) {
         if (atom_load(&pool->gate) & GATE_CLOSED)
             status = RPOOL_CLOSED;
-        else if (pool_live(pool) - pool->creating >= pool->min_size)
+        else if (pool_existing(pool) >= pool->min_size)
             break;
         else if (pool->failure.permanent && clock_now() < pool->urgent_at)
             status = RPOOL_CREATE;

@@ -47,6 +47,7 @@ void rpool__empty_locked(struct pool *pool, struct slot *slot)
         ;
     atom_put(&slot->resource, 0);
     atom_put(&slot->number, 0); /* a late hang-up finds nobody */
+    slot->reason = RPOOL_REASON_NONE;
     rpool__unqueue_locked(pool, slot);
     list_push_front(&pool->empty, &slot->node);
     pool->ageing -= slot->ageing;
@@ -166,11 +167,13 @@ void rpool__settle_locked(struct pool *pool)
                 RPOOL_REASON_SHUTDOWN);
         refuse_line_locked(pool, RPOOL_CLOSED);
     } else {
-        set_obstacle_locked(pool, GATE_OVER, pool_live(pool) > pool->max_size);
-        if (pool_live(pool) > pool->max_size)
-            dispose_idle_locked(pool, pool_live(pool) - pool->max_size,
+        set_obstacle_locked(pool, GATE_OVER,
+                            pool_existing(pool) > pool->max_size);
+        if (pool_existing(pool) > pool->max_size)
+            dispose_idle_locked(pool, pool_existing(pool) - pool->max_size,
                                 RPOOL_REASON_RESIZE);
-        set_obstacle_locked(pool, GATE_OVER, pool_live(pool) > pool->max_size);
+        set_obstacle_locked(pool, GATE_OVER,
+                            pool_existing(pool) > pool->max_size);
         if ((gate & GATE_SUSPENDED) == 0)
             serve_line_locked(pool);
         if ((gate & GATE_SUSPENDED) == 0 && is_hopeless_locked(pool))

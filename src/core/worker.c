@@ -419,7 +419,7 @@ static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
     pool->last_create_ns = took;
     pool->stats.created++;
     pool->stats.create_us += (uint64_t)(took / 1000);
-    if (pool->occupied - pool->leaving > pool->max_size)
+    if (pool_existing(pool) > pool->max_size)
         rpool__dispose_locked(pool, slot, RPOOL_REASON_RESIZE);
     else if (!slot_make_idle(pool, slot, 0))
         rpool__dispose_locked(pool, slot,

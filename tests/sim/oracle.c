@@ -81,6 +81,20 @@ static void step_times(struct era *era, int index)
                  thread_number());
 }
 
+/* An item that leaves while it is needed still. */
+static void step_leaver(const struct pool *pool, int index)
+{
+    const struct slot *slot = pool_slot(pool, (uint32_t)index);
+    if (slot->reason == RPOOL_REASON_IDLE &&
+        pool_existing(pool) < pool->min_size)
+        sim_fail("slot %d leaves idle, and %d of %d stay", index,
+                 pool_existing(pool), pool->min_size);
+    if (slot->reason == RPOOL_REASON_LIFETIME &&
+        sched_now() + CLOCK_COARSE_TICK < (int64_t)atom_peek(&slot->expires) &&
+        (pool->occupied < pool->max_size || pool->creating > 0))
+        sim_fail("slot %d leaves early, but there is room", index);
+}
+
 static void step_slots(struct era *era)
 {
     int occupied = 0;
@@ -93,6 +107,8 @@ static void step_slots(struct era *era)
         if (state == era->model.slot[i].state)
             continue;
         model_move(&era->model, i, state, thread_number());
+        if (state == SLOT_DISPOSING)
+            step_leaver(era->pool, i);
         if (state != SLOT_LENT)
             continue;
         if ((word & SERIAL_MASK) <= era->serials[i])
@@ -217,7 +233,7 @@ static void quiet_idle(const struct pool *pool, int index)
     uint64_t gate = peek_gate(pool);
     if (gate & GATE_CLOSED)
         sim_fail("slot %d is idle in a closed pool", index);
-    if (pool_live(pool) > pool->max_size)
+    if (pool_existing(pool) > pool->max_size)
         sim_fail("slot %d is idle in a pool over its size", index);
     if (pool->waiting > 0 && (gate & GATE_SUSPENDED) == 0 &&
         !awaits_worker(pool, slot))
@@ -230,7 +246,7 @@ static void quiet_idle(const struct pool *pool, int index)
         sim_fail("slot %d is idle, but was hung up", index);
     if (overdue(atom_peek(&slot->expires), 0))
         sim_fail("slot %d is idle past its lifetime", index);
-    int staying = pool_live(pool) - pool->creating - pool->ageing;
+    int staying = pool_existing(pool) - pool->ageing;
     if (!slot->ageing && staying > pool->min_size &&
         overdue(atom_peek(&slot->idle_since), pool->idle_timeout))
         sim_fail("slot %d is idle for too long", index);

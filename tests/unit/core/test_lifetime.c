@@ -269,6 +269,68 @@ static void a_leak_names_the_lease_that_it_is(void **state)
     assert_in_range(leaks, 1, 499);
 }
 
+/* Not even while a creation is under way: it may fail. */
+static void min_size_is_kept_when_a_creation_is_under_way(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool =
+        fake_open(fake, .max_size = 2, .min_size = 1, .idle_timeout_ms = 200);
+    sim_advance_ms(100);
+    fake->create = (struct fake_step){.result = FAKE_TRANSIENT, .ms = 300};
+    rpool_item *item = fake_lease(pool), *none = NULL;
+    assert_int_equal(rpool_acquire(pool, 10, &none, NULL), RPOOL_TIMEOUT);
+    rpool_release(&item); /* the creation for the other one goes on */
+    assert_int_equal(fake_stats(pool).creating, 1);
+    sim_advance_ms(280);
+    assert_int_equal(fake_stats(pool).idle, 1);
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_IDLE), 0);
+    fake->create = (struct fake_step){0};
+    sim_advance_ms(2000);
+    assert_int_equal(fake_stats(pool).idle, 1);
+    close_pool(&pool);
+}
+
+/* It stays until the new item is there, whether the creation succeeds or not.
+ */
+static void an_ageing_item_stays_when_its_replacement_fails(void **state)
+{
+    struct fake *fake = *state;
+    sim_random(0);
+    rpool *pool = fake_open(fake, .max_size = 2, .min_size = 1,
+                            .max_lifetime_ms = 80000, .idle_timeout_ms = 200);
+    sim_advance_ms(78000);
+    fake->create = (struct fake_step){.result = FAKE_TRANSIENT, .ms = 300};
+    sim_advance_ms(1999);
+    assert_true(fake->creates > 1);
+    assert_int_equal(fake_stats(pool).idle, 1);
+    assert_int_equal(fake->destroyed, 0);
+    sim_advance_ms(1);
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_LIFETIME), 1);
+    fake->create = (struct fake_step){0};
+    close_pool(&pool);
+}
+
+/* A creation may fail: what exists is not closed in its favour. */
+static void shrinking_closes_no_item_for_a_creation_under_way(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 3);
+    make_idle(pool, 2);
+    rpool_item *a = fake_lease(pool), *b = fake_lease(pool), *none = NULL;
+    fake->create = (struct fake_step){.result = FAKE_OK, .ms = 300};
+    assert_int_equal(rpool_acquire(pool, 10, &none, NULL), RPOOL_TIMEOUT);
+    rpool_release(&a);
+    rpool_release(&b);
+    assert_int_equal(rpool_resize(pool, 2, 0), RPOOL_OK);
+    sim_settle();
+    assert_int_equal(fake_stats(pool).idle, 2);
+    sim_advance_ms(300);
+    assert_int_equal(fake_stats(pool).idle, 2);
+    assert_int_equal(fake_closed_by(fake, RPOOL_REASON_RESIZE), 1);
+    assert_int_equal(fake->live, 2);
+    close_pool(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +344,9 @@ int main(void)
         FAKE_TEST(a_leak_that_comes_back_is_told_too),
         FAKE_TEST(a_leak_wakes_a_cleaner_that_had_nothing_to_do),
         cmocka_unit_test(a_leak_names_the_lease_that_it_is),
+        FAKE_TEST(min_size_is_kept_when_a_creation_is_under_way),
+        FAKE_TEST(an_ageing_item_stays_when_its_replacement_fails),
+        FAKE_TEST(shrinking_closes_no_item_for_a_creation_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
