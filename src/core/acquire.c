@@ -31,6 +31,8 @@ struct request {
     uint32_t from; /* STAGE_LOOK: the next slot whose answer is looked for */
     int looks;     /* so many were looked at in vain */
     int wait;
+    int inside; /* a callback of the pool: it takes no place in the line */
+    int queued; /* it has taken one */
     int64_t began, deadline;
 };
 enum { MOST_LOOKS = 64 };
@@ -117,8 +119,12 @@ static rpool_status take_or_wait_locked(struct pool *pool, struct request *r,
     }
     if (r->stage < STAGE_READY)
         r->stage = STAGE_AWAIT;
-    return rpool__wait_locked(pool, &r->ticket, r->stage == STAGE_READY,
-                              r->deadline, slot);
+    if (r->inside)
+        return RPOOL_BUSY;
+    rpool_status status = rpool__wait_locked(
+        pool, &r->ticket, r->stage == STAGE_READY, r->deadline, slot);
+    r->queued |= status != RPOOL_BUSY;
+    return status;
 }
 
 /* CHECKING to LENT, unless a reason to leave came in. */
@@ -183,7 +189,7 @@ static rpool_status ping_locked(struct pool *pool, struct request *r,
                                 struct slot **slot) POOL_LOCKED(pool)
 {
     int64_t until = clock_after(clock_now(), PATIENCE / CLOCK_MS);
-    if (until > r->deadline || rpool__workers_refused_locked(pool))
+    if (until > r->deadline || r->inside || rpool__workers_refused_locked(pool))
         until = r->deadline;
     rpool__step_out(pool);
     int verdict = rpool__run_check(pool, *slot, until);
@@ -276,7 +282,7 @@ static rpool_status obtain_locked(struct pool *pool, struct request *r,
 static void count_locked(struct pool *pool, const struct request *r,
                          rpool_status status, int64_t waited) POOL_LOCKED(pool)
 {
-    if (r->ticket > 1)
+    if (r->queued)
         pool->stats.waited++;
     pool->stats.wait_us += (uint64_t)(waited / 1000);
     if (status == RPOOL_TIMEOUT)
@@ -288,6 +294,10 @@ static void count_locked(struct pool *pool, const struct request *r,
 static void report(struct pool *pool, const struct request *r,
                    rpool_status status, int64_t waited, rpool_failure *why)
 {
+    if (r->inside && status == RPOOL_BUSY) {
+        (void)rpool__fail(why, status, "%s", rpool__inside_text);
+        return;
+    }
     rpool__explain(pool, why, status, r->wait ? waited / CLOCK_MS : -1);
     if (status == RPOOL_TIMEOUT || (status == RPOOL_BUSY && r->wait))
         rpool__emit(pool, &(rpool_event){.type = status == RPOOL_TIMEOUT
@@ -312,6 +322,7 @@ acquire_slowly(uint64_t handle, int timeout_ms, struct slot *slot,
 {
     struct request r = {.handle = handle, .wait = timeout_ms != 0};
     struct pool *pool = rpool__pool_of(handle);
+    r.inside = r.wait && rpool__is_inside(pool);
     if (!rpool__enter(pool, handle)) {
         if (slot != NULL)
             return_stray(pool, slot);

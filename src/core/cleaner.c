@@ -91,14 +91,13 @@ static int expire_locked(struct pool *pool, struct slot *slot, uint64_t word,
     int64_t idle_out =
         saturating((int64_t)atom_peek(&slot->idle_since), pool->idle_timeout);
     rpool_reason reason = RPOOL_REASON_NONE;
-    if (round->now >= expires)
+    int may_idle_out = surplus_locked(pool) > (slot->ageing ? 0 : pool->ageing);
+    if (may_idle_out && round->now >= idle_out && idle_out <= expires)
+        reason = RPOOL_REASON_IDLE; /* that was due first */
+    else if (round->now >= expires)
         reason = RPOOL_REASON_LIFETIME;
-    else if (surplus_locked(pool) > (slot->ageing ? 0 : pool->ageing)) {
-        if (round->now >= idle_out)
-            reason = RPOOL_REASON_IDLE;
-        else
-            at_latest(round, idle_out);
-    }
+    else if (may_idle_out)
+        at_latest(round, idle_out);
     if (reason == RPOOL_REASON_NONE) {
         at_latest(round, expires);
         return 0;
@@ -154,46 +153,28 @@ static void keep_alive_locked(struct pool *pool, struct slot *slot,
     }
 }
 
-/* Not 0: the lease of that word is a leak that was not yet reported. */
-static int64_t leak_ms(const struct pool *pool, struct slot *slot,
-                       uint64_t word, struct round *round)
+/* A lease that lasts too long: a worker tells of it, since no work of the pool
+ * may wait for a listener. */
+static void note_leak_locked(struct pool *pool, struct slot *slot,
+                             uint64_t word, struct round *round)
+    POOL_LOCKED(pool)
 {
-    if (pool->leak == CLOCK_NEVER ||
-        atom_peek(&slot->reported) == (word & SERIAL_MASK))
-        return 0;
+    uint64_t serial = word & SERIAL_MASK;
+    if (pool->leak == CLOCK_NEVER || pool->on_event == NULL ||
+        (atom_load(&slot->leak) & SERIAL_MASK) == serial)
+        return;
     int64_t since = (int64_t)atom_peek(&slot->lent_since);
     if (since == 0) /* claimed a moment ago */
         since = round->now;
     int64_t due = saturating(since, pool->leak);
     if (round->now < due || !round->telling) {
         at_latest(round, due);
-        return 0;
-    }
-    atom_put(&slot->reported, word & SERIAL_MASK);
-    return (round->now - since) / CLOCK_MS;
-}
-
-/* The borrower owns the item, not the cleaner.  So what there is to say is read
- * first, and is of that lease if the word still is; it may end before it is
- * told. */
-static void report_leak_locked(struct pool *pool, const struct slot *slot,
-                               uint64_t word, int64_t ms) POOL_LOCKED(pool)
-{
-    rpool_event leak = {
-        .type = RPOOL_EVENT_LEAK,
-        .item = atom_load(&slot->number),
-        .ms = ms,
-        .site = {.file = (const char *)(uintptr_t)atom_load(&slot->file),
-                 .func = (const char *)(uintptr_t)atom_load(&slot->func),
-                 .line = (int)atom_load(&slot->line)}};
-    uint64_t after = atom_load(&slot->word);
-    if (word_state(after) != SLOT_LENT || (after ^ word) & SERIAL_MASK)
         return;
-    rpool__go_busy_locked(pool);
-    lock_drop(&pool->lock);
-    rpool__emit(pool, &leak);
-    lock_take(&pool->lock);
-    pool->busy--;
+    }
+    atom_store(&slot->leak, serial | LEAK_QUEUED);
+    list_remove(&slot->leaking);
+    list_push_back(&pool->leaks, &slot->leaking);
+    round->acted++;
 }
 
 static void look_at_locked(struct pool *pool, struct slot *slot,
@@ -214,9 +195,8 @@ static void look_at_locked(struct pool *pool, struct slot *slot,
     }
     if (state == SLOT_IDLE)
         keep_alive_locked(pool, slot, round);
-    int64_t leaked = state == SLOT_LENT ? leak_ms(pool, slot, word, round) : 0;
-    if (leaked > 0 && pool->on_event != NULL)
-        report_leak_locked(pool, slot, word, leaked);
+    if (state == SLOT_LENT)
+        note_leak_locked(pool, slot, word, round);
 }
 
 void rpool__arm_slot_locked(struct pool *pool, struct slot *slot)
@@ -227,28 +207,13 @@ void rpool__arm_slot_locked(struct pool *pool, struct slot *slot)
     rpool__arm_locked(pool, round.next);
 }
 
-static void tell_stuck_locked(struct pool *pool, const char *message)
-    POOL_LOCKED(pool)
-{
-    rpool__go_busy_locked(pool);
-    lock_drop(&pool->lock);
-    rpool__emit(
-        pool, &(rpool_event){.type = RPOOL_EVENT_DEGRADED, .message = message});
-    lock_take(&pool->lock);
-    pool->busy--;
-}
-
 /* All slots, from the highest: the low ones are the warm ones. */
 static int64_t look_around_locked(struct pool *pool) POOL_LOCKED(pool)
 {
     struct round round = {.next = CLOCK_NEVER, .telling = 1};
     round.now = clock_now();
     uint32_t seen = 0;
-    const char *stuck;
-    while ((stuck = rpool__note_stuck_locked(pool, round.now, &round.next))) {
-        tell_stuck_locked(pool, stuck);
-        round.acted++;
-    }
+    round.acted += rpool__note_stuck_locked(pool, round.now, &round.next);
     for (uint32_t i = (uint32_t)atom_load(&pool->nslots); i-- > 0;) {
         look_at_locked(pool, pool_slot(pool, i), &round);
         if (++seen % BATCH == 0) {
@@ -268,13 +233,10 @@ static void hung_up_locked(struct pool *pool, uint64_t token) POOL_LOCKED(pool)
         rpool__mark_locked(pool, slot, SLOT_HUNG_UP);
 }
 
-/* Whoever listens hears it if that fails. */
 static void start_worker_locked(struct pool *pool) POOL_LOCKED(pool)
 {
-    rpool__go_busy_locked(pool);
     rpool__step_out(pool);
     lock_take(&pool->lock);
-    pool->busy--;
 }
 
 void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)

@@ -9,6 +9,17 @@
 #include <stdarg.h>
 #include <string.h>
 
+const char rpool__inside_text[] =
+    "a call inside a callback of the pool would wait for that callback";
+
+int rpool__is_inside(const struct pool *pool)
+{
+    const struct inside *at = thread_memo()->inside;
+    while (at != NULL && at->pool != pool)
+        at = at->outer;
+    return at != NULL;
+}
+
 void rpool__emit(struct pool *pool, rpool_event *event)
 {
     if (pool->on_event == NULL)

@@ -62,6 +62,8 @@ static void describe_slot(const struct pool *pool, const struct slot *slot,
              (unsigned long long)atom_peek(&slot->number));
     int64_t since = (int64_t)atom_peek(state == SLOT_LENT ? &slot->lent_since
                                                           : &slot->idle_since);
+    if (since > now) /* it changed while it was read */
+        since = now;
     if (since != 0 && (state == SLOT_LENT || state == SLOT_IDLE))
         text_add(text, ", for %lld ms", (long long)((now - since) / CLOCK_MS));
     const char *file = (const char *)(uintptr_t)atom_peek(&slot->file);

@@ -115,17 +115,32 @@ struct slot {
     struct atom checks;
     struct atom file, func, line; /* of the last acquire */
     struct atom number;           /* of the resource, unique in the process */
-    struct atom reported;         /* serial of the lease reported as a leak */
-    struct atom first_lease;      /* leases when its resource was made */
-    struct hint *hint;            /* constant: where its bit is */
-    int fd;                       /* the owner's: watched, or -1 */
-    uint32_t index;               /* constant */
+    struct atom leak; /* serial of a lease that is a leak, and enum leak */
+    struct atom first_lease; /* leases when its resource was made */
+    struct hint *hint;       /* constant: where its bit is */
+    int fd;                  /* the owner's: watched, or -1 */
+    uint32_t index;          /* constant */
     /* Under the mutex. */
     int ageing; /* near the end of its lifetime: does not count for min_size */
     int wished; /* it is in the list of that name */
     rpool_reason reason; /* DISPOSING: why */
     struct list node;    /* EMPTY: in the pool's list; else in one of the
                             workers' lists, or in none */
+    struct list leaking; /* in leaks, or in none */
+};
+
+/*
+ * What has become of a lease that is a leak.  A worker tells of it, and looks
+ * at the word after it has said so here; a release swaps the word and then
+ * looks here.  So one of the two sees the other, LEAK comes before
+ * LEAK_RETURNED, and the release waits for no listener.
+ */
+enum leak {
+    LEAK_NONE,
+    LEAK_QUEUED,  /* it is in the list of leaks */
+    LEAK_TELLING, /* a worker is in the listener, with LEAK */
+    LEAK_TOLD,    /* the release tells of LEAK_RETURNED */
+    LEAK_ENDED    /* the lease is over: that worker tells of it */
 };
 
 /* A bit for each of up to 64 slots: set if it is idle, and perhaps also if not.
@@ -151,6 +166,9 @@ static inline uint32_t chunk_first(uint32_t chunk)
 {
     return chunk == 0 ? 0 : (uint32_t)1 << chunk;
 }
+
+/* What the cleaner has to report, a bit each: a worker calls the listener. */
+enum degraded { STUCK_CREATE, STUCK_CHECK, STUCK_DESTROY, NO_WORKER };
 
 /* ---- the line ---- */
 
@@ -194,6 +212,7 @@ struct pool_thread {
     int running, exited;
     enum call call;     /* of the provider, that it is in */
     int64_t overdue_at; /* when that is stuck */
+    int telling;        /* it is in the listener instead */
     enum { ON_TIME, STUCK, STUCK_AND_REPLACED } stuck;
 };
 
@@ -257,6 +276,10 @@ struct pool {
      * an idle item. */
     struct list disposals, handed, wished, keepalives;
     struct list empty; /* EMPTY slots: the last that was emptied comes first */
+    struct list leaks; /* leases that a worker is to tell of */
+    unsigned to_tell;  /* the cleaner's DEGRADED events, by enum degraded */
+    int telling;       /* a worker tells of one of these */
+    int tellers;       /* workers in the listener */
     struct cond work;  /* for idle workers */
     struct cond changed; /* for wait and close */
     int workers, idle_workers;
@@ -441,24 +464,18 @@ void rpool__lost_locked(struct pool *pool, const struct slot *slot,
  * missing. */
 void rpool__wake_workers_locked(struct pool *pool) POOL_LOCKED(pool);
 int rpool__worker_missing_locked(const struct pool *pool) POOL_LOCKED(pool);
+/* How many workers there may be now. */
+int rpool__most_workers_locked(const struct pool *pool) POOL_LOCKED(pool);
 /* From here on, until busy is counted down, the provider or a listener may keep
  * this thread of the pool: a close past its deadline leaves it behind. */
 void rpool__go_busy_locked(struct pool *pool) POOL_LOCKED(pool);
 /* 0, or an errno value.  Lock: not held; the place was taken and counted. */
 int rpool__start_worker(struct pool *pool, int index);
 void *rpool__worker_run(void *arg);
-/* Destroys everything in the queue; drops the mutex meanwhile.  worker: the
- * calling one, or NULL. */
+/* Destroys the first in the queue, which is not empty; without a worker, all
+ * of them.  Drops the mutex meanwhile. */
 void rpool__run_disposals_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool);
-/* A worker that is in a call past its deadline, and was not known to be: it no
- * longer counts.  NULL: none is, and *next is lowered to when one may be. */
-const char *rpool__note_stuck_locked(struct pool *pool, int64_t now,
-                                     int64_t *next) POOL_LOCKED(pool);
-/* Before the resource ends or leaves.  One whose descriptor was closed already
- * is asked for it again and says another: the number may be in a new
- * connection's hands, and a closed descriptor is watched by nobody. */
-void rpool__unwatch(struct pool *pool, struct slot *slot);
 /* Takes a slot out of the workers' list that it is in, if it is in one. */
 void rpool__unqueue_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
@@ -477,6 +494,45 @@ int rpool__workers_refused_locked(const struct pool *pool) POOL_LOCKED(pool);
 int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline);
 /* The same of what is here already.  Thread: the owner. */
 int rpool__run_look(struct pool *pool, struct slot *slot);
+
+/* stuck.c */
+/* A worker is about to call the provider.  A call that outlasts `deadline` by
+ * more than a second is stuck. */
+void rpool__begin_call_locked(struct pool *pool, struct pool_thread *worker,
+                              enum call call, int64_t deadline)
+    POOL_LOCKED(pool);
+void rpool__end_call_locked(struct pool *pool, struct pool_thread *worker)
+    POOL_LOCKED(pool);
+/* Drops the mutex for a job that a worker has taken. */
+void rpool__begin_job(struct pool *pool)
+    LOCK_ATTRIBUTE(release_capability(pool->lock));
+/* The same for a call of the listener.  If it lasts, and something waits for
+ * the worker, another one takes its place. */
+void rpool__begin_telling(struct pool *pool, struct pool_thread *worker)
+    LOCK_ATTRIBUTE(release_capability(pool->lock));
+/* The mutex is held again. */
+void rpool__end_telling_locked(struct pool *pool, struct pool_thread *worker)
+    POOL_LOCKED(pool);
+/* Notes the workers that are in a call past its deadline: they count no longer,
+ * and a worker is to report them.  Returns how many they are; lowers *next to
+ * when another may be. */
+int rpool__note_stuck_locked(struct pool *pool, int64_t now, int64_t *next)
+    POOL_LOCKED(pool);
+/* When a listener has kept a worker for too long; a borrower that waits notes
+ * that by itself then. */
+int64_t rpool__listener_due_locked(const struct pool *pool) POOL_LOCKED(pool);
+/* Has the cleaner wake in time for the others. */
+void rpool__watch_workers_locked(struct pool *pool) POOL_LOCKED(pool);
+/* Before the resource ends or leaves.  One whose descriptor was closed already
+ * is asked for it again and says another: the number may be in a new
+ * connection's hands, and a closed descriptor is watched by nobody. */
+void rpool__unwatch(struct pool *pool, struct slot *slot);
+
+/* tell.c */
+int rpool__may_tell_locked(const struct pool *pool) POOL_LOCKED(pool);
+/* Tells the listener of one thing, if it still holds. */
+void rpool__tell_one_locked(struct pool *pool, struct pool_thread *worker)
+    POOL_LOCKED(pool);
 
 /* cleaner.c */
 void *rpool__cleaner_run(void *arg);
@@ -520,6 +576,10 @@ static inline void rpool__go_out(const struct inside *here)
 {
     thread_memo()->inside = here->outer;
 }
+/* Is the thread in a callback of that pool?  It must not wait there for what
+ * may wait for the callback. */
+int rpool__is_inside(const struct pool *pool);
+extern const char rpool__inside_text[] __attribute__((visibility("hidden")));
 void rpool__emit(struct pool *pool, rpool_event *event);
 /* An event about a slot the caller owns. */
 void rpool__emit_slot(struct pool *pool, const struct slot *slot,

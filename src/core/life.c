@@ -105,6 +105,9 @@ static void reset_shell(struct pool *pool)
     list_init(&pool->handed);
     list_init(&pool->wished);
     list_init(&pool->keepalives);
+    list_init(&pool->leaks);
+    pool->to_tell = 0;
+    pool->telling = pool->tellers = 0;
     (void)memset(pool->worker, 0, sizeof pool->worker);
     pool->cleaner = (struct pool_thread){.pool = pool};
     atom_put(&pool->suspect, 0);
@@ -236,6 +239,7 @@ rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
         return rpool__refusal(pool, why);
     }
     int64_t deadline = clock_after(clock_now(), timeout_ms);
+    int inside = rpool__is_inside(pool);
     pool->awaiting++;
     rpool__wake_workers_locked(pool);
     for (;;) {
@@ -245,6 +249,8 @@ rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
             break;
         else if (pool->failure.permanent && clock_now() < pool->urgent_at)
             status = RPOOL_CREATE;
+        else if (inside)
+            status = RPOOL_BUSY;
         else if (clock_now() >= deadline)
             status = RPOOL_TIMEOUT;
         if (status != RPOOL_OK)
@@ -254,7 +260,10 @@ rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
     pool->awaiting--;
     if (status != RPOOL_OK) {
         rpool__step_out(pool);
-        rpool__explain(pool, why, status, -1);
+        if (inside)
+            (void)rpool__fail(why, status, "%s", rpool__inside_text);
+        else
+            rpool__explain(pool, why, status, -1);
         lock_take(&pool->lock);
     }
     pool->inside--;
@@ -277,10 +286,11 @@ static int grow_locked(struct pool *pool, uint32_t nslots) POOL_LOCKED(pool)
 {
     while (pool->growing)
         rpool__sleep_locked(pool, &pool->changed, CLOCK_NEVER);
+    /* Not rpool__step_out: a listener that resizes would wait for itself. */
     pool->growing = 1;
     struct list fresh;
     list_init(&fresh);
-    rpool__step_out(pool);
+    lock_drop(&pool->lock);
     int rc = rpool__grow(pool, nslots, &fresh);
     lock_take(&pool->lock);
     if (rc == 0)
@@ -415,14 +425,6 @@ static void part_with_threads(struct pool *pool)
     }
 }
 
-static int is_inside(const struct pool *pool)
-{
-    const struct inside *at = thread_memo()->inside;
-    while (at != NULL && at->pool != pool)
-        at = at->outer;
-    return at != NULL;
-}
-
 rpool_status rpool_close(rpool **handle, int timeout_ms)
 {
     if (handle == NULL || *handle == NULL)
@@ -435,7 +437,7 @@ rpool_status rpool_close(rpool **handle, int timeout_ms)
     }
     int64_t deadline = clock_after(clock_now(), timeout_ms);
     rpool__begin_close_locked(pool);
-    if (is_inside(pool)) {
+    if (rpool__is_inside(pool)) {
         pool->inside--;
         rpool__depart(pool);
         return RPOOL_BUSY;

@@ -84,6 +84,18 @@ static void stamp_end(struct slot *slot, int64_t now)
     atom_put(&slot->proven, (uint64_t)now);
 }
 
+/* Not 0: the lease was reported as a leak.  A worker that is just reporting it
+ * tells also of its end. */
+static int end_leak(struct slot *slot)
+{
+    uint64_t leak = atom_load(&slot->leak);
+    uint64_t serial = atom_load(&slot->word) & SERIAL_MASK;
+    if (leak == (serial | LEAK_TELLING) &&
+        atom_cas(&slot->leak, &leak, serial | LEAK_ENDED))
+        return 0;
+    return leak == (serial | LEAK_TOLD);
+}
+
 static void end_lease(struct pool *pool, struct slot *slot,
                       rpool_event_type type, int64_t now)
 {
@@ -93,8 +105,7 @@ static void end_lease(struct pool *pool, struct slot *slot,
         return;
     int64_t ms = (now - since) / CLOCK_MS;
     rpool__emit_slot(pool, slot, type, ms);
-    if (pool->leak != CLOCK_NEVER &&
-        atom_peek(&slot->reported) == (atom_load(&slot->word) & SERIAL_MASK))
+    if (pool->leak != CLOCK_NEVER && end_leak(slot))
         rpool__emit_slot(pool, slot, RPOOL_EVENT_LEAK_RETURNED, ms);
 }
 

@@ -48,6 +48,7 @@ void rpool__empty_locked(struct pool *pool, struct slot *slot)
     atom_put(&slot->resource, 0);
     atom_put(&slot->number, 0); /* a late hang-up finds nobody */
     slot->reason = RPOOL_REASON_NONE;
+    list_remove(&slot->leaking);
     rpool__unqueue_locked(pool, slot);
     list_push_front(&pool->empty, &slot->node);
     pool->ageing -= slot->ageing;
@@ -227,7 +228,8 @@ void rpool__sleep_locked(struct pool *pool, struct cond *cond, int64_t deadline)
 
 void rpool__unlock(struct pool *pool)
 {
-    if (pool->stopping && pool->workers == 0)
+    if (pool->stopping && pool->workers == pool->busy &&
+        !list_empty(&pool->disposals))
         rpool__run_disposals_locked(pool, NULL);
     rpool__depart(pool);
 }

@@ -140,6 +140,7 @@ int rpool__grow(struct pool *pool, uint32_t nslots, struct list *fresh)
         *slot = (struct slot){.index = pool->made,
                               .hint = find_hint(pool, pool->made)};
         list_init(&slot->node);
+        list_init(&slot->leaking);
     }
     for (uint32_t i = (uint32_t)atom_load(&pool->nslots); i < nslots; i++) {
         struct slot *slot = pool_slot(pool, i);

@@ -63,6 +63,15 @@ static int is_full_locked(struct pool *pool) POOL_LOCKED(pool)
     return pool->waiting >= pool->max_waiters;
 }
 
+/* The item that a waiter is to get may be in a slow listener's hands. */
+static void note_slow_listener_locked(struct pool *pool, int64_t due)
+    POOL_LOCKED(pool)
+{
+    int64_t now = clock_now();
+    if (now >= due && rpool__note_stuck_locked(pool, now, &due) > 0)
+        rpool__settle_locked(pool);
+}
+
 rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket, int pinged,
                                 int64_t deadline, struct slot **slot)
 {
@@ -75,8 +84,12 @@ rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket, int pinged,
         .ticket = *ticket, .pinged = pinged, .status = RPOOL_TIMEOUT};
     stand_locked(pool, &w);
     rpool__settle_locked(pool);
-    while (!w.answered && clock_now() < deadline)
-        rpool__sleep_locked(pool, &pool->seat[w.ticket % SEATS], deadline);
+    while (!w.answered && clock_now() < deadline) {
+        int64_t due = rpool__listener_due_locked(pool);
+        rpool__sleep_locked(pool, &pool->seat[w.ticket % SEATS],
+                            due < deadline ? due : deadline);
+        note_slow_listener_locked(pool, due);
+    }
     if (!w.answered)
         leave_locked(pool, &w);
     *slot = w.slot;

@@ -16,10 +16,6 @@
 
 #include <string.h>
 
-/* A call of the provider that lasts so much longer than its deadline is stuck.
- */
-#define GRACE (1000 * CLOCK_MS)
-
 /* If the system refuses a thread, it is not asked again before that. */
 #define HIRE_RETRY (1000 * CLOCK_MS)
 
@@ -49,10 +45,11 @@ static int may_keep_alive_locked(const struct pool *pool) POOL_LOCKED(pool)
 static int jobs_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
     return !list_empty(&pool->disposals) + may_check_locked(pool) +
-           may_keep_alive_locked(pool) + rpool__may_create_locked(pool);
+           rpool__may_tell_locked(pool) + may_keep_alive_locked(pool) +
+           rpool__may_create_locked(pool);
 }
 
-static int most_workers_locked(const struct pool *pool) POOL_LOCKED(pool)
+int rpool__most_workers_locked(const struct pool *pool)
 {
     return pool->create_concurrency + 1 + pool->checkers + pool->stuck;
 }
@@ -67,6 +64,7 @@ static int alarm_is_set_locked(const struct pool *pool) POOL_LOCKED(pool)
 
 void rpool__wake_workers_locked(struct pool *pool)
 {
+
     for (int jobs = jobs_locked(pool) - alarm_is_set_locked(pool); jobs > 0;
          jobs--)
         cond_wake(&pool->work);
@@ -75,8 +73,8 @@ void rpool__wake_workers_locked(struct pool *pool)
 int rpool__worker_missing_locked(const struct pool *pool)
 {
     return pool->idle_workers == 0 && !pool->stopping &&
-           pool->workers < most_workers_locked(pool) && jobs_locked(pool) > 0 &&
-           clock_now() >= pool->hire_at;
+           pool->workers < rpool__most_workers_locked(pool) &&
+           jobs_locked(pool) > 0 && clock_now() >= pool->hire_at;
 }
 
 int rpool__workers_refused_locked(const struct pool *pool)
@@ -89,98 +87,6 @@ void rpool__go_busy_locked(struct pool *pool)
     pool->busy++;
     if (pool->stopping)
         cond_wake_all(&pool->changed); /* a close need not wait for it */
-}
-
-/* ---- calls that last too long ---- */
-
-/* A worker is about to call the provider.  A call that outlasts `deadline` by
- * more than GRACE is stuck: the worker is replaced, and another takes its place
- * in what is limited. */
-static void begin_call_locked(struct pool *pool, struct pool_thread *worker,
-                              enum call call, int64_t deadline)
-    POOL_LOCKED(pool)
-{
-    worker->call = call;
-    worker->overdue_at =
-        deadline > CLOCK_NEVER - GRACE ? CLOCK_NEVER : deadline + GRACE;
-    if (call != CALL_DESTROY)
-        rpool__arm_locked(pool, worker->overdue_at);
-}
-
-static int all_are_busy_locked(const struct pool *pool) POOL_LOCKED(pool)
-{
-    return pool->idle_workers == 0 &&
-           pool->workers >= most_workers_locked(pool);
-}
-
-/* Nobody waits for a destroy until the last worker that may be there is about
- * to be busy: from then on the cleaner looks whether one is stuck. */
-static void watch_last_locked(struct pool *pool) POOL_LOCKED(pool)
-{
-    for (int i = 0; all_are_busy_locked(pool) && i < WORKERS; i++)
-        if (pool->worker[i].call == CALL_DESTROY)
-            rpool__arm_locked(pool, pool->worker[i].overdue_at);
-}
-
-static void count_stuck_locked(struct pool *pool,
-                               const struct pool_thread *worker, int change)
-    POOL_LOCKED(pool)
-{
-    pool->stuck += change;
-    if (worker->call == CALL_CREATE)
-        pool->stuck_creating += change;
-    else if (worker->call == CALL_CHECK)
-        pool->checkers -= change;
-}
-
-static void end_call_locked(struct pool *pool, struct pool_thread *worker)
-    POOL_LOCKED(pool)
-{
-    if (worker->stuck == STUCK_AND_REPLACED)
-        count_stuck_locked(pool, worker, -1);
-    worker->stuck = ON_TIME;
-    worker->call = CALL_NONE;
-}
-
-const char *rpool__note_stuck_locked(struct pool *pool, int64_t now,
-                                     int64_t *next)
-{
-    static const char *const texts[] = {
-        [CALL_CREATE] = "a creation is stuck past its deadline",
-        [CALL_CHECK] = "a check is stuck past its deadline",
-        [CALL_KEEPALIVE] = "a check is stuck past its deadline",
-        [CALL_DESTROY] = "a destroy is stuck"};
-    for (int i = 0; i < WORKERS; i++) {
-        struct pool_thread *worker = &pool->worker[i];
-        if (worker->call == CALL_NONE || worker->stuck != ON_TIME)
-            continue;
-        if (now < worker->overdue_at) {
-            if ((worker->call != CALL_DESTROY || all_are_busy_locked(pool)) &&
-                worker->overdue_at < *next)
-                *next = worker->overdue_at;
-            continue;
-        }
-        worker->stuck = STUCK;
-        if (pool->stuck < MAX_STUCK) {
-            worker->stuck = STUCK_AND_REPLACED;
-            count_stuck_locked(pool, worker, 1);
-        }
-        return texts[worker->call];
-    }
-    return NULL;
-}
-
-/* Drops the mutex for a job that was taken.  The wake is passed on: several
- * jobs may have had one.  If this was the last worker to be had, those in line
- * ping for themselves from now on. */
-static void begin(struct pool *pool)
-    LOCK_ATTRIBUTE(release_capability(pool->lock))
-{
-    watch_last_locked(pool);
-    if (rpool__workers_refused_locked(pool))
-        rpool__settle_locked(pool);
-    rpool__wake_workers_locked(pool);
-    rpool__step_out(pool);
 }
 
 /* ---- destroy ---- */
@@ -202,7 +108,6 @@ void rpool__unwatch(struct pool *pool, struct slot *slot)
 
 static void destroy(struct pool *pool, struct slot *slot)
 {
-    rpool__emit_slot(pool, slot, RPOOL_EVENT_CLOSED, 0);
     rpool__unwatch(pool, slot);
     struct inside here;
     rpool__go_in(&here, pool);
@@ -210,25 +115,40 @@ static void destroy(struct pool *pool, struct slot *slot)
     rpool__go_out(&here);
 }
 
+/* CLOSED comes before the destroy, as the listener is given the resource. */
+static void tell_closed_locked(struct pool *pool, struct pool_thread *worker,
+                               const struct slot *slot) POOL_LOCKED(pool)
+{
+    if (pool->on_event == NULL)
+        return;
+    if (worker != NULL)
+        rpool__begin_telling(pool, worker);
+    else
+        rpool__begin_job(pool);
+    rpool__emit_slot(pool, slot, RPOOL_EVENT_CLOSED, 0);
+    lock_take(&pool->lock);
+    if (worker != NULL)
+        rpool__end_telling_locked(pool, worker);
+}
+
 void rpool__run_disposals_locked(struct pool *pool, struct pool_thread *worker)
 {
-    while (!list_empty(&pool->disposals)) {
+    do {
         struct slot *slot = rpool__pop_locked(pool, &pool->disposals);
+        tell_closed_locked(pool, worker, slot);
         if (worker != NULL)
-            begin_call_locked(pool, worker, CALL_DESTROY, clock_now());
-        begin(pool);
+            rpool__begin_call_locked(pool, worker, CALL_DESTROY, clock_now());
+        rpool__begin_job(pool);
         destroy(pool, slot);
         lock_take(&pool->lock);
         if (worker != NULL)
-            end_call_locked(pool, worker);
-        if (worker != NULL)
-            end_call_locked(pool, worker);
+            rpool__end_call_locked(pool, worker);
         pool->leaving--;
         pool->stats.closed++;
         pool->stats.closed_by[slot->reason]++;
         rpool__empty_locked(pool, slot);
         rpool__wake_workers_locked(pool); /* there is room again */
-    }
+    } while (worker == NULL && !list_empty(&pool->disposals));
 }
 
 /* ---- check ---- */
@@ -321,13 +241,13 @@ static void check_slot_locked(struct pool *pool, struct pool_thread *worker,
 {
     int64_t deadline =
         clock_after(clock_now(), pool->create_timeout / CLOCK_MS);
-    begin_call_locked(pool, worker, call, deadline);
-    begin(pool);
+    rpool__begin_call_locked(pool, worker, call, deadline);
+    rpool__begin_job(pool);
     int verdict = rpool__run_check(pool, slot, deadline);
     if (verdict == RPOOL_AGAIN) /* others first: a lease waits for it anyway */
         atom_put(&slot->proven, (uint64_t)clock_coarse());
     lock_take(&pool->lock);
-    end_call_locked(pool, worker);
+    rpool__end_call_locked(pool, worker);
     if (verdict != RPOOL_GOOD && verdict != RPOOL_AGAIN)
         rpool__dispose_locked(pool, slot, RPOOL_REASON_CHECK);
     else if (!slot_make_idle(pool, slot,
@@ -397,19 +317,17 @@ static void furnish(struct pool *pool, struct slot *slot, void *resource)
     }
 }
 
-static void watch_slot(struct pool *pool, struct slot *slot)
+/* Not 0: it should be watched, and cannot be. */
+static int watch_slot(struct pool *pool, struct slot *slot)
 {
     int fd = pool->provider.fd == NULL ? -1 : fd_of(pool, slot);
     if (fd < 0)
-        return;
+        return 0;
     uint64_t token = atom_peek(&slot->number) << SLOT_BITS | slot->index;
-    if (watch_add(&pool->watch, fd, token) == 0)
-        slot->fd = fd;
-    else
-        rpool__emit(pool,
-                    &(rpool_event){.type = RPOOL_EVENT_DEGRADED,
-                                   .item = atom_peek(&slot->number),
-                                   .message = "cannot watch for a hang-up"});
+    if (watch_add(&pool->watch, fd, token) != 0)
+        return 1;
+    slot->fd = fd;
+    return 0;
 }
 
 static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
@@ -438,52 +356,85 @@ static void failed_locked(struct pool *pool, struct slot *slot, uint64_t round,
     rpool__count_failure_locked(pool, round, why);
 }
 
-static int create(struct pool *pool, struct slot *slot, int64_t deadline,
-                  rpool_failure *why, int64_t *took)
+struct creation {
+    struct slot *slot;
+    int64_t deadline, took;
+    uint64_t round;
+    int rc, unwatched;
+    rpool_failure why;
+};
+
+static void create(struct pool *pool, struct creation *c)
 {
     int64_t start = clock_now();
     void *resource = NULL;
-    int rc = pool->provider.create(pool->ctx, deadline, pool->stop_fd,
-                                   &resource, why);
-    *took = clock_now() - start;
-    if (rc == 0 && resource == NULL) {
-        (void)rpool__fail(why, RPOOL_CREATE, "the provider made nothing");
-        rc = -1;
+    c->rc = pool->provider.create(pool->ctx, c->deadline, pool->stop_fd,
+                                  &resource, &c->why);
+    c->took = clock_now() - start;
+    if (c->rc == 0 && resource == NULL) {
+        (void)rpool__fail(&c->why, RPOOL_CREATE, "the provider made nothing");
+        c->rc = -1;
     }
-    if (rc == 0) {
-        furnish(pool, slot, resource);
-        watch_slot(pool, slot);
-        rpool__emit_slot(pool, slot, RPOOL_EVENT_CREATED, *took / CLOCK_MS);
-    } else {
+    if (c->rc != 0)
+        return;
+    furnish(pool, c->slot, resource);
+    c->unwatched = watch_slot(pool, c->slot);
+}
+
+/* CREATED comes before the item can be lent, CREATE_FAILED when nothing waits
+ * for it any more. */
+static void tell_creation(struct pool *pool, const struct creation *c)
+{
+    int64_t ms = c->took / CLOCK_MS;
+    if (c->rc != 0)
         rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_CREATE_FAILED,
-                                         .ms = *took / CLOCK_MS,
-                                         .message = why->message,
-                                         .failure = why});
-    }
-    return rc;
+                                         .ms = ms,
+                                         .message = c->why.message,
+                                         .failure = &c->why});
+    if (c->unwatched)
+        rpool__emit(pool,
+                    &(rpool_event){.type = RPOOL_EVENT_DEGRADED,
+                                   .item = atom_peek(&c->slot->number),
+                                   .message = "cannot watch for a hang-up"});
+    if (c->rc == 0)
+        rpool__emit_slot(pool, c->slot, RPOOL_EVENT_CREATED, ms);
+}
+
+static void tell_creation_locked(struct pool *pool, struct pool_thread *worker,
+                                 const struct creation *c) POOL_LOCKED(pool)
+{
+    if (pool->on_event == NULL)
+        return;
+    rpool__begin_telling(pool, worker);
+    tell_creation(pool, c);
+    lock_take(&pool->lock);
+    rpool__end_telling_locked(pool, worker);
 }
 
 static void create_one_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool)
 {
-    struct slot *slot = occupy_locked(pool);
-    uint64_t round = pool->round;
-    int64_t deadline =
-        clock_after(clock_now(), pool->create_timeout / CLOCK_MS);
-    begin_call_locked(pool, worker, CALL_CREATE, deadline);
-    begin(pool);
-    rpool_failure why = {0};
-    int64_t took;
-    int rc = create(pool, slot, deadline, &why, &took);
+    struct creation c = {.slot = occupy_locked(pool), .round = pool->round};
+    c.deadline = clock_after(clock_now(), pool->create_timeout / CLOCK_MS);
+    rpool__begin_call_locked(pool, worker, CALL_CREATE, c.deadline);
+    rpool__begin_job(pool);
+    create(pool, &c);
     lock_take(&pool->lock);
-    end_call_locked(pool, worker);
+    rpool__end_call_locked(pool, worker);
+    if (c.rc == 0) {
+        worker->call = CALL_CREATE; /* the item waits for the listener */
+        tell_creation_locked(pool, worker, &c);
+        rpool__end_call_locked(pool, worker);
+    }
     pool->creating--;
-    if (rc == 0)
-        created_locked(pool, slot, took);
+    if (c.rc == 0)
+        created_locked(pool, c.slot, c.took);
     else
-        failed_locked(pool, slot, round, &why);
+        failed_locked(pool, c.slot, c.round, &c.why);
     cond_wake_all(&pool->changed);
     rpool__settle_locked(pool);
+    if (c.rc != 0)
+        tell_creation_locked(pool, worker, &c);
 }
 
 /* ---- the thread ---- */
@@ -499,6 +450,8 @@ static int work_locked(struct pool *pool, struct pool_thread *worker)
     else if (rpool__may_create_locked(pool) &&
              clock_now() >= rpool__retry_due_locked(pool))
         create_one_locked(pool, worker);
+    else if (rpool__may_tell_locked(pool))
+        rpool__tell_one_locked(pool, worker);
     else if (may_keep_alive_locked(pool))
         keep_one_alive_locked(pool, worker);
     else
@@ -509,6 +462,12 @@ static int work_locked(struct pool *pool, struct pool_thread *worker)
 /* Until there is something to do, or the pause of creations is over. */
 static void rest_locked(struct pool *pool) POOL_LOCKED(pool)
 {
+    /* Before it counts as idle: this may call a listener. */
+    if (rpool__worker_missing_locked(pool)) {
+        rpool__step_out(pool);
+        lock_take(&pool->lock);
+        return;
+    }
     int64_t until = rpool__may_create_locked(pool)
                         ? rpool__retry_due_locked(pool)
                         : CLOCK_NEVER;
@@ -525,7 +484,7 @@ static void rest_locked(struct pool *pool) POOL_LOCKED(pool)
 static int is_surplus_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool)
 {
-    if (pool->stopping || pool->workers <= most_workers_locked(pool))
+    if (pool->stopping || pool->workers <= rpool__most_workers_locked(pool))
         return 0;
     worker->running = 0;
     thread_detach(&worker->thread);
@@ -580,10 +539,17 @@ int rpool__start_worker(struct pool *pool, int index)
         rpool__arm_locked(pool, pool->hire_at);
     rpool__settle_locked(pool);
     cond_wake_all(&pool->changed); /* a close waits for it as for a thread */
+    /* A thread of the pool's own leaves it to a worker, and so does a callback:
+     * they may be what a listener would wait for. */
+    int leaves_it = rpool__is_inside(pool);
+    if (leaves_it)
+        pool->to_tell |= 1U << NO_WORKER;
     pool->inside++;
     lock_drop(&pool->lock);
-    rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_DEGRADED,
-                                     .message = "cannot start another worker"});
+    if (!leaves_it)
+        rpool__emit(pool,
+                    &(rpool_event){.type = RPOOL_EVENT_DEGRADED,
+                                   .message = "cannot start another worker"});
     lock_take(&pool->lock);
     pool->inside--;
     rpool__unlock(pool);

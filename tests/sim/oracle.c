@@ -35,6 +35,8 @@ static int thread_number(void)
 /* Was handed to the workers by a borrower, and is in no worker's hands yet. */
 static int is_handed(const struct pool *pool, int index)
 {
+    if ((uint32_t)index >= pool->made)
+        return 0;
     const struct list *l = pool->handed.next;
     while (l != &pool->handed && l != &pool_slot(pool, (uint32_t)index)->node)
         l = l->next;
@@ -61,6 +63,8 @@ static int is_own(const struct model_slot *s)
 
 struct times oracle_times(const struct pool *pool, int index)
 {
+    if ((uint32_t)index >= pool->made)
+        return (struct times){0};
     const struct slot *slot = pool_slot(pool, (uint32_t)index);
     return (struct times){.lent_since = atom_peek(&slot->lent_since),
                           .idle_since = atom_peek(&slot->idle_since),

@@ -97,23 +97,17 @@ static void a_slow_listener_of_missing_workers_is_left_behind(void **state)
     sim_settle(); /* the one worker creates */
     sim_break(SIM_THREAD_START, 1, 1);
     sim_hang_up(fake->resources[0]->fd);
-    sim_settle();
+    sim_advance_ms(1000); /* the next thread starts, and tells */
     expect_it_to_be_left_behind(fake, pool);
 }
 
-static int cleaner, strangers; /* who destroyed, and is no worker */
+enum { CLEANER = 1 }; /* the first thread that rpool_open starts */
+static int strangers; /* destroys by a thread that is no worker */
 static void (*fake_destroy)(void *, void *);
-
-static void note_the_cleaner(struct fake *fake, const rpool_event *event)
-{
-    (void)fake;
-    if (event->type == RPOOL_EVENT_LEAK)
-        cleaner = sim_self();
-}
 
 static void destroy_in_a_worker(void *ctx, void *resource)
 {
-    strangers += sim_self() == 0 || sim_self() == cleaner;
+    strangers += sim_self() == 0 || sim_self() == CLEANER;
     fake_destroy(ctx, resource);
 }
 
@@ -123,13 +117,8 @@ static void slow_ends_are_left_to_the_workers(void **state)
     struct fake *fake = *state;
     fake_destroy = fake->provider.destroy;
     fake->provider.destroy = destroy_in_a_worker;
-    fake->hook = note_the_cleaner;
-    rpool *pool = fake_open(fake, .max_size = 20, .leak_after_ms = 10);
+    rpool *pool = fake_open(fake, .max_size = 20);
     make_idle(pool, 20);
-    rpool_item *item = fake_lease(pool);
-    sim_advance_ms(20);
-    assert_true(cleaner > 0);
-    rpool_release(&item);
     fake->destroy.ms = 300;
     int64_t began = sim_now_ms();
     assert_int_equal(rpool_close(&pool, 50), RPOOL_TIMEOUT);
@@ -140,6 +129,24 @@ static void slow_ends_are_left_to_the_workers(void **state)
     assert_int_equal(strangers, 0);
 }
 
+/* The only worker that is left is stuck: the thread that releases destroys. */
+static void
+an_item_released_after_a_late_close_is_destroyed_at_once(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    rpool_item *item = fake_lease(pool), *other = fake_lease(pool);
+    fake->destroy = (struct fake_step){.ms = 60000, .times = 1};
+    rpool_discard(&other); /* keeps a worker */
+    sim_settle();
+    assert_int_equal(rpool_close(&pool, 50), RPOOL_TIMEOUT);
+    assert_int_equal(fake->destroyed, 0);
+    rpool_release(&item);
+    assert_int_equal(fake->destroyed, 1);
+    sim_advance_ms(60000);
+    assert_int_equal(fake->done, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +155,7 @@ int main(void)
         FAKE_TEST(a_slow_listener_of_leaks_is_left_behind),
         FAKE_TEST(a_slow_listener_of_missing_workers_is_left_behind),
         FAKE_TEST(slow_ends_are_left_to_the_workers),
+        FAKE_TEST(an_item_released_after_a_late_close_is_destroyed_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

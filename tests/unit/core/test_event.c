@@ -241,6 +241,82 @@ static void a_pool_without_a_listener_works(void **state)
     close_pool(&pool);
 }
 
+static rpool_event_type slow;
+
+static void take_two_seconds(struct fake *fake, const rpool_event *event)
+{
+    (void)fake;
+    if (event->type == slow)
+        sim_sleep_ms(2000);
+}
+
+/* Whatever event the listener is slow with, items expire, and others are made.
+ */
+static void a_slow_listener_stops_no_work_of_the_pool(void **state)
+{
+    struct fake *fake = *state;
+    static const rpool_event_type types[] = {
+        RPOOL_EVENT_LEAK, RPOOL_EVENT_CREATE_FAILED, RPOOL_EVENT_CREATED,
+        RPOOL_EVENT_CLOSED};
+    for (int i = 0; i < 4; i++) {
+        rpool *pool = fake_open(fake, .max_size = 3, .create_concurrency = 1,
+                                .max_lifetime_ms = 1000, .leak_after_ms = 500);
+        sim_random(0);
+        rpool_item *leak = fake_lease(pool), *item = fake_lease(pool);
+        rpool_release(&item);
+        fake->hook = take_two_seconds;
+        slow = types[i];
+        struct caller c = {.pool = pool, .timeout_ms = 10000, .hold_ms = 1};
+        if (slow == RPOOL_EVENT_CREATE_FAILED || slow == RPOOL_EVENT_CREATED) {
+            item = fake_lease(pool);
+            if (slow == RPOOL_EVENT_CREATE_FAILED)
+                fake->create =
+                    (struct fake_step){.result = FAKE_TRANSIENT, .times = 1};
+            caller_start(&c); /* the listener is slow with its creation */
+            rpool_release(&item);
+        }
+        sim_advance_ms(1100); /* the leak is told, the idle item has left */
+        assert_true(fake_closed_by(fake, RPOOL_REASON_LIFETIME) >= 1);
+        int64_t began = sim_now_ms();
+        slow = RPOOL_EVENT_COUNT;
+        item = fake_lease(pool);
+        assert_in_range(sim_now_ms() - began, 0, 20);
+        rpool_release(&item);
+        rpool_release(&leak);
+        sim_advance_ms(3000);
+        fake->hook = NULL;
+        close_pool(&pool);
+        fake->event_count = fake->done = 0;
+    }
+}
+
+/* LEAK_RETURNED comes after the LEAK of the same lease, or not at all. */
+static void leak_returned_follows_leak_when_a_release_races(void **state)
+{
+    (void)state;
+    int both = 0;
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        sim_search(&(struct sim_search){.depth = 3, .steps = 150});
+        rpool *pool = fake_open(&fake, .max_size = 1, .leak_after_ms = 100);
+        rpool_item *item = fake_lease(pool);
+        sim_sleep_ms(100);
+        rpool_release(&item);
+        close_pool(&pool);
+        int leaks = fake_count(&fake, RPOOL_EVENT_LEAK);
+        assert_int_equal(fake_count(&fake, RPOOL_EVENT_LEAK_RETURNED), leaks);
+        for (int i = 0, told = 0; i < fake.event_count; i++) {
+            told += fake.events[i].type == RPOOL_EVENT_LEAK;
+            if (fake.events[i].type == RPOOL_EVENT_LEAK_RETURNED)
+                assert_int_equal(told, 1);
+        }
+        both += leaks;
+        fake_end(&fake);
+    }
+    assert_in_range(both, 1, 499);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +328,8 @@ int main(void)
         FAKE_TEST(misuse_is_told_and_counted),
         FAKE_TEST(an_outage_is_not_told_once_per_waiter),
         FAKE_TEST(a_pool_without_a_listener_works),
+        FAKE_TEST(a_slow_listener_stops_no_work_of_the_pool),
+        cmocka_unit_test(leak_returned_follows_leak_when_a_release_races),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,8 @@
  */
 #include "support_caller.h"
 
+#include <string.h>
+
 static rpool *closing;
 static rpool_status status_inside;
 static int64_t took_ms;
@@ -143,6 +145,121 @@ static void a_close_within_another_pool_only_begins(void **state)
     close_pool(&inner);
 }
 
+/* ---- other calls of the pool in a callback ---- */
+
+static rpool *asked;
+static rpool_event_type on_event;
+static rpool_status asked_status;
+static rpool_failure asked_why;
+
+/* Once, for a second. */
+static void acquire_in_event(struct fake *fake, const rpool_event *event)
+{
+    (void)fake;
+    if (asked == NULL || event->type != on_event)
+        return;
+    rpool *pool = asked;
+    rpool_item *item = NULL;
+    asked = NULL;
+    int64_t began = sim_now_ms();
+    asked_status = rpool_acquire(pool, 1000, &item, &asked_why);
+    took_ms = sim_now_ms() - began;
+    rpool_release(&item);
+}
+
+/* The item that it would wait for waits for the event. */
+static void acquire_is_refused_in_an_event_when_it_would_wait(void **state)
+{
+    struct fake *fake = *state;
+    static const rpool_event_type types[] = {
+        RPOOL_EVENT_CREATED, RPOOL_EVENT_RELEASED, RPOOL_EVENT_CLOSED};
+    for (int i = 0; i < 3; i++) {
+        rpool *pool = fake_open(fake, .max_size = 1);
+        on_event = types[i];
+        fake->hook = acquire_in_event;
+        asked = pool;
+        asked_status = RPOOL_OK;
+        rpool_item *item = fake_lease(pool);
+        rpool_discard(&item);
+        sim_settle();
+        assert_int_equal(asked_status, RPOOL_BUSY);
+        assert_int_equal(took_ms, 0);
+        assert_non_null(strstr(asked_why.message, "callback"));
+        close_pool(&pool);
+        fake->event_count = fake->done = 0;
+    }
+}
+
+static void acquire_succeeds_in_an_event_when_an_item_is_idle(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2);
+    make_idle(pool, 2);
+    on_event = RPOOL_EVENT_RELEASED;
+    fake->hook = acquire_in_event;
+    rpool_item *item = fake_lease(pool);
+    asked = pool;
+    asked_status = RPOOL_BUSY;
+    rpool_release(&item);
+    assert_int_equal(asked_status, RPOOL_OK);
+    close_pool(&pool);
+}
+
+static int resizes;
+
+static void resize_in_event(struct fake *fake, const rpool_event *event)
+{
+    (void)fake;
+    if (event->type == RPOOL_EVENT_DEGRADED && asked != NULL) {
+        resizes++;
+        assert_int_equal(rpool_resize(asked, 3 + resizes, 0), RPOOL_OK);
+    }
+}
+
+/* A resize starts a worker that is missing, and tells of a failure to. */
+static void resize_returns_in_an_event_of_a_resize(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 2, .min_size = 1);
+    sim_settle();
+    fake->create.ms = 500;
+    rpool_item *item = fake_lease(pool);
+    sim_break(SIM_THREAD_START, 1, 1000);
+    fake->hook = resize_in_event;
+    asked = pool;
+    resizes = 0;
+    assert_int_equal(rpool_resize(pool, 200, 3), RPOOL_OK);
+    sim_advance_ms(1100);
+    assert_int_equal(rpool_resize(pool, 300, 3), RPOOL_OK);
+    sim_advance_ms(5000);
+    asked = NULL;
+    assert_true(resizes > 0);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+static void wait_in_event(struct fake *fake, const rpool_event *event)
+{
+    (void)fake;
+    if (event->type == RPOOL_EVENT_CREATED && asked != NULL)
+        asked_status = rpool_wait(asked, 1000, &asked_why);
+}
+
+static void wait_is_refused_in_an_event(void **state)
+{
+    struct fake *fake = *state;
+    fake->hook = wait_in_event;
+    fake->create.ms = 10;
+    rpool *pool = fake_open(fake, .max_size = 2, .min_size = 1);
+    asked = pool;
+    asked_status = RPOOL_OK;
+    sim_advance_ms(10);
+    assert_int_equal(asked_status, RPOOL_BUSY);
+    assert_non_null(strstr(asked_why.message, "callback"));
+    asked = NULL;
+    close_pool(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +268,10 @@ int main(void)
         FAKE_TEST(close_in_fd_only_begins),
         FAKE_TEST(close_in_a_destroy_only_begins),
         FAKE_TEST(a_close_within_another_pool_only_begins),
+        FAKE_TEST(acquire_is_refused_in_an_event_when_it_would_wait),
+        FAKE_TEST(acquire_succeeds_in_an_event_when_an_item_is_idle),
+        FAKE_TEST(resize_returns_in_an_event_of_a_resize),
+        FAKE_TEST(wait_is_refused_in_an_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

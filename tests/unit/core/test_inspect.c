@@ -242,6 +242,44 @@ static void everything_has_a_name(void **state)
     }
 }
 
+/* A caller whose ping failed stood in line for the new item. */
+static void an_acquire_counts_as_waited_when_its_ping_has_failed(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    make_idle(pool, 1);
+    rpool_stats before = fake_stats(pool);
+    sim_advance_ms(600);
+    fake->check = (struct fake_step){.result = RPOOL_BAD, .times = 1};
+    fake->create.ms = 300;
+    rpool_item *item = fake_lease(pool);
+    rpool_stats after = fake_stats(pool);
+    assert_int_equal(after.waited - before.waited, 1);
+    assert_int_equal(after.wait_us - before.wait_us, 300000);
+    rpool_release(&item);
+    close_pool(&pool);
+}
+
+static void expect_no_negative_time(void *arg, const char *line)
+{
+    (void)arg;
+    assert_null(strstr(line, "for -"));
+}
+
+/* The coarse clock is behind the one that stamps a new item. */
+static void the_dump_shows_no_negative_time_of_a_new_item(void **state)
+{
+    struct fake *fake = *state;
+    for (int i = 0; i < 8; i++) {
+        rpool *pool = fake_open(fake, .max_size = 1, .min_size = 1);
+        sim_settle();
+        rpool_dump(pool, expect_no_negative_time, NULL);
+        close_pool(&pool);
+        fake->event_count = fake->done = 0;
+        sim_advance_ms(1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +289,8 @@ int main(void)
         FAKE_TEST(statistics_go_by_the_size_that_the_caller_knows),
         FAKE_TEST(the_dump_says_who_holds_what),
         cmocka_unit_test(everything_has_a_name),
+        FAKE_TEST(an_acquire_counts_as_waited_when_its_ping_has_failed),
+        FAKE_TEST(the_dump_shows_no_negative_time_of_a_new_item),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

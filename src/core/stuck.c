@@ -1,0 +1,150 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Workers that are kept: in a call of the provider past its deadline (stuck),
+ * or in a listener, which has none.  Each is replaced by another worker, and
+ * counts in no limit meanwhile, up to MAX_STUCK.
+ */
+#include "internal.h"
+
+/* A call of the provider that lasts so much longer than its deadline is stuck.
+ */
+#define GRACE (1000 * CLOCK_MS)
+
+/* A listener that lasts longer keeps its worker, if something waits for that.
+ */
+#define LISTENER_PATIENCE (20 * CLOCK_MS)
+
+/* A worker is about to call the provider.  A call that outlasts `deadline` by
+ * more than GRACE is stuck: the worker is replaced, and another takes its place
+ * in what is limited. */
+void rpool__begin_call_locked(struct pool *pool, struct pool_thread *worker,
+                              enum call call, int64_t deadline)
+{
+    worker->call = call;
+    worker->overdue_at =
+        deadline > CLOCK_NEVER - GRACE ? CLOCK_NEVER : deadline + GRACE;
+    if (call != CALL_DESTROY)
+        rpool__arm_locked(pool, worker->overdue_at);
+}
+
+static int all_are_busy_locked(const struct pool *pool) POOL_LOCKED(pool)
+{
+    return pool->idle_workers == 0 &&
+           pool->workers >= rpool__most_workers_locked(pool);
+}
+
+/* Nothing waits for a destroy or for a listener while there is another worker,
+ * except a borrower whose item is in the listener's hands: that one looks for
+ * itself (rpool__listener_due_locked).  So the cleaner looks whether they last
+ * too long only when all workers are busy. */
+static int is_watched_locked(const struct pool *pool,
+                             const struct pool_thread *worker) POOL_LOCKED(pool)
+{
+    return worker->call == CALL_DESTROY || worker->telling
+               ? all_are_busy_locked(pool)
+               : worker->call != CALL_NONE;
+}
+
+void rpool__watch_workers_locked(struct pool *pool)
+{
+    if (!all_are_busy_locked(pool))
+        return;
+    for (int i = 0; i < WORKERS; i++)
+        if (pool->worker[i].stuck == ON_TIME &&
+            is_watched_locked(pool, &pool->worker[i]))
+            rpool__arm_locked(pool, pool->worker[i].overdue_at);
+}
+
+int64_t rpool__listener_due_locked(const struct pool *pool)
+{
+    int64_t due = CLOCK_NEVER;
+    for (int i = 0; pool->tellers > 0 && i < WORKERS; i++)
+        if (pool->worker[i].telling && pool->worker[i].stuck == ON_TIME &&
+            pool->worker[i].overdue_at < due)
+            due = pool->worker[i].overdue_at;
+    return due;
+}
+
+static void count_stuck_locked(struct pool *pool,
+                               const struct pool_thread *worker, int change)
+    POOL_LOCKED(pool)
+{
+    pool->stuck += change;
+    if (worker->call == CALL_CREATE)
+        pool->stuck_creating += change;
+    else if (worker->call == CALL_CHECK)
+        pool->checkers -= change;
+}
+
+void rpool__end_call_locked(struct pool *pool, struct pool_thread *worker)
+{
+    if (worker->stuck == STUCK_AND_REPLACED)
+        count_stuck_locked(pool, worker, -1);
+    worker->stuck = ON_TIME;
+    worker->call = CALL_NONE;
+}
+
+static void note_one_stuck_locked(struct pool *pool, struct pool_thread *worker)
+    POOL_LOCKED(pool)
+{
+    static const enum degraded what[] = {[CALL_CREATE] = STUCK_CREATE,
+                                         [CALL_CHECK] = STUCK_CHECK,
+                                         [CALL_KEEPALIVE] = STUCK_CHECK,
+                                         [CALL_DESTROY] = STUCK_DESTROY};
+    if (!worker->telling)
+        pool->to_tell |= 1U << what[worker->call];
+    worker->stuck = STUCK;
+    if (pool->stuck < MAX_STUCK) {
+        worker->stuck = STUCK_AND_REPLACED;
+        count_stuck_locked(pool, worker, 1);
+    }
+}
+
+int rpool__note_stuck_locked(struct pool *pool, int64_t now, int64_t *next)
+{
+    int noted = 0;
+    for (int i = 0; i < WORKERS; i++) {
+        struct pool_thread *worker = &pool->worker[i];
+        int is_late = now >= worker->overdue_at;
+        if (worker->stuck != ON_TIME ||
+            !(is_watched_locked(pool, worker) || (worker->telling && is_late)))
+            continue;
+        if (is_late) {
+            note_one_stuck_locked(pool, worker);
+            noted++;
+        } else if (worker->overdue_at < *next) {
+            *next = worker->overdue_at;
+        }
+    }
+    return noted;
+}
+
+/* Drops the mutex for a job that was taken.  The wake is passed on: several
+ * jobs may have had one.  If this was the last worker to be had, those in line
+ * ping for themselves from now on. */
+void rpool__begin_job(struct pool *pool)
+{
+    rpool__watch_workers_locked(pool);
+    if (rpool__workers_refused_locked(pool))
+        rpool__settle_locked(pool);
+    rpool__wake_workers_locked(pool);
+    rpool__step_out(pool);
+}
+
+void rpool__begin_telling(struct pool *pool, struct pool_thread *worker)
+{
+    pool->tellers++;
+    worker->telling = 1;
+    worker->overdue_at = clock_now() + LISTENER_PATIENCE;
+    rpool__begin_job(pool);
+}
+
+void rpool__end_telling_locked(struct pool *pool, struct pool_thread *worker)
+{
+    if (worker->stuck == STUCK_AND_REPLACED)
+        count_stuck_locked(pool, worker, -1);
+    worker->stuck = ON_TIME;
+    worker->telling = 0;
+    pool->tellers--;
+}
