@@ -121,12 +121,15 @@ static void tell_misuse(const struct session *session, const char *message)
 static void note_result(struct session *session, const PGresult *res)
 {
     ExecStatusType status = PQresultStatus(res);
+    const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
     if (session->in_statement || !session->config)
         return;
+    if (pqp__sqlstate_class(sqlstate) & PQP__READ_ONLY)
+        pqp__role_mark(session);
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
         session->first.status = PQP_OK;
     else if (status == PGRES_FATAL_ERROR && session->first.status == PQP_OK &&
-             PQresultErrorField(res, PG_DIAG_SQLSTATE))
+             sqlstate)
         (void)pqp__fail_result(&session->first, session->config, res);
 }
 

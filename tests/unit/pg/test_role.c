@@ -135,6 +135,17 @@ static void reset_discards_when_standby_refused_a_write(void **state)
     assert_true(mark() > session->began && mark() <= clock_now());
 }
 
+/* Through libpq's functions. */
+static void
+reset_discards_when_standby_refused_a_write_of_the_borrower(void **state)
+{
+    (void)state;
+    begin("qyRzw", PQP_RESET_ROLLBACK);
+    borrower_runs("INSERT");
+    assert_int_equal(reset(), RPOOL_DISCARD);
+    assert_true(mark() > session->began);
+}
+
 static void reset_reuses_when_primary_refused_a_write(void **state)
 {
     (void)state;
@@ -244,6 +255,7 @@ int main(void)
             role_is_taken_from_the_string_and_from_the_environment),
         TEST(check_fails_when_primary_became_standby_under_the_socket),
         TEST(reset_discards_when_standby_refused_a_write),
+        TEST(reset_discards_when_standby_refused_a_write_of_the_borrower),
         cmocka_unit_test(reset_reuses_when_primary_refused_a_write),
         cmocka_unit_test(
             reset_reuses_when_standby_was_asked_for_and_refused_a_write),
