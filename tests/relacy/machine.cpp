@@ -5,6 +5,7 @@ extern "C" {
 #include "base/atomic.h"
 #include "base/clock.h"
 #include "base/lock.h"
+#include "base/sleep.h"
 #include "base/thread.h"
 #include "base/watch.h"
 }
@@ -30,9 +31,13 @@ static struct {
 static int starts;
 static jmp_buf *asleep; /* while priming */
 
-/* A wait with a deadline, by thread; CLOCK_NEVER: none. */
+typedef rl::atomic<int> futex_word;
+
+/* A wait with a deadline, by thread; CLOCK_NEVER: none.  It is on a condition
+ * variable or, if cond is NULL, on a futex. */
 struct nap {
     struct cond *cond;
+    futex_word *word;
     struct lock *lock;
     int64_t deadline;
 };
@@ -67,10 +72,11 @@ struct tag;
 typedef rl::generic_mutex<tag> mutex;
 typedef rl::condvar<tag> condition;
 
-enum { WORDS = 512, LOCKS = 32 };
+enum { WORDS = 512, LOCKS = 32, SLEEPERS = 64 };
 static room<cell, WORDS> cells;
 static room<mutex, LOCKS> mutexes;
 static room<condition, LOCKS> conditions;
+static room<futex_word, SLEEPERS> sleepers;
 static room<rl::var<int>, MACHINE_RESOURCES> resources;
 static atom *words[WORDS]; /* that have a cell: cells.at() of the same index */
 
@@ -183,6 +189,20 @@ static void wake_clock(void)
     lock_drop(&clock_lock);
 }
 
+static void begin_nap(struct cond *cond, futex_word *word, struct lock *lock,
+                      int64_t deadline)
+{
+    if (deadline == CLOCK_NEVER)
+        return;
+    machine_check(current->timed, "time does not pass in this case");
+    nap &mine = naps[rl::thread_index()];
+    mine.cond = cond;
+    mine.word = word;
+    mine.lock = lock;
+    mine.deadline = deadline;
+    wake_clock();
+}
+
 void cond_wait(struct cond *cond, struct lock *lock, int64_t deadline)
 {
     if (asleep != NULL) {
@@ -193,16 +213,9 @@ void cond_wait(struct cond *cond, struct lock *lock, int64_t deadline)
         cond->cell = conditions.make();
         condition_of(cond)->init(true, $);
     }
-    nap &mine = naps[rl::thread_index()];
-    if (deadline != CLOCK_NEVER) {
-        machine_check(current->timed, "time does not pass in this case");
-        mine.cond = cond;
-        mine.lock = lock;
-        mine.deadline = deadline;
-        wake_clock();
-    }
+    begin_nap(cond, NULL, lock, deadline);
     condition_of(cond)->wait(*mutex_of(lock), false, $);
-    mine.deadline = CLOCK_NEVER;
+    naps[rl::thread_index()].deadline = CLOCK_NEVER;
 }
 
 void cond_wake(struct cond *cond)
@@ -215,6 +228,79 @@ void cond_wake_all(struct cond *cond)
 {
     if (condition_of(cond) != NULL)
         condition_of(cond)->notify_all($);
+}
+
+/* ---- sleepers ---- */
+
+enum { ASLEEP, ROUSED, TIMED_OUT };
+
+static futex_word *word_of(struct sleeper *sleeper)
+{
+    return static_cast<futex_word *>(sleeper->cell);
+}
+
+/* What is done under the mutex is no place to switch threads. */
+static void set_word(futex_word *word, int value)
+{
+    rl::preemption_disabler here(rl::ctx());
+    word->store(value, rl::mo_relaxed, $);
+}
+
+/* The kernel's part of a futex call begins with a full barrier, also if the
+ * stores before it are relaxed. */
+static void enter_kernel(void)
+{
+    rl::ctx().sched();
+    rl::ctx().atomic_thread_fence_seq_cst();
+}
+
+/* FUTEX_WAIT; relacy's own one also wakes for no reason, which makes the search
+ * too large. */
+static void futex_wait(futex_word *word, int value)
+{
+    enter_kernel();
+    int now_there = 0;
+    {
+        rl::preemption_disabler here(rl::ctx());
+        now_there = word->load(rl::mo_relaxed, $);
+    }
+    if (now_there == value)
+        word->wait(rl::ctx(), false, false, $);
+}
+
+/* The value first: a sleeper that has dropped the mutex and does not sleep yet
+ * must not begin to. */
+static struct wake end_sleep(futex_word *word, int value)
+{
+    set_word(word, value);
+    wake result = {word};
+    return result;
+}
+
+void sleeper_init(struct sleeper *sleeper)
+{
+    sleeper->cell = sleepers.make();
+    set_word(word_of(sleeper), ASLEEP);
+}
+
+void sleeper_wait(struct sleeper *sleeper, struct lock *lock, int64_t deadline)
+{
+    begin_nap(NULL, word_of(sleeper), lock, deadline);
+    lock_drop(lock);
+    futex_wait(word_of(sleeper), ASLEEP);
+    lock_take(lock);
+    naps[rl::thread_index()].deadline = CLOCK_NEVER;
+}
+
+struct wake sleeper_rouse(struct sleeper *sleeper)
+{
+    return end_sleep(word_of(sleeper), ROUSED);
+}
+
+void wake_send(struct wake wake)
+{
+    enter_kernel();
+    static_cast<futex_word *>(wake.target)->wake(rl::ctx(), 1, $);
 }
 
 /* ---- time, threads, sleep ---- */
@@ -244,7 +330,10 @@ static void run_clock(void)
         if (naps[first].deadline == due.deadline) {
             naps[first].deadline = CLOCK_NEVER;
             now = now < due.deadline ? due.deadline : now;
-            cond_wake_all(due.cond);
+            if (due.cond != NULL)
+                cond_wake_all(due.cond);
+            else
+                wake_send(end_sleep(due.word, TIMED_OUT));
         }
         lock_drop(due.lock);
         lock_take(&clock_lock);
@@ -382,7 +471,8 @@ static void begin(void)
 {
     for (int i = 0; i < cells.used; i++)
         *words[i] = (struct atom){0, NULL};
-    cells.used = mutexes.used = conditions.used = resources.used = starts = 0;
+    cells.used = mutexes.used = conditions.used = resources.used = 0;
+    sleepers.used = starts = 0;
     asleep = NULL;
     now = 1000 * 1000 * CLOCK_MS;
     awake = current->threads;
@@ -405,6 +495,7 @@ static void end(void)
     while (conditions.used > 0)
         conditions.at(--conditions.used)->deinit($);
     resources.end();
+    sleepers.end();
 }
 
 template <int N> struct suite : rl::test_suite<suite<N>, N> {

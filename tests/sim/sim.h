@@ -63,8 +63,8 @@ struct sim_counts {
     uint64_t points;   /* scheduling points */
     uint64_t switches; /* from one coroutine to another */
     uint64_t locks;    /* lock_take() */
-    uint64_t waits;    /* cond_wait() */
-    uint64_t wakes;    /* cond_wake(), cond_wake_all() */
+    uint64_t waits;    /* cond_wait(), sleeper_wait() */
+    uint64_t wakes;    /* cond_wake(), cond_wake_all(), wake_send() */
     uint64_t atoms;    /* operations on shared atomics but peek and put */
     uint64_t held;     /* of these, the most under one hold of a lock since
                           the beginning or sim_forget_holds() */
@@ -140,7 +140,7 @@ struct sim_search {
     int walk;         /* permille: a random other coroutine at a point */
     int depth;        /* PCT with that many priority changes, if not 0 */
     int steps;    /* the run's length in points, which PCT spreads them over */
-    int spurious; /* permille: cond_wait() returns for no reason */
+    int spurious; /* permille: a wait returns for no reason */
     int slip;     /* permille: time jumps to the next deadline although
                      somebody is ready */
 };
