@@ -23,21 +23,13 @@ static struct pool *shell_make(int index)
         return NULL;
     *pool = (struct pool){.shell = index};
     atom_put(&pool->gate, GATE_CLOSED);
-    int seats = 0;
     if (lock_init(&pool->lock) != 0)
         goto no_lock;
     if (cond_init(&pool->work) != 0)
         goto no_work;
     if (cond_init(&pool->changed) != 0)
         goto no_changed;
-    for (; seats < SEATS; seats++)
-        if (cond_init(&pool->seat[seats]) != 0)
-            goto no_seats;
     return pool;
-no_seats:
-    while (seats-- > 0)
-        cond_destroy(&pool->seat[seats]);
-    cond_destroy(&pool->changed);
 no_changed:
     cond_destroy(&pool->work);
 no_work:

@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/lock.h"
+#include "base/sleep.h"
 #include "base/thread.h"
 #include "base/watch.h"
 
@@ -172,14 +173,8 @@ enum degraded { STUCK_CREATE, STUCK_CHECK, STUCK_DESTROY, NO_WORKER };
 
 /* ---- the line ---- */
 
-/*
- * A waiter's record is on its own stack, but what it sleeps on is the pool's,
- * because it is woken after the mutex is dropped, when the record may be gone:
- * a seat, for a ticket.  The line is a window of consecutive tickets, so up to
- * SEATS waiters share none; more are only woken for nothing now and then.
- */
-enum { SEATS = 256, WAKES = 8 };
-
+/* A waiter's record, on its own stack.  It stands in `line` until it is
+ * answered or gives up, and in `answered` until it is woken. */
 struct waiter {
     struct list node;
     uint64_t ticket; /* order of arrival */
@@ -188,7 +183,11 @@ struct waiter {
     int answered;    /* the rest is set, and it is out of the line */
     rpool_status status;
     struct slot *slot; /* OK: its own, LENT or CHECKING */
+    struct sleeper sleeper;
 };
+
+/* Waiters that are woken between two looks at the list of answered ones. */
+enum { WAKE_BATCH = 16 };
 
 /* ---- the pool ---- */
 
@@ -266,9 +265,9 @@ struct pool {
     uint64_t tickets;
     struct list line; /* waiters, by ticket */
     int waiting;
-    /* Seats to be woken as the mutex is dropped; none while it is free. */
-    int wakes, wake[WAKES];
-    struct cond seat[SEATS]; /* type-stable, as the shell is */
+    /* Waiters that are to be woken by the thread that holds the mutex, in the
+     * order of their answers. */
+    struct list answered;
     /* Slots, for the workers.  `handed` are CHECKING and the list's own: a
      * borrower's ping that was slow.  What is `wished` to be checked for a
      * borrower, or due in `keepalives`, is in any state: the worker that comes
@@ -412,10 +411,14 @@ void rpool__mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
 /* A slot without resource. */
 void rpool__empty_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
-/* Drops the mutex, wakes who was answered, starts a worker if one is missing.
- */
+/* Drops the mutex, wakes the answered waiters, starts a worker if one is
+ * missing.  The mutex may be taken and dropped again meanwhile. */
 void rpool__step_out(struct pool *pool)
     LOCK_ATTRIBUTE(release_capability(pool->lock));
+/* Before a sleep: does what rpool__step_out does, if there is anything to do,
+ * and takes the mutex again.  Returns 0 if there was nothing to do, so that the
+ * caller may sleep; else it must look at its predicate again. */
+int rpool__notify_locked(struct pool *pool) POOL_LOCKED(pool);
 /* Sleeps on one of the pool's condition variables; returns also for nothing. */
 void rpool__sleep_locked(struct pool *pool, struct cond *cond, int64_t deadline)
     POOL_LOCKED(pool);

@@ -10,6 +10,7 @@
  */
 #include "internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,7 +87,7 @@ static void reset_shell(struct pool *pool)
 {
     pool->occupied = pool->creating = pool->leaving = pool->ageing = 0;
     pool->may_leave = 0;
-    pool->wakes = pool->keeping = pool->checkers = 0;
+    pool->keeping = pool->checkers = 0;
     pool->stuck = pool->stuck_creating = 0;
     pool->awaiting = 0;
     pool->asked = pool->waiting = pool->workers = pool->idle_workers = 0;
@@ -101,6 +102,7 @@ static void reset_shell(struct pool *pool)
     pool->failure = (rpool_failure){0};
     pool->stats = (rpool_stats){0};
     list_init(&pool->line);
+    list_init(&pool->answered);
     list_init(&pool->disposals);
     list_init(&pool->handed);
     list_init(&pool->wished);
@@ -468,6 +470,7 @@ int rpool__is_over_locked(const struct pool *pool)
 /* The serial goes first: nobody can enter any more. */
 void rpool__end_locked(struct pool *pool)
 {
+    assert(list_empty(&pool->answered)); /* its waiters are inside */
     atom_store(&pool->gate, GATE_CLOSED);
     atom_store(&pool->next_wake, 0); /* and nobody arms the cleaner */
     lock_drop(&pool->lock);

@@ -4,12 +4,16 @@
  * The line: waiters in order of arrival, each on its own stack, all under the
  * pool's mutex.
  *
- * A waiter leaves the line in one of two critical sections, its grant
- * (answer) or its own giving up, and whichever comes first sets answered or
- * takes it out: so it gets exactly one answer, and an item that was granted is
- * never lost to a deadline that passed at the same moment.  Once answered it
- * may be gone at any time after the mutex is dropped: whoever wakes it looks at
- * its seat only, which is the pool's.
+ * A waiter leaves the line in one of two critical sections, its grant (answer)
+ * or its own giving up, and whichever comes first sets answered or takes it
+ * out: so it gets exactly one answer, and an item that was granted is never
+ * lost to a deadline that passed at the same moment.
+ *
+ * An answered waiter stands in the list of the answered ones until a thread
+ * that drops the mutex takes it out to wake it, or until it finds its answer by
+ * itself.  Both happen under the mutex, so a record in a list exists.  Once it
+ * is in no list it may be gone at any time after the mutex is dropped: the
+ * thread that wakes it keeps a copy of the address it sleeps on (base/sleep.h).
  */
 #include "internal.h"
 
@@ -48,11 +52,7 @@ void rpool__answer_locked(struct pool *pool, struct waiter *w,
     w->answered = 1;
     w->status = status;
     w->slot = slot;
-    int seat = (int)(w->ticket % SEATS);
-    if (pool->wakes < WAKES)
-        pool->wake[pool->wakes++] = seat;
-    else
-        cond_wake_all(&pool->seat[seat]); /* rare: a close, a resume */
+    list_push_back(&pool->answered, &w->node);
 }
 
 static int is_full_locked(struct pool *pool) POOL_LOCKED(pool)
@@ -82,15 +82,19 @@ rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket, int pinged,
     }
     struct waiter w = {
         .ticket = *ticket, .pinged = pinged, .status = RPOOL_TIMEOUT};
+    sleeper_init(&w.sleeper);
     stand_locked(pool, &w);
     rpool__settle_locked(pool);
     while (!w.answered && clock_now() < deadline) {
         int64_t due = rpool__listener_due_locked(pool);
-        rpool__sleep_locked(pool, &pool->seat[w.ticket % SEATS],
-                            due < deadline ? due : deadline);
+        if (!rpool__notify_locked(pool))
+            sleeper_wait(&w.sleeper, &pool->lock,
+                         due < deadline ? due : deadline);
         note_slow_listener_locked(pool, due);
     }
-    if (!w.answered)
+    if (w.answered)
+        list_remove(&w.node); /* perhaps it was not woken yet */
+    else
         leave_locked(pool, &w);
     *slot = w.slot;
     return w.status;

@@ -6,34 +6,6 @@
  */
 #include "support_caller.h"
 
-enum { SEATS = 256 }; /* of core/internal.h */
-
-/* shared-seat: whoever comes back from a failed check has the ticket 1, and
- * sleeps behind the one that has sat there since before. */
-static void who_shares_a_seat_is_woken_too(void **state)
-{
-    struct fake *fake = *state;
-    rpool *pool = fake_open(fake, .max_size = 1, .check_always = 1);
-    make_idle(pool, 1);
-    sim_advance_ms(1000);
-    fake->check = (struct fake_step){.result = RPOOL_BAD, .ms = 15, .times = 1};
-    fake->create = (struct fake_step){.ms = 10};
-    struct caller first = {.pool = pool, .timeout_ms = 1000};
-    static struct caller line[SEATS];
-    caller_start(&first);
-    for (int i = 0; i < SEATS; i++) {
-        line[i] = (struct caller){.pool = pool, .timeout_ms = 1000};
-        caller_start(&line[i]);
-    }
-    int64_t begun = sim_now_ms();
-    sim_advance_ms(2000);
-    assert_int_equal(caller_status(&first), RPOOL_OK);
-    assert_int_equal(first.at_ms - begun, 25);
-    for (int i = 0; i < SEATS; i++)
-        assert_int_equal(caller_status(&line[i]), RPOOL_OK);
-    close_pool(&pool);
-}
-
 struct closing {
     rpool *pool;
     int64_t at_ms; /* when it was closed */
@@ -104,7 +76,6 @@ static void who_waits_for_min_size_is_told_of_a_close_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(who_shares_a_seat_is_woken_too),
         FAKE_TEST(an_item_that_fails_its_check_in_a_closed_pool_ends),
         FAKE_TEST(who_waits_for_min_size_is_told_of_a_close_at_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);

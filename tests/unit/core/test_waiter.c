@@ -242,6 +242,55 @@ static void one_release_wakes_one_waiter(void **state)
     close_pool(&pool);
 }
 
+/* A thread that was woken for nothing would go back to sleep. */
+static void hand_over_wakes_one_thread_when_many_hundreds_wait(void **state)
+{
+    struct fake *fake = *state;
+    enum { MANY = 900 };
+    static struct caller c[MANY];
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *held = fake_lease(pool);
+    for (int i = 0; i < MANY; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = -1};
+        caller_spawn(&c[i]);
+    }
+    sim_settle();
+    assert_int_equal(fake_stats(pool).waiting, MANY);
+    struct sim_counts before = sim_counts();
+    rpool_release(&held);
+    sim_settle();
+    struct sim_counts after = sim_counts();
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(caller_status(&c[i]), RPOOL_OK);
+    assert_int_equal(after.wakes - before.wakes, MANY);
+    assert_int_equal(after.waits - before.waits, 0);
+    close_pool(&pool);
+}
+
+/* None of them depends on another waiter, which may be in a slow listener, to
+ * be woken. */
+static void resume_wakes_each_waiter_before_it_returns(void **state)
+{
+    struct fake *fake = *state;
+    enum { MANY = 50 };
+    static struct caller c[MANY];
+    rpool *pool = fake_open(fake, .max_size = MANY);
+    make_idle(pool, MANY);
+    assert_int_equal(rpool_suspend(pool), RPOOL_OK);
+    for (int i = 0; i < MANY; i++) {
+        c[i] = (struct caller){.pool = pool, .timeout_ms = -1};
+        caller_start(&c[i]);
+    }
+    struct sim_counts before = sim_counts();
+    assert_int_equal(rpool_resume(pool), RPOOL_OK);
+    assert_int_equal(sim_counts().wakes - before.wakes, MANY);
+    assert_int_equal(sim_counts().switches, before.switches);
+    sim_settle();
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(caller_status(&c[i]), RPOOL_OK);
+    close_pool(&pool);
+}
+
 /* The releases and the give-ups come at the same virtual time, in an order
  * that the seed decides. */
 static void race_grant_and_give_up(uint64_t seed)
@@ -319,6 +368,8 @@ int main(void)
         FAKE_TEST(a_thousand_waiters_are_each_served_once),
         FAKE_TEST(who_waits_for_a_creation_takes_a_release_that_is_first),
         FAKE_TEST(one_release_wakes_one_waiter),
+        FAKE_TEST(hand_over_wakes_one_thread_when_many_hundreds_wait),
+        FAKE_TEST(resume_wakes_each_waiter_before_it_returns),
         cmocka_unit_test(a_grant_at_the_deadline_arrives_exactly_once),
         cmocka_unit_test(a_wait_that_ends_for_no_reason_goes_on),
     };
