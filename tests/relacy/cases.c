@@ -89,7 +89,7 @@ static void touch_words(void)
             &slot->lent_since, &slot->idle_since, &slot->proven,
             &slot->expires,    &slot->leases,     &slot->checks,
             &slot->file,       &slot->func,       &slot->line,
-            &slot->number,     &slot->leak,   &slot->first_lease,
+            &slot->number,     &slot->leak,       &slot->first_lease,
             &slot->resource};
         (void)atom_load(&slot->word);
         for (size_t w = 0; w < sizeof words / sizeof words[0]; w++)
