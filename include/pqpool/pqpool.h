@@ -213,7 +213,11 @@ PQP_EXPORT pqp_status pqp_pool_resize(pqp_pool *pool, int max_size,
                                       int min_size);
 
 /* Every connection of now leaves once it is not lent: after a failover, a
- * change of password, ALTER ROLE SET.  Thread: any. */
+ * change of password, ALTER ROLE SET.  The connections are marked 64 at a time:
+ * an acquire that another thread makes meanwhile may still be given one that is
+ * not marked yet, and one that is made meanwhile may leave too.  An acquire
+ * that begins after the return is given none of those that existed at the call.
+ * Thread: any. */
 PQP_EXPORT void pqp_pool_recycle(pqp_pool *pool);
 
 /* While suspended, acquires stand in line, until their deadline; resume

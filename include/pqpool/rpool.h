@@ -236,7 +236,11 @@ PQP_EXPORT PQP_NODISCARD rpool_status rpool_wait(rpool *pool, int timeout_ms,
 /* New sizes, at once; a surplus leaves as it is given back.  Thread: any. */
 PQP_EXPORT rpool_status rpool_resize(rpool *pool, int max_size, int min_size);
 
-/* Every item of now leaves once it is not lent.  Thread: any. */
+/* Every item of now leaves once it is not lent.  The items are marked 64 at a
+ * time: an acquire that another thread makes meanwhile may still be given an
+ * item that is not marked yet, and an item that is made meanwhile may leave
+ * too.  An acquire that begins after the return is given none of the items that
+ * existed at the call.  Thread: any. */
 PQP_EXPORT rpool_status rpool_recycle(rpool *pool);
 
 /* While suspended, acquires stand in line, until their deadline.  Thread: any.

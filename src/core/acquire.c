@@ -264,6 +264,8 @@ static rpool_status obtain_locked(struct pool *pool, struct request *r,
 {
     if (atom_load(&pool->gate) != gate_open(r->handle))
         give_up_locked(pool, slot);
+    if (atom_load(&pool->gate) & GATE_CLOSED)
+        rpool__settle_locked(pool); /* the search may have hidden an item */
     for (;;) {
         rpool_status status = RPOOL_CLOSED;
         if ((atom_load(&pool->gate) & GATE_CLOSED) == 0) {
@@ -306,10 +308,16 @@ static void report(struct pool *pool, const struct request *r,
                                          .ms = waited / CLOCK_MS});
 }
 
-/* The shell became another pool's between two steps of the quick path, and the
- * claim took an item of that one. */
-static void return_stray(struct pool *pool, struct slot *slot)
+/* The shell became another pool's between two steps of the quick path: the
+ * claim took an item of that one, or the search hid one for a moment. */
+static void settle_stray(struct pool *pool, struct slot *slot)
 {
+    if (pool == NULL || atom_load(&pool->gate) & GATE_FORKED)
+        return;
+    if (slot == NULL) {
+        rpool__settle(pool);
+        return;
+    }
     lock_take(&pool->lock);
     put_back_locked(pool, slot, atom_load(&slot->word) & SLOT_ANSWER);
     rpool__unlock(pool);
@@ -324,8 +332,7 @@ acquire_slowly(uint64_t handle, int timeout_ms, struct slot *slot,
     struct pool *pool = rpool__pool_of(handle);
     r.inside = r.wait && rpool__is_inside(pool);
     if (!rpool__enter(pool, handle)) {
-        if (slot != NULL)
-            return_stray(pool, slot);
+        settle_stray(pool, slot);
         return rpool__refusal(pool, why);
     }
     r.began = clock_now();

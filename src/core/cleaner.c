@@ -16,8 +16,6 @@
  */
 #include "internal.h"
 
-enum { BATCH = 64 }; /* how much is done under one hold of the mutex */
-
 struct round { /* what one look at all slots found */
     int64_t now, next;
     int acted;
@@ -216,7 +214,7 @@ static int64_t look_around_locked(struct pool *pool) POOL_LOCKED(pool)
     round.acted += rpool__note_stuck_locked(pool, round.now, &round.next);
     for (uint32_t i = (uint32_t)atom_load(&pool->nslots); i-- > 0;) {
         look_at_locked(pool, pool_slot(pool, i), &round);
-        if (++seen % BATCH == 0) {
+        if (++seen % HOLD_BATCH == 0) {
             lock_drop(&pool->lock);
             lock_take(&pool->lock);
         }
@@ -242,7 +240,7 @@ static void start_worker_locked(struct pool *pool) POOL_LOCKED(pool)
 void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
 {
     struct pool *pool = ((struct pool_thread *)arg)->pool;
-    uint64_t tokens[BATCH];
+    uint64_t tokens[HOLD_BATCH];
     struct inside here;
     rpool__go_in(&here, pool); /* to the end of the thread */
     thread_set_name(pool->name);
@@ -260,7 +258,7 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
         pool->cleaner_asleep = 1;
         int64_t until = (int64_t)atom_load(&pool->next_wake);
         rpool__step_out(pool);
-        int n = watch_wait(&pool->watch, until, tokens, BATCH);
+        int n = watch_wait(&pool->watch, until, tokens, HOLD_BATCH);
         lock_take(&pool->lock);
         pool->cleaner_asleep = 0;
         for (int i = 0; i < n; i++)

@@ -7,7 +7,10 @@
 
 #include <string.h>
 
-static void count_slots(const struct pool *pool, rpool_stats *stats)
+/* In batches, so that an item that moves meanwhile may be counted in its old
+ * state and in its new one, or in none.  The mutex is held before and after. */
+static void count_slots_locked(struct pool *pool, rpool_stats *stats)
+    POOL_LOCKED(pool)
 {
     int states[SLOT_STATES] = {0};
     for (uint32_t i = 0; i < atom_load(&pool->nslots); i++) {
@@ -15,14 +18,29 @@ static void count_slots(const struct pool *pool, rpool_stats *stats)
         states[word_state(atom_load(&slot->word))]++;
         stats->acquired += atom_peek(&slot->leases);
         stats->checked += atom_peek(&slot->checks);
+        if ((i + 1) % HOLD_BATCH == 0) {
+            rpool__step_out(pool);
+            lock_take(&pool->lock);
+        }
     }
-    stats->creating = states[SLOT_CREATING];
-    stats->idle = states[SLOT_IDLE];
     stats->checking = states[SLOT_CHECKING];
     stats->lent = states[SLOT_LENT] + states[SLOT_RETURNING];
-    stats->closing = states[SLOT_DISPOSING];
-    stats->total = stats->creating + stats->idle + stats->checking +
-                   stats->lent + stats->closing;
+}
+
+/* The number of items, and of those that are created or destroyed, is the
+ * pool's; the others were counted, and what is missing to the sum is idle. */
+static void add_sizes_locked(const struct pool *pool, rpool_stats *stats)
+    POOL_LOCKED(pool)
+{
+    stats->total = pool->occupied;
+    stats->creating = pool->creating;
+    stats->closing = pool->leaving;
+    int others = stats->total - stats->creating - stats->closing;
+    if (stats->lent > others)
+        stats->lent = others;
+    if (stats->checking > others - stats->lent)
+        stats->checking = others - stats->lent;
+    stats->idle = others - stats->lent - stats->checking;
 }
 
 rpool_status rpool_stats_get(rpool *handle, rpool_stats *out)
@@ -32,11 +50,17 @@ rpool_status rpool_stats_get(rpool *handle, rpool_stats *out)
         return RPOOL_INVALID;
     if (!rpool__enter(pool, (uintptr_t)handle))
         return rpool__refusal(pool, NULL);
+    rpool_stats counted = {0};
+    count_slots_locked(pool, &counted);
     rpool_stats stats = pool->stats;
     stats.size = out->size;
     stats.waiting = pool->waiting;
     stats.max_size = pool->max_size;
-    count_slots(pool, &stats);
+    stats.acquired = counted.acquired;
+    stats.checked = counted.checked;
+    stats.lent = counted.lent;
+    stats.checking = counted.checking;
+    add_sizes_locked(pool, &stats);
     pool->inside--;
     rpool__unlock(pool);
     (void)memcpy(out, &stats, out->size);

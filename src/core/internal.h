@@ -249,6 +249,7 @@ struct pool {
      * processor fetches with it. */
     _Alignas(128) struct lock lock;
     int max_size, min_size;
+    int unsettled;         /* the last settle left something to the next */
     int growing;           /* somebody makes room for more slots */
     uint32_t made;         /* slots that were ever made; that thread's */
     int occupied;          /* slots that are not EMPTY */
@@ -373,16 +374,8 @@ int rpool__enter(struct pool *pool, uint64_t handle)
 rpool_status rpool__refusal(const struct pool *pool, rpool_failure *why);
 
 /* slot.c */
-/* The fittest idle slot from `from` on, of those whose fitness is in `accept`,
- * and of equal ones the lowest; NULL if there is none.  At most 64 idle slots
- * are looked at for a fitter one.  unwished: only one that is not wished to be
- * checked yet (with the mutex held). */
-struct slot *rpool__find(struct pool *pool, int64_t now, unsigned accept,
-                         uint32_t from, int unwished);
-/* Claims that slot: LENT if it is ready, else CHECKING.  Returns its word and
- * sets *out, or returns 0. */
-uint64_t rpool__claim(struct pool *pool, int64_t now, unsigned accept,
-                      uint32_t from, struct slot **out);
+/* How many slots and waiters are worked on under one hold of the mutex. */
+enum { HOLD_BATCH = 64 };
 /* CHECKING to LENT; 0 if a reason to leave came in: still the owner's. */
 int rpool__make_lent(struct slot *slot);
 rpool_reason rpool__flag_reason(uint64_t word);
@@ -397,7 +390,9 @@ void rpool__add_locked(struct pool *pool, uint32_t nslots, struct list *fresh)
 /* settle.c: all with the mutex held */
 /* Brings the pool to rest after any change: a closed pool keeps nothing idle,
  * nor does one over its size; idle items go to the head of the line; workers
- * learn what there is to do. */
+ * learn what there is to do.  One call looks at a batch of slots and waiters at
+ * most.  If there are more, the calling thread settles again, with the mutex
+ * free in between, when it comes to rpool__step_out. */
 void rpool__settle_locked(struct pool *pool) POOL_LOCKED(pool);
 /* The same for who holds neither the mutex nor anything of the pool: it may be
  * over, or the shell another pool's by now. */

@@ -87,7 +87,7 @@ static void reset_shell(struct pool *pool)
 {
     pool->occupied = pool->creating = pool->leaving = pool->ageing = 0;
     pool->may_leave = 0;
-    pool->keeping = pool->checkers = 0;
+    pool->unsettled = pool->keeping = pool->checkers = 0;
     pool->stuck = pool->stuck_creating = 0;
     pool->awaiting = 0;
     pool->asked = pool->waiting = pool->workers = pool->idle_workers = 0;
@@ -330,8 +330,13 @@ rpool_status rpool_recycle(rpool *handle)
     struct pool *pool = rpool__pool_of((uintptr_t)handle);
     if (!rpool__enter(pool, (uintptr_t)handle))
         return rpool__refusal(pool, NULL);
-    for (uint32_t i = 0; i < atom_load(&pool->nslots); i++)
+    for (uint32_t i = 0; i < atom_load(&pool->nslots); i++) {
         rpool__mark_locked(pool, pool_slot(pool, i), SLOT_RECYCLED);
+        if ((i + 1) % HOLD_BATCH == 0) {
+            rpool__step_out(pool);
+            lock_take(&pool->lock);
+        }
+    }
     pool->failures = 0; /* what failed may be what the recycle is for */
     pool->retry_at = pool->urgent_at = 0;
     leave(pool);

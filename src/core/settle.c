@@ -4,7 +4,7 @@
  * The one place where a pool comes to rest.  Whoever changes anything under
  * the mutex, and whoever finds an obstacle in the gate after a swap outside of
  * it, calls rpool__settle_locked; what holds afterwards, for all slots that
- * nobody has in hand:
+ * nobody has in hand, as soon as it left nothing to the next:
  *
  *   closed      => nothing is idle, or to be checked, and nobody waits;
  *   hopeless    => nobody waits, unless suspended: nothing can be created for
@@ -35,6 +35,7 @@ void rpool__dispose_locked(struct pool *pool, struct slot *slot,
     pool->leaving++;
     pool->ageing -= slot->ageing;
     slot->ageing = 0;
+    slot_clear_hint(pool, slot); /* no search stops at it any more */
     list_push_back(&pool->disposals, &slot->node);
     rpool__set_idle_due_locked(pool);
 }
@@ -77,19 +78,28 @@ void rpool__mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
     }
 }
 
-/* Idle items leave, the highest slots first, while `more` of them must. */
+/* Idle items leave, the highest slots first, while `more` of them must.  *left
+ * is counted down for each slot that is looked at. */
 static void dispose_idle_locked(struct pool *pool, int more,
-                                rpool_reason reason) POOL_LOCKED(pool)
+                                rpool_reason reason, int *left)
+    POOL_LOCKED(pool)
 {
-    for (uint64_t i = atom_load(&pool->nslots); i-- > 0 && more > 0;) {
-        struct slot *slot = pool_slot(pool, (uint32_t)i);
+    struct slot *slot;
+    uint32_t below = (uint32_t)atom_load(&pool->nslots);
+    for (; more > 0 && *left > 0; --*left) {
+        slot = rpool__hinted_below(pool, below);
+        if (slot == NULL)
+            return;
+        below = slot->index;
         uint64_t word = atom_load(&slot->word);
-        while (word_state(word) == SLOT_IDLE) {
-            if (atom_cas(&slot->word, &word, word_with(word, SLOT_RETURNING))) {
-                rpool__dispose_locked(pool, slot, reason);
-                more--;
-                break;
-            }
+        while (word_state(word) == SLOT_IDLE &&
+               !atom_cas(&slot->word, &word, word_with(word, SLOT_RETURNING)))
+            ;
+        if (word_state(word) == SLOT_IDLE) {
+            rpool__dispose_locked(pool, slot, reason);
+            more--;
+        } else {
+            slot_clear_hint(pool, slot);
         }
     }
 }
@@ -112,11 +122,27 @@ static struct slot *next_for_locked(struct pool *pool,
     return slot;
 }
 
+/* Has the workers check what is idle and of that fitness, of the first idle
+ * ones. */
+static void wish_locked(struct pool *pool, unsigned unfit) POOL_LOCKED(pool)
+{
+    int64_t now = clock_coarse();
+    struct slot *slot = rpool__next_idle(pool, 0);
+    for (int looks = 1; slot != NULL; looks++) {
+        uint64_t word = atom_load(&slot->word);
+        if (!slot->wished &&
+            unfit & ACCEPT(slot_fitness(pool, slot, word, now)))
+            rpool__wish_locked(pool, slot);
+        slot =
+            looks < HOLD_BATCH ? rpool__next_idle(pool, slot->index + 1) : NULL;
+    }
+}
+
 /* Those that still wait have the workers check what is idle. */
-static void serve_line_locked(struct pool *pool) POOL_LOCKED(pool)
+static void serve_line_locked(struct pool *pool, int *left) POOL_LOCKED(pool)
 {
     struct slot *slot;
-    while (!list_empty(&pool->line)) {
+    for (; !list_empty(&pool->line) && *left > 0; --*left) {
         struct waiter *head =
             container_of(pool->line.next, struct waiter, node);
         slot = next_for_locked(pool, head);
@@ -124,17 +150,16 @@ static void serve_line_locked(struct pool *pool) POOL_LOCKED(pool)
             break;
         rpool__answer_locked(pool, head, RPOOL_OK, slot);
     }
-    if (list_empty(&pool->line))
+    if (list_empty(&pool->line) || *left == 0)
         return;
-    unsigned unfit = ACCEPT(FIT_ANSWER) | ACCEPT(FIT_PING);
-    while ((slot = rpool__find(pool, clock_coarse(), unfit, 0, 1)) != NULL)
-        rpool__wish_locked(pool, slot);
+    wish_locked(pool, ACCEPT(FIT_ANSWER));
+    wish_locked(pool, ACCEPT(FIT_PING));
 }
 
-static void refuse_line_locked(struct pool *pool, rpool_status status)
-    POOL_LOCKED(pool)
+static void refuse_line_locked(struct pool *pool, rpool_status status,
+                               int *left) POOL_LOCKED(pool)
 {
-    while (!list_empty(&pool->line))
+    for (; !list_empty(&pool->line) && *left > 0; --*left)
         rpool__answer_locked(pool,
                              container_of(pool->line.next, struct waiter, node),
                              status, NULL);
@@ -157,29 +182,37 @@ static void set_obstacle_locked(struct pool *pool, uint64_t bit, int on)
         (void)atom_and(&pool->gate, ~bit);
 }
 
+static void settle_closed_locked(struct pool *pool, int *left) POOL_LOCKED(pool)
+{
+    dispose_idle_locked(pool, pool->occupied, RPOOL_REASON_SHUTDOWN, left);
+    for (; !list_empty(&pool->handed) && *left > 0; --*left)
+        rpool__dispose_locked(
+            pool, container_of(pool->handed.next, struct slot, node),
+            RPOOL_REASON_SHUTDOWN);
+    refuse_line_locked(pool, RPOOL_CLOSED, left);
+}
+
+static void settle_open_locked(struct pool *pool, int *left) POOL_LOCKED(pool)
+{
+    set_obstacle_locked(pool, GATE_OVER, pool_existing(pool) > pool->max_size);
+    dispose_idle_locked(pool, pool_existing(pool) - pool->max_size,
+                        RPOOL_REASON_RESIZE, left);
+    set_obstacle_locked(pool, GATE_OVER, pool_existing(pool) > pool->max_size);
+    if (atom_load(&pool->gate) & GATE_SUSPENDED)
+        return;
+    serve_line_locked(pool, left);
+    if (is_hopeless_locked(pool))
+        refuse_line_locked(pool, RPOOL_CREATE, left);
+}
+
 void rpool__settle_locked(struct pool *pool)
 {
-    uint64_t gate = atom_load(&pool->gate);
-    if (gate & GATE_CLOSED) {
-        dispose_idle_locked(pool, pool->occupied, RPOOL_REASON_SHUTDOWN);
-        while (!list_empty(&pool->handed))
-            rpool__dispose_locked(
-                pool, container_of(pool->handed.next, struct slot, node),
-                RPOOL_REASON_SHUTDOWN);
-        refuse_line_locked(pool, RPOOL_CLOSED);
-    } else {
-        set_obstacle_locked(pool, GATE_OVER,
-                            pool_existing(pool) > pool->max_size);
-        if (pool_existing(pool) > pool->max_size)
-            dispose_idle_locked(pool, pool_existing(pool) - pool->max_size,
-                                RPOOL_REASON_RESIZE);
-        set_obstacle_locked(pool, GATE_OVER,
-                            pool_existing(pool) > pool->max_size);
-        if ((gate & GATE_SUSPENDED) == 0)
-            serve_line_locked(pool);
-        if ((gate & GATE_SUSPENDED) == 0 && is_hopeless_locked(pool))
-            refuse_line_locked(pool, RPOOL_CREATE);
-    }
+    int left = HOLD_BATCH;
+    if (atom_load(&pool->gate) & GATE_CLOSED)
+        settle_closed_locked(pool, &left);
+    else
+        settle_open_locked(pool, &left);
+    pool->unsettled = left == 0;
     rpool__wake_workers_locked(pool);
 }
 
@@ -217,10 +250,10 @@ static int rouse_locked(struct pool *pool, struct wake *wake, int room)
  * threads on 8 items).  A hand-over answers one waiter.  A close or a resume
  * may answer thousands: these are woken in batches.
  */
-void rpool__step_out(struct pool *pool)
+static void drop_and_wake(struct pool *pool)
+    LOCK_ATTRIBUTE(release_capability(pool->lock))
 {
     struct wake wake[WAKE_BATCH];
-    int hired = hire_locked(pool);
     for (;;) {
         int n = rouse_locked(pool, wake, WAKE_BATCH);
         int more = !list_empty(&pool->answered);
@@ -232,14 +265,35 @@ void rpool__step_out(struct pool *pool)
             break;
         lock_take(&pool->lock);
     }
+}
 
+/* Settles until nothing is left, with the mutex free between two batches.  The
+ * pool cannot end meanwhile. */
+static void finish_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    pool->inside++;
+    while (pool->unsettled) {
+        drop_and_wake(pool);
+        lock_take(&pool->lock);
+        if (pool->unsettled)
+            rpool__settle_locked(pool);
+    }
+    pool->inside--;
+}
+
+void rpool__step_out(struct pool *pool)
+{
+    finish_locked(pool);
+    int hired = hire_locked(pool);
+    drop_and_wake(pool);
     if (hired >= 0)
         (void)rpool__start_worker(pool, hired);
 }
 
 int rpool__notify_locked(struct pool *pool)
 {
-    if (list_empty(&pool->answered) && !rpool__worker_missing_locked(pool))
+    if (!pool->unsettled && list_empty(&pool->answered) &&
+        !rpool__worker_missing_locked(pool))
         return 0;
     rpool__step_out(pool);
     lock_take(&pool->lock);
@@ -254,6 +308,7 @@ void rpool__sleep_locked(struct pool *pool, struct cond *cond, int64_t deadline)
 
 void rpool__unlock(struct pool *pool)
 {
+    finish_locked(pool);
     if (pool->stopping && pool->workers == pool->busy &&
         !list_empty(&pool->disposals))
         rpool__run_disposals_locked(pool, NULL);
@@ -262,6 +317,7 @@ void rpool__unlock(struct pool *pool)
 
 void rpool__depart(struct pool *pool)
 {
+    finish_locked(pool);
     if (rpool__is_over_locked(pool))
         rpool__end_locked(pool);
     else

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { SMALL = 100, LARGE = 10000 };
+enum { SMALL = 100, LARGE = 10000, WAITERS = 1000 };
 
 /* A full pool of that size, whose items do not expire. */
 struct scale {
@@ -40,6 +40,19 @@ static void close_scale(struct scale *s)
     fake_end(&s->fake);
 }
 
+static void lease_all(struct scale *s)
+{
+    for (int i = 0; i < s->size; i++)
+        s->items[i] = fake_lease(s->pool);
+}
+
+static void release_all(struct scale *s)
+{
+    for (int i = 0; i < s->size; i++)
+        rpool_release(&s->items[i]);
+    sim_settle();
+}
+
 /* ---- linear in total ---- */
 
 static uint64_t fill(int size)
@@ -51,27 +64,186 @@ static uint64_t fill(int size)
     return atoms;
 }
 
+/* Each release comes after the close began. */
+static uint64_t close_leased(int size)
+{
+    struct scale s;
+    open_scale(&s, size);
+    lease_all(&s);
+    rpool *pool = s.pool;
+    assert_int_equal(rpool_close(&pool, 0), RPOOL_TIMEOUT);
+    uint64_t before = sim_counts().atoms;
+    release_all(&s);
+    uint64_t atoms = sim_counts().atoms - before;
+    assert_int_equal(s.fake.destroyed, size);
+    free(s.items);
+    fake_end(&s.fake);
+    return atoms;
+}
+
+/* Each release comes after the pool was resized to one item. */
+static uint64_t shrink_leased(int size)
+{
+    struct scale s;
+    open_scale(&s, size);
+    lease_all(&s);
+    assert_int_equal(rpool_resize(s.pool, 1, 0), RPOOL_OK);
+    uint64_t before = sim_counts().atoms;
+    release_all(&s);
+    uint64_t atoms = sim_counts().atoms - before;
+    assert_int_equal(fake_stats(s.pool).total, 1);
+    close_scale(&s);
+    return atoms;
+}
+
 /* An item of the large pool costs no more than a tenth above one of the small
- * pool. */
-static void expect_linear(uint64_t (*cost)(int size))
+ * pool, and perhaps a look at each of its 157 words of hints. */
+static void expect_linear(uint64_t (*cost)(int size), int hints)
 {
     double small = (double)cost(SMALL) / SMALL;
     double large = (double)cost(LARGE) / LARGE;
     print_message("for each item of %d: %.1f, of %d: %.1f\n", SMALL, small,
                   LARGE, large);
-    assert_true(large < small * 1.1);
+    assert_true(large < small * 1.1 + hints);
 }
 
 static void fill_is_linear_when_a_pool_is_large(void **state)
 {
     (void)state;
-    expect_linear(fill);
+    expect_linear(fill, 0);
+}
+
+static void close_is_linear_when_leases_end_after_it(void **state)
+{
+    (void)state;
+    expect_linear(close_leased, 157);
+}
+
+static void shrink_is_linear_when_leases_end_after_it(void **state)
+{
+    (void)state;
+    expect_linear(shrink_leased, 157);
+}
+
+/* ---- holds of the mutex ---- */
+
+/* 64 slots or waiters, some operations for each, and the words of hints. */
+enum { MOST_HELD = 2000 };
+
+static void expect_short(const char *call)
+{
+    print_message("%s: at most %d under one hold\n", call,
+                  (int)sim_counts().held);
+    assert_in_range(sim_counts().held, 1, MOST_HELD);
+    sim_forget_holds();
+}
+
+static void holds_are_short_when_all_items_are_idle(void **state)
+{
+    (void)state;
+    struct scale s;
+    open_scale(&s, LARGE);
+    expect_short("fill");
+    assert_int_equal(fake_stats(s.pool).idle, LARGE);
+    expect_short("stats");
+    assert_int_equal(rpool_recycle(s.pool), RPOOL_OK);
+    assert_int_equal(rpool_wait(s.pool, -1, NULL), RPOOL_OK);
+    assert_int_equal(s.fake.destroyed, LARGE);
+    expect_short("recycle");
+    assert_int_equal(rpool_resize(s.pool, 1, 1), RPOOL_OK);
+    sim_settle();
+    assert_int_equal(fake_stats(s.pool).total, 1);
+    expect_short("resize to 1");
+    assert_int_equal(rpool_resize(s.pool, LARGE, LARGE), RPOOL_OK);
+    assert_int_equal(rpool_wait(s.pool, -1, NULL), RPOOL_OK);
+    expect_short("resize to 10,000");
+    close_scale(&s);
+    expect_short("close");
+}
+
+/* Their hints are set, and no longer true. */
+static void holds_are_short_when_all_items_are_leased(void **state)
+{
+    (void)state;
+    struct scale s;
+    open_scale(&s, LARGE);
+    lease_all(&s);
+    sim_forget_holds();
+    rpool_item *more = NULL;
+    rpool_failure why;
+    assert_int_equal(rpool_acquire(s.pool, 0, &more, &why), RPOOL_BUSY);
+    expect_short("try");
+    assert_int_equal(rpool_acquire(s.pool, 1, &more, &why), RPOOL_TIMEOUT);
+    expect_short("acquire");
+    assert_int_equal(rpool_recycle(s.pool), RPOOL_OK);
+    expect_short("recycle");
+    release_all(&s);
+    assert_int_equal(s.fake.destroyed, LARGE);
+    expect_short("release");
+    close_scale(&s);
+}
+
+static struct caller *start_waiters(rpool *pool)
+{
+    struct caller *callers = calloc(WAITERS, sizeof *callers);
+    assert_non_null(callers);
+    for (int i = 0; i < WAITERS; i++) {
+        callers[i] = (struct caller){.pool = pool, .timeout_ms = 60000};
+        caller_spawn(&callers[i]);
+    }
+    sim_settle();
+    assert_int_equal(fake_stats(pool).waiting, WAITERS);
+    return callers;
+}
+
+static void expect_answers(struct caller *callers, rpool_status status)
+{
+    for (int i = 0; i < WAITERS; i++) {
+        sim_join(callers[i].id);
+        assert_int_equal(caller_status(&callers[i]), status);
+    }
+    free(callers);
+}
+
+static void resume_answers_all_when_a_thousand_wait(void **state)
+{
+    (void)state;
+    struct scale s;
+    open_scale(&s, LARGE);
+    assert_int_equal(rpool_suspend(s.pool), RPOOL_OK);
+    struct caller *callers = start_waiters(s.pool);
+    sim_forget_holds();
+    assert_int_equal(rpool_resume(s.pool), RPOOL_OK);
+    expect_answers(callers, RPOOL_OK);
+    expect_short("resume");
+    close_scale(&s);
+}
+
+static void close_refuses_all_when_a_thousand_wait(void **state)
+{
+    (void)state;
+    struct scale s;
+    open_scale(&s, LARGE);
+    assert_int_equal(rpool_suspend(s.pool), RPOOL_OK);
+    struct caller *callers = start_waiters(s.pool);
+    sim_forget_holds();
+    close_pool(&s.pool);
+    expect_answers(callers, RPOOL_CLOSED);
+    expect_short("close");
+    free(s.items);
+    fake_end(&s.fake);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fill_is_linear_when_a_pool_is_large),
+        cmocka_unit_test(close_is_linear_when_leases_end_after_it),
+        cmocka_unit_test(shrink_is_linear_when_leases_end_after_it),
+        cmocka_unit_test(holds_are_short_when_all_items_are_idle),
+        cmocka_unit_test(holds_are_short_when_all_items_are_leased),
+        cmocka_unit_test(resume_answers_all_when_a_thousand_wait),
+        cmocka_unit_test(close_refuses_all_when_a_thousand_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
