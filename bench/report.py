@@ -11,7 +11,10 @@ from statistics import median
 
 UNITS = {"rate": "op/s", "ns": "ns", "p50": "us", "p99": "us", "ms": "ms",
          "kb": "kB", "fairness": "", "switches": "", "locks": "a pair",
-         "allocations": "a pair", "syscalls": "a pair", "signals": "a wait"}
+         "allocations": "a pair", "syscalls": "a pair", "signals": "a wait",
+         "fill": "us", "keepalive": "us", "try": "us", "stats": "us",
+         "recycle": "us", "shrink": "us", "close": "us", "refuse": "us",
+         "memory": "B"}
 PRODUCTS = ["apr", "zdb", "pgxpool", "hikari", "pgbouncer"]
 
 
