@@ -96,6 +96,30 @@ static uint64_t shrink_leased(int size)
     return atoms;
 }
 
+/* The second round of keepalives, of which each is due a millisecond after the
+ * one before. */
+static uint64_t keep_alive(int size)
+{
+    struct fake fake;
+    fake_begin(&fake, SIM_FIFO);
+    fake.check.ms = 1;
+    rpool *pool = fake_open_with(
+        &fake, RPOOL_OPTIONS(.max_size = size, .min_size = size,
+                             .create_concurrency = 8, .keepalive_ms = 20000,
+                             .idle_timeout_ms = RPOOL_NEVER,
+                             .max_lifetime_ms = RPOOL_NEVER));
+    assert_int_equal(rpool_wait(pool, -1, NULL), RPOOL_OK);
+    sim_advance_ms(35000);
+    assert_int_equal(fake.checks, size);
+    uint64_t before = sim_counts().atoms;
+    sim_advance_ms(20000);
+    assert_int_equal(fake.checks, 2 * size);
+    uint64_t atoms = sim_counts().atoms - before;
+    close_pool(&pool);
+    fake_end(&fake);
+    return atoms;
+}
+
 /* An item of the large pool costs no more than a tenth above one of the small
  * pool, and perhaps a look at each of its 157 words of hints. */
 static void expect_linear(uint64_t (*cost)(int size), int hints)
@@ -123,6 +147,15 @@ static void shrink_is_linear_when_leases_end_after_it(void **state)
 {
     (void)state;
     expect_linear(shrink_leased, 157);
+}
+
+/* A look at all slots costs more in a large pool, and is made more rarely. */
+static void keepalives_share_looks_when_a_pool_is_large(void **state)
+{
+    (void)state;
+    uint64_t atoms = keep_alive(LARGE) / LARGE;
+    print_message("for each keepalive of %d: %d\n", LARGE, (int)atoms);
+    assert_in_range(atoms, 1, LARGE / 16);
 }
 
 /* ---- holds of the mutex ---- */
@@ -240,6 +273,7 @@ int main(void)
         cmocka_unit_test(fill_is_linear_when_a_pool_is_large),
         cmocka_unit_test(close_is_linear_when_leases_end_after_it),
         cmocka_unit_test(shrink_is_linear_when_leases_end_after_it),
+        cmocka_unit_test(keepalives_share_looks_when_a_pool_is_large),
         cmocka_unit_test(holds_are_short_when_all_items_are_idle),
         cmocka_unit_test(holds_are_short_when_all_items_are_leased),
         cmocka_unit_test(resume_answers_all_when_a_thousand_wait),
