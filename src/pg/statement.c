@@ -219,6 +219,32 @@ static pqp_status forget_errors(struct exchange *x)
                                  "to one statement");
 }
 
+/* There is no further result: is the answer whole? */
+static pqp_status end_results(struct exchange *x)
+{
+    if (x->why != NULL)
+        return PQP_LOST;
+    if (PQflush(x->pg) > 0)
+        return lost_because(x, "the server ended its answer before it had "
+                               "read the statement");
+    return PQP_OK;
+}
+
+/* OK: the next result may be read. */
+static pqp_status take_result(struct exchange *x, PGresult *res)
+{
+    if (is_copy(res)) {
+        PQclear(res);
+        return PQP_UNSUPPORTED;
+    }
+    if (x->is_one && x->kept != NULL && !is_error(res))
+        x->why = "the server sent two results in answer to one statement";
+    keep_or_drop(x, res);
+    if (is_over(x))
+        return PQP_TIMEOUT;
+    return x->dropped > MAX_DROPPED ? forget_errors(x) : PQP_OK;
+}
+
 static pqp_status read_results(struct exchange *x)
 {
     for (;;) {
@@ -226,24 +252,11 @@ static pqp_status read_results(struct exchange *x)
         if (status != PQP_OK)
             return status;
         PGresult *res = PQgetResult(x->pg);
-        if (res == NULL && x->why != NULL)
-            return PQP_LOST;
         if (res == NULL)
-            return PQflush(x->pg) <= 0
-                       ? PQP_OK
-                       : lost_because(x, "the server ended its answer before "
-                                         "it had read the statement");
-        if (is_copy(res)) {
-            PQclear(res);
-            return PQP_UNSUPPORTED;
-        }
-        if (x->is_one && x->kept != NULL && !is_error(res))
-            x->why = "the server sent two results in answer to one statement";
-        keep_or_drop(x, res);
-        if (is_over(x))
-            return PQP_TIMEOUT;
-        if (x->dropped > MAX_DROPPED && forget_errors(x) != PQP_OK)
-            return PQP_LOST;
+            return end_results(x);
+        status = take_result(x, res);
+        if (status != PQP_OK)
+            return status;
     }
 }
 
