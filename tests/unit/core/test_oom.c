@@ -13,6 +13,7 @@
 
 static int fail_in; /* 1: the next one; 0: none */
 static int calls;
+static size_t bytes;
 static int counting;
 static int locked; /* calls with a lock held */
 static int slow;   /* others may run meanwhile */
@@ -33,6 +34,7 @@ static int fails(void)
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
+    bytes += counting ? size : 0;
     return fails() ? NULL : __real_aligned_alloc(alignment, size);
 }
 
@@ -77,6 +79,18 @@ static void open_works_or_leaves_nothing(void **state)
     assert_true(nth >= 4); /* the shell, the name, slots */
     make_idle(pool, 100);
     assert_int_equal(fake->created, 100);
+    close_pool(&pool);
+}
+
+/* Slots are of no use to a pool that is smaller. */
+static void a_pool_of_size_1_takes_at_most_8_kb(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = NULL;
+    bytes = 0;
+    assert_int_equal(open_failing(fake, 0, 1, &pool), RPOOL_OK);
+    print_message("a pool of size 1: %zu bytes\n", bytes);
+    assert_in_range(bytes, 1, 8192);
     close_pool(&pool);
 }
 
@@ -180,6 +194,7 @@ static void the_allocations_of_open_are_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        FAKE_TEST(a_pool_of_size_1_takes_at_most_8_kb),
         FAKE_TEST(open_works_or_leaves_nothing),
         FAKE_TEST(a_pool_that_cannot_grow_stays_as_it_is),
         cmocka_unit_test(growing_allocates_without_the_mutex),
