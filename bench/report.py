@@ -144,8 +144,20 @@ def wants(results):
             "idle", "switches", peer), 0.0, True
 
 
+def processor():
+    """Its name and family: how a pair stands to naive is the processor's."""
+    known = {}
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        for line in lines:
+            key, _, text = line.partition(":")
+            known.setdefault(key.strip(), text.strip())
+    return (f"{known.get('model name', 'unknown processor')}, family"
+            f" {known.get('cpu family', 'unknown')},"
+            f" {os.cpu_count()} processors")
+
+
 def print_wants(results):
-    print("\nwanted of us")
+    print(f"\nwanted of us, on {processor()}")
     for text, value, limit, less in wants(results):
         sign = "<=" if less else ">="
         if value is None:
