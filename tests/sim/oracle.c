@@ -65,6 +65,8 @@ struct times oracle_times(const struct pool *pool, int index)
 {
     if ((uint32_t)index >= pool->made)
         return (struct times){0};
+    if ((uint32_t)index >= pool->made)
+        return (struct times){0};
     const struct slot *slot = pool_slot(pool, (uint32_t)index);
     return (struct times){.lent_since = atom_peek(&slot->lent_since),
                           .idle_since = atom_peek(&slot->idle_since),
