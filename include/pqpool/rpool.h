@@ -120,6 +120,10 @@ typedef struct rpool_provider {
     /* What messages and the dump call a resource, "connection"; an s makes it
      * plural.  Static storage.  NULL: "item". */
     const char *noun;
+    /* Not 0: a lease whose resource was never asked for, by rpool_resource()
+     * or rpool_begin_use(), needs no cleaning, and reset is not called. */
+    int unused_is_clean;
+    int reserved;
 } rpool_provider;
 
 /* ---- events ---- */

@@ -4,8 +4,9 @@
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H
 
+#include "base/memo.h"
+
 #include <pthread.h>
-#include <stdint.h>
 
 struct thread {
     pthread_t id;
@@ -28,13 +29,6 @@ void thread_set_name(const char *name);
 /* Calls in_child in every child that fork() makes from now on, in its only
  * thread.  0, or an errno value. */
 int thread_at_fork(void (*in_child)(void));
-
-/* A few words for each thread of the process, zero at first. */
-struct thread_memo {
-    uint64_t key, value;
-    int64_t time;
-    const void *inside;
-};
 
 /* musl refuses to dlopen a library with initial-exec thread-locals; glibc
  * keeps room for them, and they cost no call. */

@@ -1,11 +1,15 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Acquire.  The quick path is one swap between two looks at the gate.  If
- * anything stands in the way, the mutex is taken, rpool__settle_locked finds
- * out what, and the caller goes through the line.
+ * Acquire.  The quick path is one swap between two looks at the gate, on the
+ * slot of the thread's hint, and without that on the fittest one.  If anything
+ * stands in the way, the mutex is taken, rpool__settle_locked finds out what,
+ * and the caller goes through the line.
  */
 #include "slot.h"
+
+#include "base/quick.h"
+#include "entry.h"
 
 /* How long a borrower waits for the answer to its own ping before it leaves
  * that to a worker and stands in line. */
@@ -37,33 +41,28 @@ struct request {
 };
 enum { MOST_LOOKS = 64 };
 
-/* Those who are told of a lease, if there are any. */
-__attribute__((noinline)) static void tell_lease(struct pool *pool,
-                                                 const struct slot *slot,
-                                                 int64_t now, int64_t waited)
-{
-    if (pool->leak != CLOCK_NEVER)
-        rpool__arm(pool, now + pool->leak);
-    if (pool->on_event != NULL)
-        rpool__emit_slot(pool, slot, RPOOL_EVENT_ACQUIRED, waited / CLOCK_MS);
-}
+static const rpool_site nowhere;
 
 /* The last of an acquire: the item is the caller's.  lent_since is 0 until
  * here, so that the cleaner never counts the idle time before. */
-static inline rpool_item *lend(struct pool *pool, struct slot *slot,
-                               uint64_t word, int64_t now,
-                               const rpool_site *site, int64_t waited)
+QUICK_PART void lend(struct pool *pool, struct slot *slot, int64_t now,
+                     const rpool_site *site)
 {
-    static const rpool_site nowhere;
-    if (site == NULL)
-        site = &nowhere;
     atom_put(&slot->file, (uintptr_t)site->file);
     atom_put(&slot->func, (uintptr_t)site->func);
     atom_put(&slot->line, (uint64_t)site->line);
     atom_put(&slot->leases, atom_peek(&slot->leases) + 1);
     atom_put(&slot->lent_since, (uint64_t)now);
-    if (pool->told)
-        tell_lease(pool, slot, now, waited);
+    if (pool->leak < (int64_t)atom_load(&pool->next_wake) - now)
+        rpool__arm_slowly(pool, now + pool->leak);
+}
+
+static rpool_item *lend_and_tell(struct pool *pool, struct slot *slot,
+                                 uint64_t word, int64_t now,
+                                 const rpool_site *site, int64_t waited)
+{
+    lend(pool, slot, now, site);
+    rpool__emit_slot(pool, slot, RPOOL_EVENT_ACQUIRED, waited / CLOCK_MS);
     return (rpool_item *)(uintptr_t)slot_handle(pool, slot, word);
 }
 
@@ -348,33 +347,86 @@ acquire_slowly(uint64_t handle, int timeout_ms, struct slot *slot,
     pool->inside--;
     rpool__unlock(pool);
     if (status == RPOOL_OK)
-        *item = lend(pool, slot, atom_load(&slot->word), clock_coarse(), site,
-                     waited);
+        *item = lend_and_tell(pool, slot, atom_load(&slot->word),
+                              clock_coarse(), site, waited);
     return status;
 }
 
-rpool_status rpool_acquire_at(rpool *pool_handle, int timeout_ms,
-                              rpool_item **item, rpool_failure *why,
-                              const rpool_site *site)
+/* ---- the quick path ---- */
+
+__attribute__((noinline)) static void tell_lease(struct pool *pool,
+                                                 const struct slot *slot)
 {
-    uint64_t handle = (uintptr_t)pool_handle;
-    if (item == NULL)
-        return rpool__fail(why, RPOOL_INVALID, "no place for the item");
-    *item = NULL;
+    rpool__emit_slot(pool, slot, RPOOL_EVENT_ACQUIRED, 0);
+}
+
+/* The item of this thread's hint, or NULL.  now: read first, before there is
+ * anything to keep over the call. */
+QUICK_PART rpool_item *acquire_own(uint64_t handle, int64_t now,
+                                   const rpool_site *site)
+{
+    struct thread_hint *hint = hint_of_pool(handle);
+    if (hint == NULL || handle == 0 || now - hint->time > HINT_LASTS)
+        return NULL;
+    struct pool *pool = hint->pool;
+    if (atom_load(&pool->gate) != gate_open(handle))
+        return NULL;
+
+    struct slot *slot = hint->slot;
+    uint64_t word = slot_claim(pool, slot, now, ACCEPT(FIT_NOW));
+    if (word == 0)
+        return NULL;
+    if (atom_load(&pool->gate) != gate_open(handle)) {
+        settle_stray(pool, slot);
+        return NULL;
+    }
+    lend(pool, slot, now, site);
+    uint64_t lease = (word & SERIAL_MASK) | (hint->lease & ~SERIAL_MASK);
+    hint->lease = lease;
+    if (pool->on_event != NULL)
+        tell_lease(pool, slot); /* it may call the pool, and change the hint */
+    return (rpool_item *)(uintptr_t)lease;
+}
+
+/* Any idle item, and if there is none, the long way. */
+__attribute__((noinline)) static rpool_status
+acquire_any(uint64_t handle, int timeout_ms, rpool_item **item,
+            rpool_failure *why, const rpool_site *site)
+{
     struct pool *pool = rpool__pool_of(handle);
     struct slot *slot = NULL;
+    *item = NULL;
     if (pool != NULL && atom_load(&pool->gate) == gate_open(handle)) {
         int64_t now = clock_coarse();
-        uint64_t word = slot_claim_own(pool, handle, now, &slot);
-        if (word == 0)
-            word = rpool__claim(
-                pool, now, timeout_ms == 0 ? accepted[STAGE_LOOK] : ACCEPT_ALL,
-                0, &slot);
+        uint64_t word = rpool__claim(
+            pool, now, timeout_ms == 0 ? accepted[STAGE_LOOK] : ACCEPT_ALL, 0,
+            &slot);
         if (word_state(word) == SLOT_LENT &&
             atom_load(&pool->gate) == gate_open(handle)) {
-            *item = lend(pool, slot, word, now, site, 0);
+            *item = lend_and_tell(pool, slot, word, now, site, 0);
             return RPOOL_OK;
         }
     }
     return acquire_slowly(handle, timeout_ms, slot, item, why, site);
+}
+
+QUICK rpool_item *rpool__acquire_own(rpool *pool, const rpool_site *site)
+{
+    return acquire_own((uintptr_t)pool, clock_coarse(), site);
+}
+
+QUICK rpool_status rpool_acquire_at(rpool *pool, int timeout_ms,
+                                    rpool_item **item, rpool_failure *why,
+                                    const rpool_site *site)
+{
+    uint64_t handle = (uintptr_t)pool;
+    if (item == NULL)
+        return rpool__fail(why, RPOOL_INVALID, "no place for the item");
+    if (site == NULL)
+        site = &nowhere;
+    rpool_item *own = acquire_own(handle, clock_coarse(), site);
+    if (own == NULL)
+        return acquire_any(handle, timeout_ms, item, why, site);
+    *item = own;
+    return RPOOL_OK;
 }

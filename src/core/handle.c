@@ -102,9 +102,13 @@ rpool_status rpool__refusal(const struct pool *pool, rpool_failure *why)
 }
 
 /* In the child, nothing of the parent's pools may be touched: every gate says
- * so, before any lock. */
+ * so, before any lock.  The child's thread forgets its hints, so that it gives
+ * back nothing of the parent's without a look at the gate. */
 static void in_child(void)
 {
+    struct thread_memo *memo = thread_memo();
+    for (int i = 0; i < THREAD_HINTS; i++)
+        memo->hint[i] = (struct thread_hint){0};
     for (int i = 1; i <= SHELL_MASK; i++) {
         struct pool *pool = rpool__pool_of((uint64_t)i);
         if (pool != NULL) /* a straggler may hold the mutex of a free one */

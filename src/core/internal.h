@@ -6,14 +6,12 @@
  *
  * A slot's word is the only truth about its item: state, serial, reasons to
  * leave.  Whoever made the transition into LENT, CHECKING, RETURNING, CREATING
- * or DISPOSING owns the slot, alone, until the transition out of it; the plain
- * fields are the owner's, and no other thread writes to the slot.  Four
- * transitions are made without the mutex, each by one compare-and-swap: IDLE to
- * LENT and IDLE to CHECKING (claim), LENT to RETURNING and RETURNING to IDLE
- * (give back).  All others need the mutex.  A slot that is owned keeps its pool
- * from ending, so the owner may read the pool's plain fields.  A use
- * (rpool_begin_use) is a flag of LENT, set and cleared by the same swaps: while
- * it is set nobody else makes the transition out of LENT.
+ * or DISPOSING owns the slot, alone, until the transition out of it: its plain
+ * fields and, since its pool cannot end, those of the pool.  Four transitions
+ * are one swap without the mutex: IDLE to LENT or CHECKING (claim), LENT to
+ * RETURNING and RETURNING to IDLE (give back).  A use (rpool_begin_use) is a
+ * flag of LENT, set and cleared by the same swaps: while it is set nobody else
+ * makes the transition out of LENT.
  *
  * A pool's gate is its serial and the obstacles between a caller and the quick
  * path.  Obstacles change under the mutex only.
@@ -76,7 +74,8 @@ enum {
     SLOT_ANSWER = 1 << 6, /* check must read an answer before the next lease */
     SLOT_IN_USE = 1 << 7, /* LENT: a call of its borrower is under way */
     SLOT_ENDED = 1 << 8,  /* and its lease was ended meanwhile */
-    SLOT_PROVEN = 1 << 9  /* a worker checked it for its next lease */
+    SLOT_PROVEN = 1 << 9, /* a worker checked it for its next lease */
+    SLOT_USED = 1 << 10   /* LENT: its borrower has had the resource */
 };
 
 enum { /* obstacles */
@@ -228,6 +227,7 @@ struct pool {
     struct atom ready_due; /* the earlier of the two */
     struct atom suspect;   /* what was proven before that time is checked */
     struct atom nslots;
+    struct atom marks_use;    /* 1: a lease notes that it was used */
     uintptr_t chunks[CHUNKS]; /* where slot 0 would be, or 0: not made yet */
 
     /* Read-only while open. */
@@ -236,9 +236,10 @@ struct pool {
     char *name;
     rpool_event_fn on_event;
     void *arg;
-    int told;  /* leases are reported, by events or as leaks */
+    int plain; /* a lease that was not used ends without a call */
     int shell; /* index in the table of shells */
-    int create_concurrency, max_waiters, max_uses;
+    int create_concurrency, max_waiters;
+    uint64_t max_uses;
     int64_t create_timeout, create_retry_max;                     /* ns */
     int64_t idle_timeout, lifetime, check_after, keepalive, leak; /* ns */
     struct watch watch;

@@ -61,7 +61,7 @@ static void configure(struct pool *pool, const rpool_provider *provider,
     pool->max_size = o->max_size == 0 ? 10 : o->max_size;
     pool->min_size = o->min_size;
     pool->max_waiters = o->max_waiters == 0 ? RPOOL_NEVER : o->max_waiters;
-    pool->max_uses = o->max_uses == 0 ? RPOOL_NEVER : o->max_uses;
+    pool->max_uses = o->max_uses <= 0 ? UINT64_MAX : (uint64_t)o->max_uses;
     pool->create_concurrency =
         o->create_concurrency == 0 ? 2 : o->create_concurrency;
     pool->create_timeout = span(o->create_timeout_ms, 30000);
@@ -79,7 +79,10 @@ static void configure(struct pool *pool, const rpool_provider *provider,
     pool->keepalive = span(
         provider->check == NULL ? RPOOL_NEVER : o->keepalive_ms, RPOOL_NEVER);
     pool->leak = span(o->leak_after_ms, RPOOL_NEVER);
-    pool->told = pool->leak != CLOCK_NEVER || pool->on_event != NULL;
+    int marks_use = provider->reset != NULL && provider->unused_is_clean;
+    atom_put(&pool->marks_use, (uint64_t)marks_use);
+    pool->plain =
+        pool->on_event == NULL && (provider->reset == NULL || marks_use);
 }
 
 /* What a recycled shell still has of its last pool. */

@@ -13,6 +13,9 @@
  */
 #include "slot.h"
 
+#include "base/quick.h"
+#include "entry.h"
+
 /* No such pool, or the parent's of a child of fork(). */
 static int is_foreign(const struct pool *pool)
 {
@@ -53,6 +56,12 @@ static int take_lease(struct pool *pool, struct slot *slot, uint64_t handle)
     return 0;
 }
 
+QUICK_PART int is_used_up(const struct pool *pool, const struct slot *slot)
+{
+    return atom_peek(&slot->leases) - atom_peek(&slot->first_lease) >=
+           pool->max_uses;
+}
+
 static rpool_reason reason_to_leave(struct pool *pool, const struct slot *slot,
                                     int verdict, int64_t now)
 {
@@ -60,9 +69,7 @@ static rpool_reason reason_to_leave(struct pool *pool, const struct slot *slot,
         return RPOOL_REASON_RESET;
     if (now >= (int64_t)atom_peek(&slot->expires))
         return RPOOL_REASON_LIFETIME;
-    if (pool->max_uses >= 0 &&
-        atom_peek(&slot->leases) - atom_peek(&slot->first_lease) >=
-            (uint64_t)pool->max_uses)
+    if (is_used_up(pool, slot))
         return RPOOL_REASON_USES;
     return RPOOL_REASON_NONE;
 }
@@ -77,7 +84,7 @@ static int run_reset(struct pool *pool, struct slot *slot)
 }
 
 /* lent_since is 0 from here on, and idle times count. */
-static void stamp_end(struct slot *slot, int64_t now)
+QUICK_PART void stamp_end(struct slot *slot, int64_t now)
 {
     atom_put(&slot->lent_since, 0);
     atom_put(&slot->idle_since, (uint64_t)now);
@@ -109,25 +116,32 @@ static void end_lease(struct pool *pool, struct slot *slot,
         rpool__emit_slot(pool, slot, RPOOL_EVENT_LEAK_RETURNED, ms);
 }
 
-/* The slot is IDLE by now, and may be anybody's: the look at the gate, and a
- * look at when the cleaner wakes. */
-static void after_idle(struct pool *pool, uint32_t index, int64_t now,
-                       int64_t expires)
+/* The slot is IDLE by now, and may be another thread's: the look at the gate,
+ * and a look at when the cleaner wakes. */
+QUICK_PART uint64_t after_idle(struct pool *pool, int64_t now, int64_t expires)
 {
     uint64_t gate = atom_load(&pool->gate);
-    struct thread_memo *memo = thread_memo();
-    memo->key = gate | (uint64_t)pool->shell;
-    memo->value = index;
-    memo->time = now;
     if ((gate & SHELL_MASK) != 0)
         rpool__settle(pool);
-    int64_t idle_due = (int64_t)atom_load(&pool->idle_due);
-    if (idle_due < expires - now)
-        expires = now + idle_due;
-    rpool__arm(pool, expires);
+    int64_t due = expires - now;
+    if ((int64_t)atom_load(&pool->idle_due) < due)
+        due = (int64_t)atom_load(&pool->idle_due);
+    if (due < (int64_t)atom_load(&pool->next_wake) - now)
+        rpool__arm_slowly(pool, now + due);
+    return gate;
 }
 
-static void dispose(struct pool *pool, struct slot *slot, rpool_reason reason)
+/* The thread's next acquire of this pool begins with this slot. */
+static void remember(struct pool *pool, struct slot *slot, uint64_t handle,
+                     uint64_t gate, int64_t now)
+{
+    uint64_t key = gate_open(gate) | (uint64_t)pool->shell;
+    *hint_for(key) = (struct thread_hint){
+        .key = key, .lease = handle, .pool = pool, .slot = slot, .time = now};
+}
+
+__attribute__((noinline)) static void
+dispose(struct pool *pool, struct slot *slot, rpool_reason reason)
 {
     lock_take(&pool->lock);
     if (reason == RPOOL_REASON_NONE)
@@ -137,13 +151,22 @@ static void dispose(struct pool *pool, struct slot *slot, rpool_reason reason)
     rpool__unlock(pool);
 }
 
+static int needs_reset(const struct pool *pool, const struct slot *slot)
+{
+    if (pool->provider.reset == NULL)
+        return 0;
+    return (atom_load(&slot->word) & SLOT_USED) != 0 ||
+           !atom_peek(&pool->marks_use);
+}
+
 /* RETURNING to IDLE, or to the queue of disposals.  now: before the first
  * swap. */
-static void give_back(struct pool *pool, struct slot *slot, rpool_reason reason,
-                      int64_t now)
+__attribute__((noinline)) static void
+give_back(struct pool *pool, struct slot *slot, uint64_t handle,
+          rpool_reason reason, int64_t now)
 {
     int verdict = RPOOL_REUSE;
-    if (reason == RPOOL_REASON_NONE && pool->provider.reset != NULL) {
+    if (reason == RPOOL_REASON_NONE && needs_reset(pool, slot)) {
         verdict = run_reset(pool, slot);
         now = clock_coarse();
     }
@@ -153,32 +176,82 @@ static void give_back(struct pool *pool, struct slot *slot, rpool_reason reason,
     int64_t expires = (int64_t)atom_peek(&slot->expires);
     if (reason == RPOOL_REASON_NONE &&
         slot_make_idle(pool, slot, verdict == RPOOL_CHECK ? SLOT_ANSWER : 0))
-        after_idle(pool, slot->index, now, expires);
+        remember(pool, slot, handle, after_idle(pool, now, expires), now);
     else
         dispose(pool, slot, reason);
 }
 
-static void end(rpool_item **item, rpool_reason reason)
+__attribute__((noinline)) static void end(uint64_t handle, rpool_reason reason,
+                                          int64_t now)
+{
+    struct pool *pool;
+    struct slot *slot = rpool__slot_of(handle, &pool);
+    if (take_lease(pool, slot, handle))
+        give_back(pool, slot, handle, reason, now);
+}
+
+/* ---- the quick path ---- */
+
+/* The swap is the only test: it fails also if the word has a flag, and so the
+ * lease was used, is in use, or its item must leave. */
+QUICK_PART int move_own(struct slot *slot, uint64_t handle,
+                        enum slot_state from, enum slot_state to)
+{
+    uint64_t word = (handle & SERIAL_MASK) | from;
+    return atom_cas(&slot->word, &word, (handle & SERIAL_MASK) | to);
+}
+
+/* The lease is that of the thread's hint.  A child of fork() has no hint of its
+ * parent's. */
+QUICK_PART void release(uint64_t handle)
+{
+    int64_t now = clock_coarse(); /* before there is anything to keep */
+    struct thread_hint *hint = hint_of_lease(handle);
+    if (hint == NULL ||
+        !move_own(hint->slot, handle, SLOT_LENT, SLOT_RETURNING)) {
+        end(handle, RPOOL_REASON_NONE, now);
+        return;
+    }
+
+    struct pool *pool = hint->pool;
+    struct slot *slot = hint->slot;
+    int64_t expires = (int64_t)atom_peek(&slot->expires);
+    if (!pool->plain || now >= expires || is_used_up(pool, slot)) {
+        give_back(pool, slot, handle, RPOOL_REASON_NONE, now);
+        return;
+    }
+    stamp_end(slot, now);
+    if (!move_own(slot, handle, SLOT_RETURNING, SLOT_IDLE)) {
+        dispose(pool, slot, RPOOL_REASON_NONE);
+        return;
+    }
+    slot_set_hint(pool, slot);
+    hint->time = now;
+    (void)after_idle(pool, now, expires);
+}
+
+QUICK void rpool__release(rpool_item *item)
+{
+    if (item != NULL)
+        release((uintptr_t)item);
+}
+
+QUICK void rpool_release(rpool_item **item)
 {
     if (item == NULL || *item == NULL)
         return;
     uint64_t handle = (uintptr_t)*item;
-    struct pool *pool;
-    struct slot *slot = rpool__slot_of(handle, &pool);
     *item = NULL;
-    int64_t now = clock_coarse();
-    if (take_lease(pool, slot, handle))
-        give_back(pool, slot, reason, now);
-}
-
-void rpool_release(rpool_item **item)
-{
-    end(item, RPOOL_REASON_NONE);
+    release(handle);
 }
 
 void rpool_discard(rpool_item **item)
 {
-    end(item, RPOOL_REASON_DISCARD);
+    if (item == NULL || *item == NULL)
+        return;
+    uint64_t handle = (uintptr_t)*item;
+    *item = NULL;
+    end(handle, RPOOL_REASON_DISCARD, clock_coarse());
 }
 
 void *rpool_detach(rpool_item **item)
@@ -220,7 +293,7 @@ rpool_status rpool_begin_use(const rpool_item *item, void **resource)
                           "a lease is used twice at once");
             return RPOOL_BUSY;
         }
-        if (atom_cas(&slot->word, &word, word | SLOT_IN_USE)) {
+        if (atom_cas(&slot->word, &word, word | SLOT_IN_USE | SLOT_USED)) {
             *resource = slot_resource(slot);
             return RPOOL_OK;
         }
@@ -264,12 +337,21 @@ static struct slot *lent_slot(const rpool_item *item)
     return slot_is_lease(atom_load(&slot->word), handle) ? slot : NULL;
 }
 
-/* The second look is for who asks with a handle that another thread ends at
- * that moment: what was read may be the next lease's. */
+/* Where it decides on the reset at the end of the lease, the question is noted
+ * in the word.  The second look is for a caller with a handle that another
+ * thread ends at that moment: what was read may be the next lease's. */
 void *rpool_resource(const rpool_item *item)
 {
+    uint64_t handle = (uintptr_t)item;
     struct slot *slot = lent_slot(item);
-    void *resource = slot == NULL ? NULL : slot_resource(slot);
+    if (slot == NULL)
+        return NULL;
+    uint64_t word = atom_load(&slot->word);
+    int marks = atom_load(&rpool__pool_of(handle)->marks_use) != 0;
+    while (marks && (word & SLOT_USED) == 0 && slot_is_lease(word, handle))
+        if (atom_cas(&slot->word, &word, word | SLOT_USED))
+            break;
+    void *resource = slot_resource(slot);
     return lent_slot(item) == slot ? resource : NULL;
 }
 

@@ -13,6 +13,9 @@
 
 #include "internal.h"
 
+/* The flags of a word that end where its item becomes IDLE. */
+enum { SLOT_OF_LEASE = SLOT_ANSWER | SLOT_PROVEN | SLOT_USED };
+
 static inline struct atom *slot_hint(const struct pool *pool,
                                      const struct slot *slot)
 {
@@ -123,21 +126,39 @@ static inline uint64_t slot_claim(const struct pool *pool, struct slot *slot,
     return 0;
 }
 
-/* The slot that this thread itself gave back a moment ago: warm in its cache,
- * and nobody else's way leads there.  Longer ago, the lowest one is better, so
- * that the surplus grows old. */
-static inline uint64_t slot_claim_own(const struct pool *pool, uint64_t handle,
-                                      int64_t now, struct slot **slot)
+/* ---- the thread's hints ---- */
+
+/*
+ * A hint is the slot that the thread itself gave back a moment ago: warm in its
+ * cache, and no other thread's way leads there.  After HINT_LASTS the lowest
+ * slot is better, so that the surplus grows old.  It is a hint only: shells and
+ * slots are never freed, so what it points at may be another pool's by now, but
+ * the claim and the gate decide.
+ */
+#define HINT_LASTS (2 * CLOCK_COARSE_TICK)
+
+static inline struct thread_hint *hint_of_pool(uint64_t handle)
 {
-    const struct thread_memo *memo = thread_memo();
-    if (memo->key != handle || memo->value >= atom_load(&pool->nslots) ||
-        now - memo->time > 2 * CLOCK_COARSE_TICK)
-        return 0;
-    struct slot *own = pool_slot(pool, (uint32_t)memo->value);
-    uint64_t word = slot_claim(pool, own, now, ACCEPT(FIT_NOW));
-    if (word != 0)
-        *slot = own;
-    return word;
+    struct thread_hint *hint = thread_memo()->hint;
+    if (hint[0].key == handle)
+        return &hint[0];
+    return hint[1].key == handle ? &hint[1] : NULL;
+}
+
+static inline struct thread_hint *hint_of_lease(uint64_t handle)
+{
+    struct thread_hint *hint = thread_memo()->hint;
+    if (hint[0].lease == handle)
+        return &hint[0];
+    return hint[1].lease == handle ? &hint[1] : NULL;
+}
+
+/* The hint of that pool, else the older one. */
+static inline struct thread_hint *hint_for(uint64_t handle)
+{
+    struct thread_hint *hint = thread_memo()->hint;
+    struct thread_hint *own = hint_of_pool(handle);
+    return own != NULL ? own : &hint[hint[1].time < hint[0].time];
 }
 
 /* The owner's state to IDLE; 0 if a reason to leave came in: still the
@@ -149,10 +170,9 @@ static inline int slot_make_idle(const struct pool *pool, struct slot *slot,
     do {
         if (word & SLOT_LEAVE)
             return 0;
-    } while (!atom_cas(
-        &slot->word, &word,
-        (word_with(word, SLOT_IDLE) & ~(uint64_t)(SLOT_ANSWER | SLOT_PROVEN)) |
-            flags));
+    } while (!atom_cas(&slot->word, &word,
+                       (word_with(word, SLOT_IDLE) & ~(uint64_t)SLOT_OF_LEASE) |
+                           flags));
     slot_set_hint(pool, slot);
     return 1;
 }

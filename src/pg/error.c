@@ -407,16 +407,6 @@ pqp_status pqp__fail_named(pqp_error *err, const char *what, const char *name)
     return pqp__fail(err, PQP_INVALID, "%s \"%s\"", what, buffer);
 }
 
-void pqp__error_clear(pqp_error *err)
-{
-    if (!err)
-        return;
-    err->status = PQP_OK;
-    err->flags = 0;
-    err->sqlstate[0] = '\0';
-    err->message[0] = '\0';
-}
-
 /* As pqp__fail, with a text of the other end. */
 static void fail_with_text(pqp_error *err, const struct config *config,
                            pqp_status status, const char *text,

@@ -119,7 +119,15 @@ pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* INVALID, and a name that the caller gave: its first 63 bytes. */
 pqp_status pqp__fail_named(pqp_error *err, const char *what, const char *name);
-void pqp__error_clear(pqp_error *err);
+static inline void pqp__error_clear(pqp_error *err)
+{
+    if (err == NULL)
+        return;
+    err->status = PQP_OK;
+    err->flags = 0;
+    err->sqlstate[0] = '\0';
+    err->message[0] = '\0';
+}
 /* Copies `from`, without secrets, control bytes and line ends, into `to`.  What
  * does not fit is cut between two characters and ends with "...". */
 void pqp__clean_text(const struct config *config, char *to, size_t size,
@@ -158,7 +166,7 @@ struct session {
     const pqp_conn *lease;     /* of the call of ours that is under way */
     PQnoticeReceiver receiver; /* libpq's own, which ours stands in for */
     PQnoticeProcessor processor;
-    int touched;           /* the borrower ran something, or has the PGconn */
+    atomic_int touched;    /* the borrower ran something, or has the PGconn */
     int broken;            /* unfit for reuse: reset answers DISCARD */
     int ended;             /* broken by the server's last words */
     int stale;             /* reset answers DISCARD; good until then */

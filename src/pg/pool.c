@@ -7,6 +7,9 @@
  */
 #include "pg/internal.h"
 
+#include "base/quick.h"
+#include "entry.h"
+
 #include <string.h>
 
 #undef pqp_acquire
@@ -67,17 +70,21 @@ static void free_config(void *ctx)
     pqp__config_free(ctx);
 }
 
-static const rpool_provider provider = {
-    .size = sizeof(rpool_provider),
-    .create = pqp__session_create,
-    .destroy = pqp__session_destroy,
-    .check = pqp__session_check,
-    .look = pqp__session_look,
-    .reset = pqp__session_reset,
-    .fd = pqp__session_fd,
-    .done = free_config,
-    .noun = "connection",
-};
+static rpool_provider core_provider(const struct config *config)
+{
+    return (rpool_provider){
+        .size = sizeof(rpool_provider),
+        .create = pqp__session_create,
+        .destroy = pqp__session_destroy,
+        .check = pqp__session_check,
+        .look = pqp__session_look,
+        .reset = pqp__session_reset,
+        .fd = pqp__session_fd,
+        .done = free_config,
+        .noun = "connection",
+        .unused_is_clean = config->options.reset == PQP_RESET_ROLLBACK,
+    };
+}
 
 static rpool_options core_options(struct config *config)
 {
@@ -118,6 +125,7 @@ pqp_status pqp_pool_open(pqp_pool **pool, const pqp_options *options,
     rpool_failure why;
     clear_failure(&why);
     const rpool_options core = core_options(config);
+    const rpool_provider provider = core_provider(config);
     rpool *opened = NULL;
     pqp__ending_watch();
     rpool_status rc = rpool_open(&opened, &provider, config, &core, &why);
@@ -170,20 +178,45 @@ pqp_status pqp_pool_close(pqp_pool **pool, int timeout_ms)
 
 /* ---- borrowing ---- */
 
-pqp_status pqp_acquire_at(pqp_pool *pool, int timeout_ms, pqp_conn **conn,
-                          pqp_error *err, const char *file, int line,
-                          const char *func)
+struct request { /* of an acquire; in memory before the first call, so that no
+                    register has to be kept for what goes wrong */
+    pqp_pool *pool;
+    int timeout_ms;
+    pqp_conn **conn;
+    pqp_error *err;
+    rpool_site site;
+};
+
+__attribute__((noinline)) static pqp_status
+acquire_slowly(const struct request *r)
 {
-    if (conn == NULL)
-        return pqp__fail(err, PQP_INVALID, "conn is NULL");
     rpool_failure why;
     clear_failure(&why);
     rpool_item *item = NULL;
-    const rpool_site site = {.file = file, .func = func, .line = line};
-    rpool_status status =
-        rpool_acquire_at(core_of(pool), timeout_ms, &item, &why, &site);
-    *conn = (pqp_conn *)item;
-    return report(err, status, &why);
+    rpool_status status = rpool_acquire_at(core_of(r->pool), r->timeout_ms,
+                                           &item, &why, &r->site);
+    *r->conn = (pqp_conn *)item;
+    return report(r->err, status, &why);
+}
+
+/* The core's quick path comes first: it needs no room for a failure. */
+QUICK pqp_status pqp_acquire_at(pqp_pool *pool, int timeout_ms, pqp_conn **conn,
+                                pqp_error *err, const char *file, int line,
+                                const char *func)
+{
+    if (conn == NULL)
+        return pqp__fail(err, PQP_INVALID, "conn is NULL");
+    const struct request r = {pool,
+                              timeout_ms,
+                              conn,
+                              err,
+                              {.file = file, .func = func, .line = line}};
+    rpool_item *item = rpool__acquire_own(core_of(pool), &r.site);
+    if (item == NULL)
+        return acquire_slowly(&r);
+    *r.conn = (pqp_conn *)item;
+    pqp__error_clear(r.err);
+    return PQP_OK;
 }
 
 pqp_status pqp_acquire(pqp_pool *pool, int timeout_ms, pqp_conn **conn,
@@ -197,13 +230,13 @@ pqp_status pqp_try_acquire(pqp_pool *pool, pqp_conn **conn)
     return pqp_acquire_at(pool, 0, conn, NULL, NULL, 0, NULL);
 }
 
-void pqp_release(pqp_conn **conn)
+QUICK void pqp_release(pqp_conn **conn)
 {
     if (conn == NULL)
         return;
     rpool_item *item = item_of(*conn);
     *conn = NULL;
-    rpool_release(&item);
+    rpool__release(item);
 }
 
 void pqp_discard(pqp_conn **conn)

@@ -108,7 +108,7 @@ AT(rpool_failure, permanent, 0);
 AT(rpool_failure, code, 4);
 AT(rpool_failure, message, 16);
 
-SIZE(rpool_provider, 72);
+SIZE(rpool_provider, 80);
 AT(rpool_provider, size, 0);
 AT(rpool_provider, create, 8);
 AT(rpool_provider, destroy, 16);
@@ -118,6 +118,7 @@ AT(rpool_provider, reset, 40);
 AT(rpool_provider, fd, 48);
 AT(rpool_provider, done, 56);
 AT(rpool_provider, noun, 64);
+AT(rpool_provider, unused_is_clean, 72);
 
 SIZE(rpool_site, 24);
 AT(rpool_site, file, 0);

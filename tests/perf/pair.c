@@ -1,9 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * pair rpool | pqp: PAIRS uncontended acquires and releases in pairs(), for a
- * program that counts its instructions.  The server of pqp is played by a
- * thread.
+ * pair rpool | pqp | use: PAIRS uncontended acquires and releases in pairs(),
+ * for a program that counts its instructions.  The server of pqp and use is
+ * played by a thread.  use: between the two the lease is used once, as pqp_exec
+ * does it, so that the release resets the session.
  */
 #include <pqpool/pqpool.h>
 #include <pqpool/rpool.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pg/internal.h"
 #include "support_mock.h"
 
 enum { WARM_UP = 100, PAIRS = 10000, LEAK_MS = 60000 };
@@ -101,6 +103,19 @@ static void pair_pool(void)
     pqp_release(&conn);
 }
 
+static void pair_with_use(void)
+{
+    pqp_conn *conn;
+    pqp_error err;
+    if (pqp_acquire(pool, -1, &conn, &err) != PQP_OK)
+        die(err.message);
+    struct session *session = pqp__enter(conn, &err);
+    if (session == NULL)
+        die(err.message);
+    pqp__leave(session);
+    pqp_release(&conn);
+}
+
 /* ---- */
 
 /* Found by its name, so it must stay a function. */
@@ -111,17 +126,23 @@ __attribute__((noinline)) void pairs(void (*pair)(void), int n)
         pair();
 }
 
+static const struct {
+    const char *name;
+    void (*open)(void), (*pair)(void);
+} cases[] = {{"rpool", open_core, pair_core},
+             {"pqp", open_pool, pair_pool},
+             {"use", open_pool, pair_with_use}};
+
 int main(int argc, char **argv)
 {
-    int is_core = argc == 2 && strcmp(argv[1], "rpool") == 0;
-    if (!is_core && (argc != 2 || strcmp(argv[1], "pqp") != 0))
-        die("usage: pair rpool | pqp");
-    if (is_core)
-        open_core();
-    else
-        open_pool();
-    for (int i = 0; i < WARM_UP; i++)
-        is_core ? pair_core() : pair_pool();
-    pairs(is_core ? pair_core : pair_pool, PAIRS);
+    size_t i = 0, count = sizeof cases / sizeof cases[0];
+    while (argc == 2 && i < count && strcmp(argv[1], cases[i].name) != 0)
+        i++;
+    if (argc != 2 || i == count)
+        die("usage: pair rpool | pqp | use");
+    cases[i].open();
+    for (int n = 0; n < WARM_UP; n++)
+        cases[i].pair();
+    pairs(cases[i].pair, PAIRS);
     exit(0);
 }

@@ -156,7 +156,7 @@ static void *raise_soon(void *arg)
     thread_set_name("raiser");
     sim_sleep_ms(5);
     stop_raise(*(int *)arg);
-    thread_memo()->key = 7;
+    thread_memo()->hint[0].key = 7;
     return NULL;
 }
 
@@ -172,7 +172,7 @@ static void threads_have_memos_and_raise_stops(void **state)
     assert_int_equal(sim_now_ms(), 5);
     assert_true(sim_stop_raised(fd));
     thread_join(&thread);
-    assert_int_equal(thread_memo()->key, 0);
+    assert_int_equal(thread_memo()->hint[0].key, 0);
     stop_close(fd);
     sim_end();
 }

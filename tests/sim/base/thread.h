@@ -4,7 +4,7 @@
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H
 
-#include <stdint.h>
+#include "base/memo.h"
 
 struct thread {
     struct sim_thread *id;
@@ -16,12 +16,6 @@ void thread_set_name(const char *name);
 void thread_join(struct thread *thread);
 void thread_detach(struct thread *thread);
 int thread_at_fork(void (*in_child)(void));
-
-struct thread_memo {
-    uint64_t key, value;
-    int64_t time;
-    const void *inside;
-};
 
 struct thread_memo *thread_memo(void);
 

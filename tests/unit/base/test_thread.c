@@ -62,17 +62,17 @@ static void a_thread_is_whom_it_says(void **state)
 static void *remember(void *arg)
 {
     struct thread_memo *memo = thread_memo();
-    if (memo->key == 0 && memo->value == 0 && memo->time == 0 &&
+    if (memo->hint[0].key == 0 && memo->hint[1].key == 0 &&
         memo->inside == NULL)
         *(int *)arg = 1;
-    memo->key = 77;
+    memo->hint[0].key = 77;
     return NULL;
 }
 
 static void each_thread_remembers_for_itself(void **state)
 {
     (void)state;
-    thread_memo()->key = 5;
+    thread_memo()->hint[0].key = 5;
     for (int i = 0; i < 2; i++) {
         int was_empty = 0;
         struct thread thread;
@@ -80,8 +80,8 @@ static void each_thread_remembers_for_itself(void **state)
         thread_join(&thread);
         assert_true(was_empty);
     }
-    assert_int_equal(thread_memo()->key, 5);
-    thread_memo()->key = 0;
+    assert_int_equal(thread_memo()->hint[0].key, 5);
+    thread_memo()->hint[0].key = 0;
 }
 
 static char own_name[16];

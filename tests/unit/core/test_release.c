@@ -339,6 +339,80 @@ static void lease_keeps_its_times_when_an_old_handle_is_released_late(void **st)
     }
 }
 
+static void lease_is_reset_when_it_was_not_used(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = fake_open(fake, .max_size = 1);
+    rpool_item *item = fake_lease(pool);
+    rpool_release(&item);
+    assert_int_equal(fake->resets, 1);
+    close_pool(&pool);
+}
+
+static void use_by_resource(const rpool_item *item)
+{
+    assert_non_null(rpool_resource(item));
+    assert_non_null(rpool_resource(item));
+}
+
+static void use_by_begin(const rpool_item *item)
+{
+    void *resource;
+    assert_int_equal(rpool_begin_use(item, &resource), RPOOL_OK);
+    rpool_end_use(item);
+}
+
+static rpool *open_unused_is_clean(struct fake *fake, rpool_event_fn listener)
+{
+    rpool *pool = NULL;
+    fake->provider.unused_is_clean = 1;
+    assert_int_equal(rpool_open(&pool, &fake->provider, fake,
+                                RPOOL_OPTIONS(.max_size = 1, .arg = fake,
+                                              .on_event = listener),
+                                NULL),
+                     RPOOL_OK);
+    return pool;
+}
+
+/* With and without a listener, which is a way of its own. */
+static void only_a_used_lease_is_reset_when_unused_is_clean(void **state)
+{
+    struct fake *fake = *state;
+    void (*const uses[])(const rpool_item *) = {use_by_resource, use_by_begin};
+    const rpool_event_fn listeners[] = {NULL, fake_on_event};
+    for (int i = 0; i < 4; i++) {
+        rpool *pool = open_unused_is_clean(fake, listeners[i / 2]);
+        fake->resets = 0;
+        for (int round = 1; round <= 3; round++) {
+            rpool_item *item = fake_lease(pool);
+            uses[i % 2](item);
+            rpool_release(&item);
+            assert_int_equal(fake->resets, round);
+            for (int unused = 0; unused < 2; unused++) {
+                item = fake_lease(pool);
+                assert_int_not_equal(rpool_number(item), 0);
+                rpool_release(&item);
+            }
+            assert_int_equal(fake->resets, round);
+        }
+        close_pool(&pool);
+        fake->done = fake->event_count = 0;
+    }
+}
+
+static void stale_handle_marks_no_use_of_the_next_lease(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = open_unused_is_clean(fake, NULL);
+    rpool_item *old = fake_lease(pool), *copy = old;
+    rpool_release(&copy);
+    rpool_item *next = fake_lease(pool);
+    assert_null(rpool_resource(old));
+    rpool_release(&next);
+    assert_int_equal(fake->resets, 0);
+    close_pool(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +429,9 @@ int main(void)
         FAKE_TEST(nothing_that_is_not_lent_can_be_given_back),
         cmocka_unit_test(a_race_of_two_releases_has_one_winner),
         FAKE_TEST(another_thread_may_release),
+        FAKE_TEST(lease_is_reset_when_it_was_not_used),
+        FAKE_TEST(only_a_used_lease_is_reset_when_unused_is_clean),
+        FAKE_TEST(stale_handle_marks_no_use_of_the_next_lease),
         cmocka_unit_test(
             lease_keeps_its_times_when_an_old_handle_is_released_late),
     };

@@ -63,6 +63,61 @@ static void a_thread_finds_its_own_slot_again(void **state)
     close_pool(&pool);
 }
 
+/* The last of three that are given back is the thread's own. */
+static void make_the_third_its_own(rpool *pool)
+{
+    rpool_item *item[3];
+    for (int i = 0; i < 3; i++)
+        item[i] = fake_lease(pool);
+    for (int i = 0; i < 3; i++)
+        rpool_release(&item[i]);
+}
+
+static int number_of_next(rpool *pool)
+{
+    rpool_item *item = fake_lease(pool);
+    int number = fake_of(item)->number;
+    rpool_release(&item);
+    return number;
+}
+
+static void
+thread_finds_its_own_slots_when_it_alternates_between_pools(void **state)
+{
+    struct fake *fake = *state;
+    fake->provider.done = NULL; /* it is the provider of both */
+    rpool *pools[2];
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(rpool_open(&pools[i], &fake->provider, fake,
+                                    RPOOL_OPTIONS(.max_size = 3), NULL),
+                         RPOOL_OK);
+        make_the_third_its_own(pools[i]);
+    }
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(number_of_next(pools[i % 2]), 3 + 3 * (i % 2));
+    close_pool(&pools[0]);
+    close_pool(&pools[1]);
+}
+
+/* A third pool takes the place of the pool that was used longest ago. */
+static void hint_of_the_pool_used_last_stays_when_a_third_is_used(void **state)
+{
+    struct fake *fake = *state;
+    fake->provider.done = NULL;
+    rpool *pools[3];
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(rpool_open(&pools[i], &fake->provider, fake,
+                                    RPOOL_OPTIONS(.max_size = 3), NULL),
+                         RPOOL_OK);
+        make_the_third_its_own(pools[i]);
+        sim_advance_ms(4);
+    }
+    assert_int_equal(number_of_next(pools[1]), 6);
+    assert_int_equal(number_of_next(pools[0]), 1); /* its lowest */
+    for (int i = 0; i < 3; i++)
+        close_pool(&pools[i]);
+}
+
 /* L15: slots over many words of the hint. */
 static void a_large_pool_is_searched_quickly(void **state)
 {
@@ -180,6 +235,8 @@ int main(void)
         FAKE_TEST(the_lowest_idle_slot_is_lent_first),
         FAKE_TEST(steady_use_keeps_few_items_warm),
         FAKE_TEST(a_thread_finds_its_own_slot_again),
+        FAKE_TEST(thread_finds_its_own_slots_when_it_alternates_between_pools),
+        FAKE_TEST(hint_of_the_pool_used_last_stays_when_a_third_is_used),
         cmocka_unit_test(of_many_who_claim_each_gets_another),
         cmocka_unit_test(no_idle_slot_is_ever_overlooked),
         FAKE_TEST(a_large_pool_is_searched_quickly),
