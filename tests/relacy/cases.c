@@ -83,7 +83,7 @@ static void touch_words(void)
 {
     (void)atom_load(&pool_slot(pool, 0)->hint->maybe_idle);
     (void)atom_peek(&pool->suspect);
-    (void)atom_peek(&pool->marks_use);
+    (void)atom_load(&pool->marks_use);
     for (uint32_t i = 0; i < (uint32_t)pool->max_size; i++) {
         struct slot *slot = pool_slot(pool, i);
         const struct atom *words[] = {

@@ -286,6 +286,8 @@ void sleeper_init(struct sleeper *sleeper)
 void sleeper_wait(struct sleeper *sleeper, struct lock *lock, int64_t deadline)
 {
     begin_nap(NULL, word_of(sleeper), lock, deadline);
+    if (word_of(sleeper)->load(rl::mo_relaxed, $) == TIMED_OUT)
+        set_word(word_of(sleeper), ASLEEP); /* of an earlier wait */
     lock_drop(lock);
     futex_wait(word_of(sleeper), ASLEEP);
     lock_take(lock);
