@@ -301,6 +301,8 @@ struct pool {
     int inside;   /* calls that still need the pool's fields */
     struct pool_thread worker[WORKERS], cleaner;
     rpool_stats stats; /* the counters only */
+    /* The allocations of the chunks: a leak checker finds them by these. */
+    void *memory[CHUNKS];
 };
 
 static_assert(offsetof(struct pool, lock) % 128 == 0,

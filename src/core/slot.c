@@ -132,6 +132,7 @@ static int make_chunk(struct pool *pool, uint32_t chunk)
         return -1;
     for (uint32_t i = 0; i < hints; i++)
         made[i] = (struct hint){0};
+    pool->memory[chunk] = made;
     pool->chunks[chunk] =
         (uintptr_t)(made + hints) - chunk_first(chunk) * sizeof(struct slot);
     return 0;
