@@ -400,6 +400,28 @@ static void only_a_used_lease_is_reset_when_unused_is_clean(void **state)
     }
 }
 
+/* By the release itself: no thread of the pool has run yet. */
+static void item_leaves_at_its_release_when_its_lifetime_is_over(void **state)
+{
+    struct fake *fake = *state;
+    rpool *pool = NULL;
+    fake->provider.reset = NULL;
+    assert_int_equal(rpool_open(&pool, &fake->provider, fake,
+                                RPOOL_OPTIONS(.max_size = 1,
+                                              .max_lifetime_ms = 1000),
+                                NULL),
+                     RPOOL_OK);
+    rpool_item *item = fake_lease(pool);
+    rpool_release(&item);
+    item = fake_lease(pool); /* by the thread's hint */
+    sim_advance_ms(1100);
+    rpool_release(&item);
+    rpool_stats stats = fake_stats(pool);
+    assert_int_equal(stats.idle, 0);
+    assert_int_equal(stats.closing, 1);
+    close_pool(&pool);
+}
+
 static void stale_handle_marks_no_use_of_the_next_lease(void **state)
 {
     struct fake *fake = *state;
@@ -431,6 +453,7 @@ int main(void)
         FAKE_TEST(another_thread_may_release),
         FAKE_TEST(lease_is_reset_when_it_was_not_used),
         FAKE_TEST(only_a_used_lease_is_reset_when_unused_is_clean),
+        FAKE_TEST(item_leaves_at_its_release_when_its_lifetime_is_over),
         FAKE_TEST(stale_handle_marks_no_use_of_the_next_lease),
         cmocka_unit_test(
             lease_keeps_its_times_when_an_old_handle_is_released_late),
