@@ -287,6 +287,54 @@ static void a_free_shell_is_the_parents_too(void **state)
     }
 }
 
+struct late {
+    rpool *pool;
+    int number; /* of the resource that its second acquire got; 0: none */
+};
+
+static void acquire_late(void *arg)
+{
+    struct late *late = arg;
+    rpool_item *item = NULL;
+    if (rpool_try_acquire(late->pool, &item) == RPOOL_OK)
+        rpool_release(&item);
+    if (rpool_try_acquire(late->pool, &item) == RPOOL_OK)
+        late->number = fake_of(item)->number;
+    rpool_release(&item);
+}
+
+/* The shell becomes another pool's while the acquire runs, and its claim takes
+ * an item of that pool. */
+static void
+acquire_takes_no_item_of_the_next_pool_when_its_own_is_closed(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 1000; seed++) {
+        struct fake fake;
+        fake_begin(&fake, seed);
+        fake.provider.done = NULL; /* it is the provider of both */
+        rpool *next = NULL;
+        struct late late = {.pool = fake_open(&fake, .max_size = 1)};
+        rpool_item *item = fake_lease(late.pool);
+        rpool_release(&item);
+        sim_search(&(struct sim_search){.depth = 3, .steps = 800});
+        int id = sim_spawn(acquire_late, &late);
+        sim_yield();
+        rpool *closing = late.pool;
+        (void)rpool_close(&closing, -1);
+        assert_int_equal(rpool_open(&next, &fake.provider, &fake,
+                                    RPOOL_OPTIONS(.max_size = 1), NULL),
+                         RPOOL_OK);
+        item = fake_lease(next);
+        rpool_release(&item);
+        sim_join(id);
+        assert_true(late.number < 2);
+        assert_int_equal(fake_stats(next).lent, 0);
+        close_pool(&next);
+        fake_end(&fake);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +347,8 @@ int main(void)
         cmocka_unit_test(a_fork_at_any_moment_blocks_no_child),
         FAKE_TEST(the_child_may_open_a_pool_of_its_own),
         cmocka_unit_test(a_free_shell_is_the_parents_too),
+        cmocka_unit_test(
+            acquire_takes_no_item_of_the_next_pool_when_its_own_is_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

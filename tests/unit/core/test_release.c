@@ -406,11 +406,10 @@ static void item_leaves_at_its_release_when_its_lifetime_is_over(void **state)
     struct fake *fake = *state;
     rpool *pool = NULL;
     fake->provider.reset = NULL;
-    assert_int_equal(rpool_open(&pool, &fake->provider, fake,
-                                RPOOL_OPTIONS(.max_size = 1,
-                                              .max_lifetime_ms = 1000),
-                                NULL),
-                     RPOOL_OK);
+    assert_int_equal(
+        rpool_open(&pool, &fake->provider, fake,
+                   RPOOL_OPTIONS(.max_size = 1, .max_lifetime_ms = 1000), NULL),
+        RPOOL_OK);
     rpool_item *item = fake_lease(pool);
     rpool_release(&item);
     item = fake_lease(pool); /* by the thread's hint */
