@@ -252,6 +252,26 @@ static void resume_answers_all_when_a_thousand_wait(void **state)
     close_scale(&s);
 }
 
+static void resume_is_short_when_most_items_have_left(void **state)
+{
+    (void)state;
+    struct scale s;
+    open_scale(&s, LARGE);
+    rpool_item *only = fake_lease(s.pool);
+    assert_int_equal(rpool_resize(s.pool, LARGE, 0), RPOOL_OK);
+    assert_int_equal(rpool_recycle(s.pool), RPOOL_OK);
+    sim_settle();
+    assert_int_equal(rpool_suspend(s.pool), RPOOL_OK);
+    struct caller caller = {.pool = s.pool, .timeout_ms = 60000};
+    caller_start(&caller);
+    sim_forget_holds();
+    assert_int_equal(rpool_resume(s.pool), RPOOL_OK);
+    expect_short("resume");
+    rpool_release(&only);
+    sim_join(caller.id);
+    close_scale(&s);
+}
+
 static void close_refuses_all_when_a_thousand_wait(void **state)
 {
     (void)state;
@@ -277,6 +297,7 @@ int main(void)
         cmocka_unit_test(holds_are_short_when_all_items_are_idle),
         cmocka_unit_test(holds_are_short_when_all_items_are_leased),
         cmocka_unit_test(resume_answers_all_when_a_thousand_wait),
+        cmocka_unit_test(resume_is_short_when_most_items_have_left),
         cmocka_unit_test(close_refuses_all_when_a_thousand_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
