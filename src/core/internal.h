@@ -257,7 +257,8 @@ struct pool {
     int creating, leaving; /* of these: CREATING, DISPOSING */
     int ageing;            /* of these: neither, and near their end */
     int may_leave;         /* more than min_size: 1 an ageing one, 2 any */
-    int keeping;           /* a worker keeps an idle item alive */
+    int keeping;           /* workers that keep an idle item alive: 0 or 1,
+                              beside those that are stuck */
     /* Workers that are in a call past its deadline, and the creations among
      * them: each is replaced by another worker, up to MAX_STUCK. */
     int stuck, stuck_creating;

@@ -75,6 +75,8 @@ static void count_stuck_locked(struct pool *pool,
         pool->stuck_creating += change;
     else if (worker->call == CALL_CHECK)
         pool->checkers -= change;
+    else if (worker->call == CALL_KEEPALIVE)
+        pool->keeping -= change;
 }
 
 void rpool__end_call_locked(struct pool *pool, struct pool_thread *worker)

@@ -39,7 +39,7 @@ static int may_check_locked(const struct pool *pool) POOL_LOCKED(pool)
 
 static int may_keep_alive_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
-    return !pool->keeping && !list_empty(&pool->keepalives);
+    return pool->keeping == 0 && !list_empty(&pool->keepalives);
 }
 
 static int jobs_locked(const struct pool *pool) POOL_LOCKED(pool)
@@ -280,9 +280,9 @@ static void keep_one_alive_locked(struct pool *pool, struct pool_thread *worker)
         clock_now() - (int64_t)atom_peek(&slot->proven) < pool->keepalive ||
         !atom_cas(&slot->word, &word, word_with(word, SLOT_CHECKING)))
         return;
-    pool->keeping = 1;
+    pool->keeping++;
     check_slot_locked(pool, worker, slot, CALL_KEEPALIVE, 0);
-    pool->keeping = 0;
+    pool->keeping--;
     rpool__settle_locked(pool);
 }
 

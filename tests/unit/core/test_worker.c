@@ -432,6 +432,37 @@ static void stuck_destroys_leave_a_worker_to_create(void **state)
     close_pool(&pool);
 }
 
+static int (*check_at_last)(void *ctx, void *resource, int64_t idle_ms,
+                            int64_t deadline);
+
+/* The check of the first resource ends long after its deadline. */
+static int check_uninterrupted(void *ctx, void *resource, int64_t idle_ms,
+                               int64_t deadline)
+{
+    const struct fake_resource *r = resource;
+    if (r->number == 1)
+        sim_sleep_ms(60000);
+    return check_at_last(ctx, resource, idle_ms, deadline);
+}
+
+static void a_stuck_keepalive_stops_no_other(void **state)
+{
+    struct fake *fake = *state;
+    check_at_last = fake->provider.check;
+    fake->provider.check = check_uninterrupted;
+    rpool *pool = fake_open(fake, .max_size = 3, .keepalive_ms = 1000,
+                            .create_timeout_ms = 500);
+    make_idle(pool, 3);
+    sim_advance_ms(10000);
+    assert_int_equal(fake_count(fake, RPOOL_EVENT_DEGRADED), 1);
+    assert_int_equal(fake->resources[0]->checks, 0);
+    assert_in_range(fake->resources[1]->checks, 6, 10);
+    assert_in_range(fake->resources[2]->checks, 6, 10);
+    sim_advance_ms(60000); /* it comes back, and they go on one at a time */
+    assert_int_equal(fake_stats(pool).total, 3);
+    close_pool(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +483,7 @@ int main(void)
         FAKE_TEST(a_stuck_creation_is_replaced_and_reported),
         FAKE_TEST(a_stuck_creation_that_ends_makes_an_item),
         FAKE_TEST(stuck_destroys_leave_a_worker_to_create),
+        FAKE_TEST(a_stuck_keepalive_stops_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
