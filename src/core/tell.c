@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * What a worker tells the listener for others: leases that are leaks, and what
- * the cleaner has to report.  One worker at a time.
+ * A worker calls the listener for the cleaner: with leases that are leaks, and
+ * with workers that are stuck or missing.  One worker does so at a time.
  */
 #include "internal.h"
 
@@ -23,40 +23,48 @@ static const char *next_degraded_locked(struct pool *pool) POOL_LOCKED(pool)
     return texts[what];
 }
 
-/* The lease that is a leak, if it is one still.  What is read of the slot is of
- * that lease, if the word still is. */
-static struct slot *next_leak_locked(struct pool *pool, rpool_event *event)
+/* Whether the first lease in the list is a leak still; then *slot and *serial
+ * name it, and *event is about it.  What is read of the slot is of that lease,
+ * if the word still is. */
+static int next_leak_locked(struct pool *pool, struct slot **slot,
+                            uint64_t *serial, rpool_event *event)
     POOL_LOCKED(pool)
 {
-    struct slot *slot = container_of(pool->leaks.next, struct slot, leaking);
-    list_remove(&slot->leaking);
-    uint64_t serial = atom_load(&slot->leak) & SERIAL_MASK;
-    int64_t since = (int64_t)atom_peek(&slot->lent_since);
+    struct slot *at = container_of(pool->leaks.next, struct slot, leaking);
+    list_remove(&at->leaking);
+    *slot = at;
+    *serial = atom_load(&at->leak) & SERIAL_MASK;
+    int64_t since = (int64_t)atom_peek(&at->lent_since);
     *event = (rpool_event){
         .type = RPOOL_EVENT_LEAK,
-        .item = atom_load(&slot->number),
+        .item = atom_load(&at->number),
         .ms = since == 0 ? 0 : (clock_now() - since) / CLOCK_MS,
-        .site = {.file = (const char *)(uintptr_t)atom_load(&slot->file),
-                 .func = (const char *)(uintptr_t)atom_load(&slot->func),
-                 .line = (int)atom_load(&slot->line)}};
-    atom_store(&slot->leak, serial | LEAK_TELLING);
-    uint64_t word = atom_load(&slot->word);
-    if (word_state(word) == SLOT_LENT && (word & SERIAL_MASK) == serial &&
+        .site = {.file = (const char *)(uintptr_t)atom_load(&at->file),
+                 .func = (const char *)(uintptr_t)atom_load(&at->func),
+                 .line = (int)atom_load(&at->line)}};
+    atom_store(&at->leak, *serial | LEAK_TELLING);
+    uint64_t word = atom_load(&at->word);
+    if (word_state(word) == SLOT_LENT && (word & SERIAL_MASK) == *serial &&
         since != 0)
-        return slot;
-    atom_store(&slot->leak, LEAK_NONE);
-    return NULL;
+        return 1;
+    atom_store(&at->leak, LEAK_NONE);
+    return 0;
 }
 
-/* LEAK, and LEAK_RETURNED if the lease has ended meanwhile. */
-static void tell_leak(struct pool *pool, struct slot *slot, rpool_event *event)
+/* LEAK, and LEAK_RETURNED if the lease has ended since the word of the slot
+ * said that it is being told.  A later lease of the slot may be a leak by then:
+ * its mark is left alone. */
+static void tell_leak(struct pool *pool, struct slot *slot, uint64_t serial,
+                      rpool_event *event)
 {
-    uint64_t telling = atom_load(&slot->leak);
     int64_t began = clock_now();
     rpool__emit(pool, event);
-    if (atom_cas(&slot->leak, &telling, (telling & SERIAL_MASK) | LEAK_TOLD))
+
+    uint64_t leak = serial | LEAK_TELLING;
+    if (atom_cas(&slot->leak, &leak, serial | LEAK_TOLD))
         return;
-    atom_store(&slot->leak, LEAK_NONE);
+    if (leak == (serial | LEAK_ENDED))
+        (void)atom_cas(&slot->leak, &leak, LEAK_NONE);
     event->type = RPOOL_EVENT_LEAK_RETURNED;
     event->ms += (clock_now() - began) / CLOCK_MS;
     rpool__emit(pool, event);
@@ -67,14 +75,15 @@ void rpool__tell_one_locked(struct pool *pool, struct pool_thread *worker)
 {
     rpool_event event = {.type = RPOOL_EVENT_DEGRADED};
     struct slot *slot = NULL;
+    uint64_t serial = 0;
     if (pool->to_tell != 0)
         event.message = next_degraded_locked(pool);
-    else if ((slot = next_leak_locked(pool, &event)) == NULL)
+    else if (!next_leak_locked(pool, &slot, &serial, &event))
         return;
     pool->telling = 1;
     rpool__begin_telling(pool, worker);
     if (slot != NULL)
-        tell_leak(pool, slot, &event);
+        tell_leak(pool, slot, serial, &event);
     else
         rpool__emit(pool, &event);
     lock_take(&pool->lock);

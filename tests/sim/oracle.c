@@ -323,6 +323,10 @@ void oracle_end(void)
             sim_fail("pool %d: %d made, %d destroyed, %d detached", i,
                      era->made, era->destroyed, era->detached);
     }
+    for (int i = 0; i < world.thing_count; i++)
+        if (world.things[i]->leaks != 0)
+            sim_fail("resource %d: %d leaks came back and it was not told",
+                     world.things[i]->number, world.things[i]->leaks);
     if (sim_counts().late_removals > 0)
         sim_fail("a descriptor was unwatched after it was closed");
 }

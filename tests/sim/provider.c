@@ -353,6 +353,14 @@ void world_on_event(void *arg, const rpool_event *event)
     case RPOOL_EVENT_DETACHED:
         follow(era, event);
         break;
+    case RPOOL_EVENT_LEAK:
+        thing_of(era, event->item)->leaks++;
+        break;
+    case RPOOL_EVENT_LEAK_RETURNED:
+        if (--thing_of(era, event->item)->leaks < 0)
+            sim_fail("item %d came back, but was told as no leak",
+                     (int)event->item);
+        break;
     case RPOOL_EVENT_FREED:
         era->freed = 1;
         break;

@@ -44,6 +44,7 @@ struct thing { /* a resource */
     int holder;         /* who uses it: actor + 1 */
     int owes;           /* an answer that check must read */
     int bad, unfit;     /* the last check, the last reset said so */
+    int leaks;          /* told with LEAK, and not yet with LEAK_RETURNED */
     int64_t checked_at; /* when the last check came back */
 };
 
