@@ -100,14 +100,14 @@ PQP_EXPORT const char *pqp_strerror(pqp_status status);
     XX(CREATE_FAILED) /* it could not be made: error */                        \
     XX(CLOSED)        /* a connection is about to be closed: reason */         \
     XX(ACQUIRED)      /* lent: ms waited, file, line, func */                  \
-    XX(RELEASED)      /* given back: ms lent */                                \
-    XX(DETACHED)      /* left the pool with its borrower */                    \
+    XX(RELEASED)      /* given back, by release or discard: ms lent */         \
+    XX(DETACHED)      /* left the pool with its borrower, not RELEASED */      \
     XX(TIMED_OUT)     /* an acquire gave up: ms waited */                      \
     XX(REFUSED)       /* an acquire was refused: the line is full */           \
     XX(LEAK)          /* a lease lasts longer than leak_after_ms */            \
-    XX(LEAK_RETURNED) /* such a lease came back after all */                   \
+    XX(LEAK_RETURNED) /* such a lease has ended, after its LEAK */             \
     XX(MISUSE)        /* a call was refused: message */                        \
-    XX(DEGRADED)      /* a worker or a watch could not be started: message */  \
+    XX(DEGRADED)      /* a worker is missing or stuck, or a watch: message */  \
     XX(NOTICE)        /* the server sent a notice: message, sqlstate */        \
     XX(FREED)         /* the last event of all: arg may go */
 #define XX(name) PQP_EVENT_##name,
@@ -240,12 +240,13 @@ PQP_EXPORT pqp_status pqp_pool_close(pqp_pool **pool, int timeout_ms);
 /*
  * Lends a connection: an idle one at once, else a new one if there is room,
  * else the next that is given back, in order of arrival.  timeout_ms covers
- * waiting, pinging and connecting; 0 takes what is idle and good right now,
- * else BUSY.  *err says what failed, then why (the last connect error with its
- * SQLSTATE; all are leased, since when, and which line acquired the oldest),
- * then the sizes and how many wait.  *conn is NULL on failure.  The calling
- * line is kept for that message, the leak event and the dump.
- * Owner: caller, until pqp_release, pqp_discard or pqp_detach.  Thread: any.
+ * waiting, pinging and connecting; 0 takes a connection that is idle and good
+ * right now, else BUSY.  In an event of the pool an acquire that would wait is
+ * refused with BUSY too.  *err says what failed, then why (the last connect
+ * error with its SQLSTATE; all are leased, since when, and which line acquired
+ * the oldest), then the sizes and how many wait.  *conn is NULL on failure. The
+ * calling line is kept for that message, the leak event and the dump. Owner:
+ * caller, until pqp_release, pqp_discard or pqp_detach.  Thread: any.
  */
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_acquire(pqp_pool *pool, int timeout_ms,
                                                 pqp_conn **conn,

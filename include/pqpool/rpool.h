@@ -82,6 +82,12 @@ enum { RPOOL_REUSE, RPOOL_CHECK, RPOOL_DISCARD }; /* answers of reset */
 /*
  * What the pool calls.  Every call is made holding nothing, from any thread;
  * calls on one resource never overlap.  create, destroy and size are required.
+ *
+ * A create or check of a worker that outlasts its deadline by a second is
+ * stuck: the event DEGRADED reports it, and another worker takes its place, up
+ * to 16 times.  The same holds for a destroy of more than a second, if no other
+ * worker is free.  A stuck create goes on counting for max_size, and
+ * rpool_close leaves it behind.
  */
 typedef struct rpool_provider {
     size_t size; /* sizeof(rpool_provider) */
@@ -133,14 +139,14 @@ typedef struct rpool_provider {
     XX(CREATE_FAILED) /* failure says why */                                   \
     XX(CLOSED)        /* a resource is about to be destroyed: reason */        \
     XX(ACQUIRED)      /* lent */                                               \
-    XX(RELEASED)      /* given back */                                         \
-    XX(DETACHED)      /* left the pool with its borrower */                    \
+    XX(RELEASED)      /* given back, by release or discard: ms */              \
+    XX(DETACHED)      /* left the pool with its borrower, not RELEASED: ms */  \
     XX(TIMED_OUT)     /* an acquire gave up */                                 \
     XX(REFUSED)       /* an acquire was refused: the line is full */           \
     XX(LEAK)          /* a lease lasts longer than leak_after_ms: ms, site */  \
-    XX(LEAK_RETURNED) /* such a lease came back after all: ms, site */         \
+    XX(LEAK_RETURNED) /* such a lease has ended, after its LEAK: ms, site */   \
     XX(MISUSE)        /* a handle was refused: message */                      \
-    XX(DEGRADED)      /* a worker or a watch could not be started: message */  \
+    XX(DEGRADED)      /* a worker is missing or stuck, or a watch: message */  \
     XX(FREED)         /* the last event of all: arg may go */
 #define XX(name) RPOOL_EVENT_##name,
 typedef enum rpool_event_type {
@@ -186,10 +192,18 @@ typedef struct rpool_event {
     const rpool_failure *failure; /* CREATE_FAILED */
 } rpool_event;
 
-/* Called with no lock held, by the thread that owns the item: in order for
- * one item, not across items.  Not LEAK: its lease may be over by the time that
- * it is told.  May call the pool, but rpool_close() there only begins to
- * close. */
+/*
+ * Called with no lock held, by the thread that owns the item: in order for one
+ * item, not across items.  A worker calls with LEAK, so that the lease may be
+ * over by then; LEAK_RETURNED comes after the LEAK of the same lease, and may
+ * come after its RELEASED.  A new item is lent after the call with CREATED has
+ * returned; no other work of the pool waits for a listener for more than 20 ms,
+ * unless 16 calls last longer at once.
+ *
+ * The listener may call the pool.  rpool_close() there only begins to close. An
+ * acquire or rpool_wait() that would wait is refused (BUSY), since what it
+ * waits for may wait for the listener.
+ */
 typedef void (*rpool_event_fn)(void *arg, const rpool_event *event);
 
 /* ---- options ---- */
@@ -233,7 +247,8 @@ PQP_EXPORT PQP_NODISCARD rpool_status rpool_open(rpool **pool,
                                                  rpool_failure *why);
 
 /* Waits until min_size items stand ready (lent ones count).  INVALID, TIMEOUT
- * and CREATE (a permanent failure) say why in *why.  Thread: any. */
+ * and CREATE (a permanent failure of the last 200 ms) say why in *why.  BUSY:
+ * called in a callback of the pool, where it may not wait.  Thread: any. */
 PQP_EXPORT PQP_NODISCARD rpool_status rpool_wait(rpool *pool, int timeout_ms,
                                                  rpool_failure *why);
 
@@ -267,11 +282,13 @@ PQP_EXPORT rpool_status rpool_close(rpool **pool, int timeout_ms);
 /*
  * Lends an item: an idle one at once, else a new one if there is room, else
  * the next that is given back, in order of arrival.  timeout_ms covers
- * waiting, checking and creating; 0 takes what is idle and fit right now (else
- * BUSY, and a creation is asked for if there is room, and a check of one that
- * is idle, for the next who tries); -1 waits for ever. BUSY also when
- * max_waiters stand in line.  CREATE: nothing can be created, and no item is
- * left to wait for.  On failure *item is NULL; why may be NULL. Owner: caller,
+ * waiting, checking and creating; -1 waits for ever.  A try, with a timeout_ms
+ * of 0, takes an item that is idle and fit right now, else it returns BUSY: a
+ * worker then creates an item if there is room, and checks an idle one, which
+ * counts for the next lease however late it comes.  BUSY also when max_waiters
+ * stand in line, and in a callback of the pool that would have to wait. CREATE:
+ * a creation has failed permanently within the last 200 ms, and no item is left
+ * to wait for.  On failure *item is NULL; why may be NULL. Owner: caller,
  * until rpool_release, rpool_discard or rpool_detach. Thread: any.
  */
 PQP_EXPORT PQP_NODISCARD rpool_status rpool_acquire_at(rpool *pool,

@@ -48,10 +48,14 @@ const struct option pqp__options[] = {
     {NUMBER(connect_concurrency, .min = 1, .max = 64, .preset = 2),
      .about = "Connects at once, each on a thread of the pool."},
     {TIME(create_timeout_ms, .preset = 30000, .never = 1),
-     .about = "For one connection, all its addresses together."},
+     .about = "For one connection, all its addresses together. A connect that "
+              "lasts a second longer is reported (DEGRADED) and holds back no "
+              "other."},
     {TIME(connect_retry_max_ms, .preset = 1000),
      .about = "The longest pause between attempts while the server is away; "
-              "pauses are jittered and double from 100 ms."},
+              "pauses are jittered and double from 100 ms. While a caller "
+              "waits, a pause is at most a quarter of that; after a permanent "
+              "failure it is 200 ms then."},
     {TIME(idle_timeout_ms, .preset = 600000, .never = 1),
      .about = "Unused that long, a connection above `min_size` is closed. Cut "
               "down to `max_lifetime_ms`."},
@@ -62,7 +66,9 @@ const struct option pqp__options[] = {
             .never = 1),
      .about = "After so many leases a connection is replaced."},
     {TIME(ping_after_ms, .preset = 500, .never = 1),
-     .about = "A connection idle for that long is pinged before it is lent."},
+     .about = "A connection idle for that long is pinged before it is lent. A "
+              "ping that was made for `pqp_try_acquire` counts for the next "
+              "lease, however late it comes."},
     {TIME(ping_timeout_ms, .preset = 1000),
      .about = "An answer to a ping, to the cleaning of a session, or to BEGIN "
               "of `pqp_transact`, that takes longer closes the connection."},
