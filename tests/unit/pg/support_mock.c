@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct mock {
     struct thread thread;
     int listener, port, stop, go_on[2];
     char *scripts;
+    sem_t serving; /* posted when the thread runs */
     struct lock lock;
     int accepted;
     size_t heard_size;
@@ -298,6 +300,7 @@ static void *serve(void *arg)
 {
     struct mock *m = arg;
     const char *script = m->scripts;
+    sem_post(&m->serving);
     while (wait_for(m, m->listener, -1)) {
         int fd = accept(m->listener, NULL, NULL);
         if (fd < 0)
@@ -334,6 +337,8 @@ static int bound_socket(int *port)
     return fd;
 }
 
+/* Returns only when the new thread runs.  A test may fork() then: ASan's locks
+ * are not held by a thread that is being started, and free in the child. */
 struct mock *mock_start(const char *scripts)
 {
     struct mock *m = calloc(1, sizeof *m);
@@ -343,8 +348,11 @@ struct mock *mock_start(const char *scripts)
     m->stop = stop_open();
     m->listener = bound_socket(&m->port);
     if (m->stop < 0 || pipe(m->go_on) || listen(m->listener, 8) ||
-        lock_init(&m->lock) || thread_start(&m->thread, serve, m))
+        lock_init(&m->lock) || sem_init(&m->serving, 0, 0) ||
+        thread_start(&m->thread, serve, m))
         abort();
+    while (sem_wait(&m->serving))
+        ;
     return m;
 }
 
@@ -357,6 +365,7 @@ void mock_stop(struct mock *m)
     close(m->go_on[0]);
     close(m->go_on[1]);
     lock_destroy(&m->lock);
+    sem_destroy(&m->serving);
     free(m->scripts);
     free(m);
 }
