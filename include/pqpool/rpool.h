@@ -123,8 +123,8 @@ typedef struct rpool_provider {
     int (*fd)(void *ctx, void *resource);
     /* Nothing of the pool runs any more; ctx may go.  NULL: nothing to do. */
     void (*done)(void *ctx);
-    /* What messages and the dump call a resource, "connection"; an s makes it
-     * plural.  Static storage.  NULL: "item". */
+    /* The noun for a resource in messages and in the dump, as "connection"; an
+     * s makes it plural.  Static storage.  NULL: "item". */
     const char *noun;
     /* Not 0: a lease whose resource was never asked for, by rpool_resource()
      * or rpool_begin_use(), needs no cleaning, and reset is not called. */

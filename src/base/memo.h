@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* What each thread remembers of the pools that it uses, all zero at first. */
+/* The words that each thread keeps about the pools that it uses; all are zero
+ * at first. */
 #ifndef BASE_MEMO_H
 #define BASE_MEMO_H
 

@@ -15,7 +15,7 @@
  * that to a worker and stands in line. */
 #define PATIENCE (20 * CLOCK_MS)
 
-/* What a borrower does with an item that is not ready, from the cheapest on. */
+/* How a borrower tries to get an item, the cheapest way first. */
 enum stage {
     STAGE_LOOK,  /* an answer that is owed is read if it is here already */
     STAGE_PING,  /* an item is pinged */
@@ -33,14 +33,12 @@ struct request {
     uint64_t ticket; /* 0: not in line yet */
     enum stage stage;
     uint32_t from; /* STAGE_LOOK: the next slot whose answer is looked for */
-    int looks;     /* so many were looked at in vain */
+    int looks;     /* items that were looked at in vain; at most MOST_LOOKS */
     int wait;
     int inside; /* a callback of the pool: it takes no place in the line */
     int queued; /* it has taken one */
     int64_t began, deadline;
 };
-enum { MOST_LOOKS = 64 };
-
 static const rpool_site nowhere;
 
 /* The last of an acquire: the item is the caller's.  lent_since is 0 until
@@ -99,8 +97,8 @@ static rpool_status take_now_locked(struct pool *pool, struct request *r,
     return RPOOL_BUSY;
 }
 
-/* The fittest idle item, or a place in the line.  In line one may be granted
- * an item whose answer is on its way: that is waited for. */
+/* The fittest idle item, or a place in the line.  A waiter may be granted an
+ * item whose answer is on its way: it waits for that answer. */
 static rpool_status take_or_wait_locked(struct pool *pool, struct request *r,
                                         struct slot **slot) POOL_LOCKED(pool)
 {
@@ -146,8 +144,9 @@ static void give_up_bad_locked(struct pool *pool, struct slot **slot)
     *slot = NULL;
 }
 
-/* The answer that the item owed was here.  It may be so old that it proves
- * nothing of now: then it is pinged, for a try by a worker. */
+/* The answer that the item owed was here.  If that answer is so old that it
+ * proves nothing of now, the item needs a ping too.  A try leaves the ping to a
+ * worker. */
 static void answered_locked(struct pool *pool, const struct request *r,
                             struct slot **slot) POOL_LOCKED(pool)
 {
@@ -160,9 +159,9 @@ static void answered_locked(struct pool *pool, const struct request *r,
     }
 }
 
-/* Reads what is here of an item that is CHECKING and the caller's; drops the
- * mutex meanwhile.  If its answer is not here the caller goes on to the next
- * item. */
+/* Reads what has arrived for an item that is CHECKING and the caller's; drops
+ * the mutex meanwhile.  If the item's answer has not arrived, the caller goes
+ * on to the next item. */
 static void look_locked(struct pool *pool, struct request *r,
                         struct slot **slot) POOL_LOCKED(pool)
 {
@@ -228,7 +227,7 @@ static rpool_status prove_locked(struct pool *pool, struct request *r,
     return RPOOL_OK;
 }
 
-/* Before all that came while its item was checked: it was there first. */
+/* The caller goes before all callers that came while its item was checked. */
 static void keep_place(struct request *r)
 {
     if (r->ticket == 0)

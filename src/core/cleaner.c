@@ -2,14 +2,15 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
  * The cleaner sleeps until exactly the next thing due, or a hang-up, and
- * decides; it calls no provider.  It tells of leaks.
+ * decides.  It calls neither the provider nor the listener: workers do.
  *
- * What is due later than it will wake needs no call.  What is due earlier must
- * wake it: whoever makes something due stores it in the slot and then reads
- * next_wake, and the cleaner stores CLOCK_NEVER into next_wake and then reads
- * the slots.  One of the two sees the other.  While it reads, a caller lowers
- * next_wake without waking it, and when it is woken it only sleeps again, until
- * the earlier time: however busy the pool, it looks once for each time due.
+ * A thing that is due later than the cleaner wakes needs no call.  One that is
+ * due earlier must wake it: the thread that makes it due stores the time in the
+ * slot and then reads next_wake, and the cleaner stores CLOCK_NEVER into
+ * next_wake and then reads the slots.  One of the two sees the other.  While it
+ * reads, a caller lowers next_wake without waking it, and when it is woken it
+ * only sleeps again, until the earlier time: however busy the pool, it looks
+ * once for each time due.
  *
  * The owner of an item that comes back to IDLE answers for it: a release, a
  * creation and a check that gives back arm for all that is due of it.

@@ -1,8 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * What the files of the core share: the slot, the pool and the words that both
- * are steered by.
+ * What the files of the core share: slots, pools, and the words of both.
  *
  * A slot's word is the only truth about its item: state, serial, reasons to
  * leave.  Whoever made the transition into LENT, CHECKING, RETURNING, CREATING
@@ -121,19 +120,20 @@ struct slot {
     int fd;                  /* the owner's: watched, or -1 */
     uint32_t index;          /* constant */
     /* Under the mutex. */
-    int ageing; /* near the end of its lifetime: does not count for min_size */
+    int ageing; /* its lifetime ends soon: it does not count for min_size */
     int wished; /* it is in the list of that name */
     rpool_reason reason; /* DISPOSING: why */
-    struct list node;    /* EMPTY: in the pool's list; else in one of the
-                            workers' lists, or in none */
+    struct list
+        node; /* in the list of empty slots, in a workers' list, or none */
     struct list leaking; /* in leaks, or in none */
 };
 
 /*
- * What has become of a lease that is a leak.  A worker tells of it, and looks
- * at the word after it has said so here; a release swaps the word and then
- * looks here.  So one of the two sees the other, LEAK comes before
- * LEAK_RETURNED, and the release waits for no listener.
+ * How far the report of a leak has come, in the slot's atom `leak`.  A worker
+ * stores LEAK_TELLING there and then reads the slot's word; a release swaps the
+ * word and then reads `leak`.  All four are sequentially consistent, so one of
+ * the two sees the other.  Therefore LEAK comes before LEAK_RETURNED, and the
+ * release waits for no listener.
  */
 enum leak {
     LEAK_NONE,
@@ -167,7 +167,7 @@ static inline uint32_t chunk_first(uint32_t chunk)
     return chunk == 0 ? 0 : (uint32_t)1 << chunk;
 }
 
-/* What the cleaner has to report, a bit each: a worker calls the listener. */
+/* The DEGRADED events that a worker is to tell, a bit each in pool.to_tell. */
 enum degraded { STUCK_CREATE, STUCK_CHECK, STUCK_DESTROY, NO_WORKER };
 
 /* ---- the line ---- */
@@ -221,11 +221,11 @@ struct pool {
     struct atom next_wake; /* when the cleaner wakes by itself */
     struct atom idle_due;  /* how long a slot may be idle before the cleaner
                               must look at it, or CLOCK_NEVER */
-    struct atom check_due; /* what was proven so long ago must be checked:
+    struct atom check_due; /* an item proven so long ago must be checked:
                               INT64_MIN: always; CLOCK_NEVER: nothing */
-    struct atom look_due;  /* what was proven so long ago is looked at */
+    struct atom look_due;  /* an item proven so long ago is looked at first */
     struct atom ready_due; /* the earlier of the two */
-    struct atom suspect;   /* what was proven before that time is checked */
+    struct atom suspect;   /* an item proven before that time is checked */
     struct atom nslots;
     struct atom marks_use;    /* 1: a lease notes that it was used */
     uintptr_t chunks[CHUNKS]; /* where slot 0 would be, or 0: not made yet */
@@ -251,7 +251,7 @@ struct pool {
     _Alignas(128) struct lock lock;
     int max_size, min_size;
     int unsettled;         /* the last settle left something to the next */
-    int growing;           /* somebody makes room for more slots */
+    int growing;           /* a resize makes room for more slots */
     uint32_t made;         /* slots that were ever made; that thread's */
     int occupied;          /* slots that are not EMPTY */
     int creating, leaving; /* of these: CREATING, DISPOSING */
@@ -271,11 +271,11 @@ struct pool {
     /* Waiters that are to be woken by the thread that holds the mutex, in the
      * order of their answers. */
     struct list answered;
-    /* Slots, for the workers.  `handed` are CHECKING and the list's own: a
-     * borrower's ping that was slow.  What is `wished` to be checked for a
-     * borrower, or due in `keepalives`, is in any state: the worker that comes
-     * to it claims it if it is still IDLE.  So no missing or busy worker hides
-     * an idle item. */
+    /* Slots, for the workers.  Those in `handed` are CHECKING and belong to the
+     * list: a borrower's ping of them was slow.  Those in `wished` are to be
+     * checked for a borrower, and those in `keepalives` are due; they are in
+     * any state, and a worker claims one only if it is still IDLE.  So no
+     * missing or busy worker hides an idle item. */
     struct list disposals, handed, wished, keepalives;
     struct list empty; /* EMPTY slots: the last that was emptied comes first */
     struct list leaks; /* leases that a worker is to tell of */
@@ -293,7 +293,7 @@ struct pool {
     int failures;       /* rounds of creations that failed, in a row */
     uint64_t round;     /* those that began in one and fail are one failure */
     int64_t retry_at;   /* 0: the last one did not fail */
-    int64_t urgent_at;  /* the same while somebody waits */
+    int64_t urgent_at;  /* the same while a caller waits */
     int lost;           /* it did, but only by what became of its item */
     int64_t good_since; /* when the first of those that did not was made */
     rpool_failure failure; /* of the last creation that failed */
@@ -442,8 +442,8 @@ void rpool__answer_locked(struct pool *pool, struct waiter *w,
     POOL_LOCKED(pool);
 
 /* demand.c */
-/* When the next creation may begin.  After a permanent failure: until then it
- * is what every caller is told, since it is fresh. */
+/* When the next creation may begin.  Until then a permanent failure is fresh
+ * enough to refuse a caller with it. */
 int64_t rpool__retry_due_locked(const struct pool *pool) POOL_LOCKED(pool);
 /* Creations that should be under way, less those that are. */
 int rpool__need_locked(const struct pool *pool) POOL_LOCKED(pool);
@@ -491,10 +491,9 @@ void rpool__hand_over_locked(struct pool *pool, struct slot *slot)
 void rpool__wish_locked(struct pool *pool, struct slot *slot) POOL_LOCKED(pool);
 /* No worker is free, and the system refuses another one for now. */
 int rpool__workers_refused_locked(const struct pool *pool) POOL_LOCKED(pool);
-/* The provider's verdict after a ping, which ends at the deadline; 0 does not
- * wait.  Thread: the owner. */
+/* The provider's verdict: after a ping, which ends at the deadline and with 0
+ * at once, or on what has arrived already.  Thread: the owner. */
 int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline);
-/* The same of what is here already.  Thread: the owner. */
 int rpool__run_look(struct pool *pool, struct slot *slot);
 
 /* stuck.c */
@@ -531,6 +530,9 @@ void rpool__watch_workers_locked(struct pool *pool) POOL_LOCKED(pool);
 void rpool__unwatch(struct pool *pool, struct slot *slot);
 
 /* tell.c */
+/* A worker is to tell the listener of that, if there is a listener. */
+void rpool__degraded_locked(struct pool *pool, enum degraded what)
+    POOL_LOCKED(pool);
 int rpool__may_tell_locked(const struct pool *pool) POOL_LOCKED(pool);
 /* Tells the listener of one thing, if it still holds. */
 void rpool__tell_one_locked(struct pool *pool, struct pool_thread *worker)

@@ -9,7 +9,7 @@
  * them swaps, and the other has read atomic words of the slot and written
  * nothing. Between the two swaps the thread reads the pool's options and stores
  * times, and RETURNING to IDLE gives the slot away.  A lease in use is not
- * ended: that is noted in its word, and who ends the use ends the lease.
+ * ended: that is noted in its word, and the end of the use ends the lease.
  */
 #include "slot.h"
 
@@ -337,9 +337,9 @@ static struct slot *lent_slot(const rpool_item *item)
     return slot_is_lease(atom_load(&slot->word), handle) ? slot : NULL;
 }
 
-/* Where it decides on the reset at the end of the lease, the question is noted
- * in the word.  The second look is for a caller with a handle that another
- * thread ends at that moment: what was read may be the next lease's. */
+/* If the provider says that unused leases are clean, the word notes that the
+ * resource was asked for.  The second look is for a handle that another thread
+ * ends at that moment: the resource that was read may be the next lease's. */
 void *rpool_resource(const rpool_item *item)
 {
     uint64_t handle = (uintptr_t)item;

@@ -1,10 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The one place where a pool comes to rest.  Whoever changes anything under
- * the mutex, and whoever finds an obstacle in the gate after a swap outside of
- * it, calls rpool__settle_locked; what holds afterwards, for all slots that
- * nobody has in hand, as soon as it left nothing to the next:
+ * The one place where a pool comes to rest.  A thread that changes anything
+ * under the mutex, or that finds an obstacle in the gate after a swap outside
+ * of it, calls rpool__settle_locked.  If that call was not cut short by its
+ * batch (pool.unsettled), the following holds for all slots without an owner:
  *
  *   closed      => nothing is idle, or to be checked, and nobody waits;
  *   hopeless    => nobody waits, unless suspended: nothing can be created for
@@ -106,9 +106,10 @@ static void dispose_idle_locked(struct pool *pool, int more,
 
 /*
  * The item for the head of the line, or NULL.  A head that has not pinged yet
- * is granted also what needs a ping, and pings it itself.  One that has, after
- * which the ping was slow or failed, waits for a ready item, since the workers
- * ping the others side by side; unless there is no worker, and none to be had.
+ * is granted also an item that needs a ping, and pings it itself.  A head whose
+ * ping was slow or failed waits for a ready item, since workers ping the others
+ * side by side.  If there is no worker, and none can be started, that head is
+ * granted an item that needs a ping after all.
  */
 static struct slot *next_for_locked(struct pool *pool,
                                     const struct waiter *head) POOL_LOCKED(pool)
@@ -122,8 +123,8 @@ static struct slot *next_for_locked(struct pool *pool,
     return slot;
 }
 
-/* Has the workers check what is idle and of that fitness, of the first idle
- * ones. */
+/* Has the workers check the idle items of that fitness, among the first
+ * HOLD_BATCH idle ones. */
 static void wish_locked(struct pool *pool, unsigned unfit) POOL_LOCKED(pool)
 {
     int64_t now = clock_coarse();
@@ -138,7 +139,7 @@ static void wish_locked(struct pool *pool, unsigned unfit) POOL_LOCKED(pool)
     }
 }
 
-/* Those that still wait have the workers check what is idle. */
+/* For the waiters that are left, workers check the idle items. */
 static void serve_line_locked(struct pool *pool, int *left) POOL_LOCKED(pool)
 {
     struct slot *slot;

@@ -12,9 +12,6 @@ rpool_reason rpool__flag_reason(uint64_t word)
     return word & SLOT_RECYCLED ? RPOOL_REASON_RECYCLE : RPOOL_REASON_NONE;
 }
 
-/* How many idle slots are looked at for a fitter one. */
-enum { MOST_LOOKS = 64 };
-
 struct slot *rpool__next_idle(struct pool *pool, uint32_t from)
 {
     uint32_t nslots = (uint32_t)atom_load(&pool->nslots);

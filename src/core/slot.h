@@ -63,6 +63,10 @@ enum fitness {
     FIT_NOT     /* it leaves */
 };
 enum { FITNESSES = FIT_NOT };
+
+/* How many idle slots one search or one acquire looks at for a fitter item. */
+enum { MOST_LOOKS = 64 };
+
 #define ACCEPT(fitness) (1U << (fitness))
 #define ACCEPT_READY    (ACCEPT(FIT_NOW) | ACCEPT(FIT_LOOK))
 #define ACCEPT_ALL      (ACCEPT_READY | ACCEPT(FIT_ANSWER) | ACCEPT(FIT_PING))

@@ -95,7 +95,7 @@ static void note_one_stuck_locked(struct pool *pool, struct pool_thread *worker)
                                          [CALL_KEEPALIVE] = STUCK_CHECK,
                                          [CALL_DESTROY] = STUCK_DESTROY};
     if (!worker->telling)
-        pool->to_tell |= 1U << what[worker->call];
+        rpool__degraded_locked(pool, what[worker->call]);
     worker->stuck = STUCK;
     if (pool->stuck < MAX_STUCK) {
         worker->stuck = STUCK_AND_REPLACED;
@@ -123,8 +123,8 @@ int rpool__note_stuck_locked(struct pool *pool, int64_t now, int64_t *next)
 }
 
 /* Drops the mutex for a job that was taken.  The wake is passed on: several
- * jobs may have had one.  If this was the last worker to be had, those in line
- * ping for themselves from now on. */
+ * jobs may have had one.  If this was the last worker that can be had, the
+ * waiters ping for themselves from now on. */
 void rpool__begin_job(struct pool *pool)
 {
     rpool__watch_workers_locked(pool);

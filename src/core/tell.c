@@ -6,6 +6,12 @@
  */
 #include "internal.h"
 
+void rpool__degraded_locked(struct pool *pool, enum degraded what)
+{
+    if (pool->on_event != NULL)
+        pool->to_tell |= 1U << what;
+}
+
 int rpool__may_tell_locked(const struct pool *pool)
 {
     return !pool->telling && (pool->to_tell != 0 || !list_empty(&pool->leaks));

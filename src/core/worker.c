@@ -479,8 +479,8 @@ static void rest_locked(struct pool *pool) POOL_LOCKED(pool)
     pool->alarm_at = CLOCK_NEVER; /* another's: one is woken in vain */
 }
 
-/* One that came for a check or for a stuck worker is not needed any more.  It
- * ends unseen, and its place is free. */
+/* Whether the worker is not needed any more: it was started for a check or for
+ * a stuck worker.  It then ends by itself, and nobody joins it. */
 static int is_surplus_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool)
 {
@@ -539,11 +539,11 @@ int rpool__start_worker(struct pool *pool, int index)
         rpool__arm_locked(pool, pool->hire_at);
     rpool__settle_locked(pool);
     cond_wake_all(&pool->changed); /* a close waits for it as for a thread */
-    /* A thread of the pool's own leaves it to a worker, and so does a callback:
-     * they may be what a listener would wait for. */
+    /* A thread of the pool leaves the event to a worker, and so does a thread
+     * in a callback: the listener may wait for what that thread holds. */
     int leaves_it = rpool__is_inside(pool);
     if (leaves_it)
-        pool->to_tell |= 1U << NO_WORKER;
+        rpool__degraded_locked(pool, NO_WORKER);
     pool->inside++;
     lock_drop(&pool->lock);
     if (!leaves_it)
