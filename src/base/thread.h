@@ -12,19 +12,36 @@ struct thread {
     pthread_t id;
 };
 
-/* Starts with every signal blocked, so that the application's handlers run in
- * the application's threads.  0, or an errno value.  *thread may be set only
- * after the new one has run, and even ended: it is the caller's own, and others
- * have what thread_self() said there. */
+/* For the name service, OpenSSL and the application's listener. */
+enum { THREAD_STACK = 512 * 1024 };
+
+/*
+ * Starts a thread that takes nothing over from the thread that starts it, which
+ * may be any thread of the application:
+ * - Every signal is blocked, so that the application's handlers run in the
+ *   application's threads.
+ * - It may run on the processors of the process's main thread.
+ * - Its stack has THREAD_STACK bytes beside the thread-locals of the process.
+ *
+ * Returns 0, or an errno value.  *thread may be set only after the new thread
+ * has run, and even ended: *thread is the caller's own, and others have what
+ * thread_self() said there.
+ */
 int thread_start(struct thread *thread, void *(*run)(void *), void *arg);
 void thread_self(struct thread *thread);
 void thread_join(struct thread *thread);
 void thread_detach(struct thread *thread);
 
-/* Names the calling thread, for debuggers and top; the kernel keeps 15 bytes.
- * By itself, because whoever started it may find it ended already, and with it
- * whatever the name belonged to. */
-void thread_set_name(const char *name);
+/*
+ * The first call of a thread of the pool.  Names the calling thread, for
+ * debuggers and top (the kernel keeps 15 bytes), and gives it the scheduling
+ * policy, priority and nice value of the process's main thread.  A thread that
+ * may not set one of these keeps what it has.
+ *
+ * The thread does that itself, because the thread that started it may find it
+ * ended already, and with it the owner of the name.
+ */
+void thread_begin(const char *name);
 
 /* Calls in_child in every child that fork() makes from now on, in its only
  * thread.  0, or an errno value. */

@@ -250,7 +250,7 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     uint64_t tokens[HOLD_BATCH];
     struct inside here;
     rpool__go_in(&here, pool); /* to the end of the thread */
-    thread_set_name(pool->name);
+    thread_begin(pool->name);
     lock_take(&pool->lock);
     thread_self(&pool->cleaner.thread);
     while (!pool->stopping) {

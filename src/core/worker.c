@@ -497,7 +497,7 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     struct pool *pool = self->pool;
     struct inside here;
     rpool__go_in(&here, pool); /* to the end of the thread */
-    thread_set_name(pool->name);
+    thread_begin(pool->name);
     lock_take(&pool->lock);
     thread_self(&self->thread);
     pool->idle_workers--;

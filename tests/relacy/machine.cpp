@@ -362,7 +362,7 @@ void thread_self(struct thread *)
 {
 }
 
-void thread_set_name(const char *)
+void thread_begin(const char *)
 {
 }
 

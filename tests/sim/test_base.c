@@ -153,7 +153,7 @@ static void watch_reports_a_hang_up_once(void **state)
 
 static void *raise_soon(void *arg)
 {
-    thread_set_name("raiser");
+    thread_begin("raiser");
     sim_sleep_ms(5);
     stop_raise(*(int *)arg);
     thread_memo()->hint[0].key = 7;

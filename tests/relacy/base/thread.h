@@ -13,7 +13,7 @@ struct thread {
 
 int thread_start(struct thread *thread, void *(*run)(void *), void *arg);
 void thread_self(struct thread *thread);
-void thread_set_name(const char *name);
+void thread_begin(const char *name);
 void thread_join(struct thread *thread);
 void thread_detach(struct thread *thread);
 int thread_at_fork(void (*in_child)(void));

@@ -32,7 +32,7 @@ void thread_self(struct thread *thread)
     thread->id = sched_self();
 }
 
-void thread_set_name(const char *name)
+void thread_begin(const char *name)
 {
     struct sim_thread *self = sched_self();
     (void)snprintf(self->name, sizeof self->name, "%s", name);

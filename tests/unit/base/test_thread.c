@@ -1,18 +1,21 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Threads of the pool: signals, names, what a thread remembers, and fork. */
+/* Threads of the pool: signals, processors, scheduling, stack, names, what a
+ * thread remembers, and fork. */
+#define _GNU_SOURCE /* affinity, SCHED_BATCH, pthread_getattr_np */
 #include "base/thread.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "support.h"
 
-#include <cmocka.h>
-
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,7 +91,7 @@ static char own_name[16];
 
 static void *name_itself(void *arg)
 {
-    thread_set_name(arg);
+    thread_begin(arg);
     (void)prctl(PR_GET_NAME, own_name);
     return NULL;
 }
@@ -105,6 +108,201 @@ static void a_thread_names_itself(void **state)
         thread_join(&thread);
         assert_string_equal(own_name, kept[i]);
     }
+}
+
+/* ---- what is not taken over from the thread that starts it --------------- */
+
+/* A thread of the application, which makes itself special and then starts one
+ * of the pool's. */
+struct special {
+    int (*become)(void); /* 0, or it may not */
+    int refused;
+    cpu_set_t cpus; /* of the pool's thread */
+    int policy, priority, nice;
+};
+
+static void *look_at_itself(void *arg)
+{
+    struct special *s = arg;
+    (void)sched_getaffinity(0, sizeof s->cpus, &s->cpus);
+    thread_begin("pool");
+    struct sched_param param;
+    s->policy = sched_getscheduler(0);
+    (void)sched_getparam(0, &param);
+    s->priority = param.sched_priority;
+    s->nice = getpriority(PRIO_PROCESS, 0);
+    return NULL;
+}
+
+static void *start_while_special(void *arg)
+{
+    struct special *s = arg;
+    struct thread thread;
+    s->refused = s->become() != 0;
+    if (!s->refused && thread_start(&thread, look_at_itself, s) == 0)
+        thread_join(&thread);
+    return NULL;
+}
+
+/* Skips the test if this process may not become so. */
+static struct special started_by(int (*become)(void))
+{
+    struct special s = {.become = become, .policy = -1};
+    pthread_t borrower;
+    assert_int_equal(pthread_create(&borrower, NULL, start_while_special, &s),
+                     0);
+    assert_int_equal(pthread_join(borrower, NULL), 0);
+    if (s.refused)
+        skip_because("this process has one processor, or may not change it or "
+                     "its priority");
+    return s;
+}
+
+static int pin_to_one(void)
+{
+    cpu_set_t all, one;
+    CPU_ZERO(&one);
+    size_t last = CPU_SETSIZE;
+    if (sched_getaffinity(0, sizeof all, &all) != 0 || CPU_COUNT(&all) < 2)
+        return -1;
+    while (!CPU_ISSET(--last, &all))
+        ;
+    CPU_SET(last, &one);
+    return sched_setaffinity(0, sizeof one, &one);
+}
+
+static void
+processors_are_the_main_threads_when_started_by_a_pinned_one(void **state)
+{
+    (void)state;
+    cpu_set_t main_thread;
+    struct special s = started_by(pin_to_one);
+    assert_int_equal(
+        sched_getaffinity(getpid(), sizeof main_thread, &main_thread), 0);
+    assert_true(CPU_EQUAL(&s.cpus, &main_thread));
+}
+
+static int become_batch(void)
+{
+    const struct sched_param param = {0};
+    return sched_setscheduler(0, SCHED_BATCH, &param);
+}
+
+static int become_real_time(void)
+{
+    const struct sched_param param = {.sched_priority = 1};
+    return sched_setscheduler(0, SCHED_FIFO, &param);
+}
+
+static void
+policy_is_the_main_threads_when_started_by_a_batch_thread(void **state)
+{
+    (void)state;
+    struct special s = started_by(become_batch);
+    assert_int_equal(s.policy, sched_getscheduler(getpid()));
+}
+
+static void
+policy_is_the_main_threads_when_started_by_a_real_time_thread(void **state)
+{
+    (void)state;
+    struct special s = started_by(become_real_time);
+    assert_int_equal(s.policy, sched_getscheduler(getpid()));
+    assert_int_equal(s.priority, 0);
+}
+
+/* An ordinary user may raise the nice value, and not lower it again. */
+static int be_nicer(void)
+{
+    int before = getpriority(PRIO_PROCESS, 0);
+    if (setpriority(PRIO_PROCESS, 0, before + 1) != 0 ||
+        setpriority(PRIO_PROCESS, 0, before) != 0)
+        return -1;
+    return setpriority(PRIO_PROCESS, 0, before + 1);
+}
+
+static void
+nice_value_is_the_main_threads_when_started_by_a_nicer_one(void **state)
+{
+    (void)state;
+    struct special s = started_by(be_nicer);
+    assert_int_equal(s.nice, getpriority(PRIO_PROCESS, (id_t)getpid()));
+}
+
+/* From here on, a call that sets any of these kills the process. */
+static int forbid_setting(void)
+{
+#define KILL(call)                                                             \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),                           \
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        KILL(SYS_sched_setaffinity),
+        KILL(SYS_sched_setscheduler),
+        KILL(SYS_sched_setparam),
+        KILL(SYS_sched_setattr),
+        KILL(SYS_setpriority),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const struct sock_fprog program = {.len = sizeof filter / sizeof filter[0],
+                                       .filter = filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+               ? -1
+               : prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static void nothing_is_set_when_all_threads_are_alike(void **state)
+{
+    (void)state;
+    enum { NO_FILTER = 77 };
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct special s = {.policy = -1};
+        struct thread thread;
+        if (forbid_setting() != 0)
+            _exit(NO_FILTER);
+        if (thread_start(&thread, look_at_itself, &s) != 0)
+            _exit(1);
+        thread_join(&thread);
+        _exit(s.policy == sched_getscheduler(0) ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == NO_FILTER)
+        skip_because("this process may not have a seccomp filter");
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* glibc takes it from the stack of each thread. */
+static _Thread_local volatile char thread_locals[1024 * 1024];
+
+static size_t stack_bytes;
+
+static void *use_the_stack(void *arg)
+{
+    (void)arg;
+    volatile char used[THREAD_STACK - 64 * 1024];
+    for (size_t i = 0; i < sizeof used; i += 1024)
+        used[i] = 1;
+    for (size_t i = 0; i < sizeof thread_locals; i += 1024)
+        thread_locals[i] = used[0];
+    pthread_attr_t attr;
+    (void)pthread_getattr_np(pthread_self(), &attr);
+    (void)pthread_attr_getstacksize(&attr, &stack_bytes);
+    (void)pthread_attr_destroy(&attr);
+    return NULL;
+}
+
+static void stack_has_512_kb_beside_a_megabyte_of_thread_locals(void **state)
+{
+    (void)state;
+    struct thread thread;
+    assert_int_equal(thread_start(&thread, use_the_stack, NULL), 0);
+    thread_join(&thread);
+    assert_true(stack_bytes >= THREAD_STACK);
+    /* Not the system's default of 8 MB, whoever keeps the thread-locals. */
+    assert_true(stack_bytes <= THREAD_STACK + 2 * sizeof thread_locals);
 }
 
 static int forked;
@@ -136,6 +334,16 @@ int main(void)
         cmocka_unit_test(a_thread_is_whom_it_says),
         cmocka_unit_test(each_thread_remembers_for_itself),
         cmocka_unit_test(a_thread_names_itself),
+        cmocka_unit_test(
+            processors_are_the_main_threads_when_started_by_a_pinned_one),
+        cmocka_unit_test(
+            policy_is_the_main_threads_when_started_by_a_batch_thread),
+        cmocka_unit_test(
+            policy_is_the_main_threads_when_started_by_a_real_time_thread),
+        cmocka_unit_test(
+            nice_value_is_the_main_threads_when_started_by_a_nicer_one),
+        cmocka_unit_test(nothing_is_set_when_all_threads_are_alike),
+        cmocka_unit_test(stack_has_512_kb_beside_a_megabyte_of_thread_locals),
         cmocka_unit_test(the_child_of_a_fork_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
