@@ -237,8 +237,8 @@ typedef struct rpool_options {
 /*
  * Opens a pool and starts to fill it to min_size; does not wait for that.
  * provider is copied, ctx must live until provider->done.  On failure nothing
- * is kept, *pool is NULL and done is not called.  why may be NULL.
- * Thread: any.
+ * is kept, *pool is NULL and done is not called.  BUSY: the process has 4095
+ * pools, which is the limit.  why may be NULL.  Thread: any.
  */
 PQP_EXPORT PQP_NODISCARD rpool_status rpool_open(rpool **pool,
                                                  const rpool_provider *provider,

@@ -39,7 +39,7 @@ no_lock:
     return NULL;
 }
 
-struct pool *rpool__shell_take(void)
+rpool_status rpool__shell_take(struct pool **out, rpool_failure *why)
 {
     for (int i = 1; i <= SHELL_MASK; i++) {
         uint64_t is_free = 0;
@@ -50,16 +50,21 @@ struct pool *rpool__shell_take(void)
         if (!atom_cas(&taken[i], &is_free, 1))
             continue;
         pool = rpool__pool_of((uint64_t)i);
-        if (pool == NULL) {
+        if (pool == NULL)
             pool = shell_make(i);
-            if (pool == NULL)
-                atom_store(&taken[i], 0);
-            else
-                atom_store(&rpool__shells[i], (uint64_t)(uintptr_t)pool);
+        if (pool == NULL) {
+            atom_store(&taken[i], 0);
+            return rpool__fail(why, RPOOL_NOMEM, "no memory for another pool");
         }
-        return pool;
+        atom_store(&rpool__shells[i], (uint64_t)(uintptr_t)pool);
+        *out = pool;
+        return RPOOL_OK;
     }
-    return NULL;
+    return rpool__fail(why, RPOOL_BUSY,
+                       "cannot open another pool: the process has %d, which is "
+                       "the limit (a closed pool counts until its last lease "
+                       "and thread end)",
+                       SHELL_MASK);
 }
 
 void rpool__shell_free(struct pool *pool)

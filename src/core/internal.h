@@ -366,7 +366,7 @@ static inline struct slot *rpool__slot_of(uint64_t handle, struct pool **pool)
 #define POOL_LOCKED(pool) LOCK_HELD((pool)->lock)
 
 /* handle.c */
-struct pool *rpool__shell_take(void); /* a free one, or NULL */
+rpool_status rpool__shell_take(struct pool **out, rpool_failure *why);
 void rpool__shell_free(struct pool *pool);
 int rpool__fork_guard(void);
 uint64_t rpool__next_serial(void);

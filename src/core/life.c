@@ -205,14 +205,15 @@ rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
     const char *bad = bad_option(provider, o);
     if (bad != NULL)
         return rpool__fail(why, RPOOL_INVALID, "%s", bad);
-    struct pool *pool = rpool__shell_take();
-    if (pool == NULL)
-        return rpool__fail(why, RPOOL_NOMEM, "no memory for another pool");
+    struct pool *pool = NULL;
+    rpool_status status = rpool__shell_take(&pool, why);
+    if (status != RPOOL_OK)
+        return status;
     lock_take(&pool->lock); /* a straggler of the last pool may look in */
     configure(pool, provider, ctx, o);
     reset_shell(pool);
     lock_drop(&pool->lock);
-    rpool_status status = acquire_means(pool, o->name, why);
+    status = acquire_means(pool, o->name, why);
     if (status == RPOOL_OK && start_threads(pool) != 0) {
         release_means(pool);
         status = rpool__fail(why, RPOOL_SYSTEM, "cannot start a thread");

@@ -6,6 +6,8 @@
  */
 #include "support_caller.h"
 
+#include "core/internal.h"
+
 #include <string.h>
 
 /* I-04 */
@@ -335,6 +337,32 @@ acquire_takes_no_item_of_the_next_pool_when_its_own_is_closed(void **state)
     }
 }
 
+/* There is no room for another pool, but there is memory. */
+static void
+open_reports_the_limit_when_all_pools_of_a_process_exist(void **state)
+{
+    struct fake *fake = *state;
+    static struct pool *shells[SHELL_MASK + 1];
+    int n = 0;
+    while (rpool__shell_take(&shells[n], NULL) == RPOOL_OK)
+        assert_true(++n <= SHELL_MASK);
+    assert_int_equal(n, SHELL_MASK);
+
+    rpool *pool = NULL;
+    rpool_failure why = {0};
+    assert_int_equal(rpool_open(&pool, &fake->provider, fake, NULL, &why),
+                     RPOOL_BUSY);
+    assert_null(pool);
+    assert_non_null(strstr(why.message, "4095"));
+    assert_non_null(strstr(why.message, "limit"));
+
+    rpool__shell_free(shells[n - 1]);
+    pool = fake_open(fake, .max_size = 1);
+    close_pool(&pool);
+    while (--n > 0)
+        rpool__shell_free(shells[n - 1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +377,7 @@ int main(void)
         cmocka_unit_test(a_free_shell_is_the_parents_too),
         cmocka_unit_test(
             acquire_takes_no_item_of_the_next_pool_when_its_own_is_closed),
+        FAKE_TEST(open_reports_the_limit_when_all_pools_of_a_process_exist),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
