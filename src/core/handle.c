@@ -9,7 +9,15 @@
  */
 #include "internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
+
+/* On a 32-bit target a pointer would lose most of the serial, and a stale
+ * handle would soon be taken for a good one. */
+static_assert(sizeof(rpool *) >= sizeof(uint64_t) &&
+                  sizeof(rpool_item *) >= sizeof(uint64_t),
+              "a handle is a number of 64 bits that is kept in a pointer: "
+              "pqpool needs a 64-bit target");
 
 struct atom rpool__shells[SHELL_MASK + 1]; /* struct pool *, from 1 */
 static struct atom taken[SHELL_MASK + 1];  /* 1: some open pool's */
