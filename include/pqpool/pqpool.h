@@ -195,7 +195,8 @@ PQP_EXPORT pqp_status pqp_options_set(pqp_options *options, const char *name,
  * Opens a pool and begins to connect up to min_size; does not wait for that
  * and does not need the server.  INVALID: an option or the connection string
  * is wrong; the message names the keyword and never a value.  BUSY: the process
- * has 4095 pools, which is the limit.  On failure *pool is NULL.  Owner: caller, until pqp_pool_close.  Thread: any.
+ * has 4095 pools, which is the limit.  On failure *pool is NULL.
+ * Owner: caller, until pqp_pool_close.  Thread: any.
  */
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_pool_open(pqp_pool **pool,
                                                   const pqp_options *options,

@@ -143,8 +143,7 @@ enum leak {
     LEAK_ENDED    /* the lease is over: that worker tells of it */
 };
 
-/* A bit for each of up to 64 slots: set if it is idle, and perhaps also if not.
- */
+/* A bit for each of up to 64 slots: set if idle, and perhaps also if not. */
 struct hint {
     _Alignas(128) struct atom maybe_idle;
 };
@@ -286,7 +285,7 @@ struct pool {
     struct cond changed; /* for wait and close */
     int workers, idle_workers;
     int threads;      /* workers and cleaner, running */
-    int busy;         /* of these: in the hands of the provider or a listener */
+    int busy;         /* of these: in the provider or the listener */
     int64_t alarm_at; /* a worker wakes by itself then, or CLOCK_NEVER */
     int64_t hire_at;  /* starting one failed: not again before that */
     int cleaner_asleep;
