@@ -56,9 +56,9 @@ struct attempts {
 static pqp_status run(pqp_conn *conn, const char *sql, int nparams,
                       const char *const *values, pqp_error *err)
 {
-    return pqp_run(conn,
-                   PQP_QUERY(.sql = sql, .nparams = nparams, .values = values),
-                   NULL, err);
+    return pqp_exec_params(
+        conn, PQP_QUERY(.sql = sql, .nparams = nparams, .values = values), NULL,
+        err);
 }
 
 /* The transaction; it may run several times. */

@@ -136,15 +136,15 @@ static enum MHD_Result answer_health(const struct service *service,
     char json[512];
 
     (void)pqp_pool_stats(service->pool, &stats);
-    int connected = stats.idle + stats.lent + stats.checking;
+    int connected = stats.idle + stats.in_use + stats.checking;
     snprintf(json, sizeof json,
-             "{\"connected\" : %d, \"idle\" : %d, \"lent\" : %d,"
+             "{\"connected\" : %d, \"idle\" : %d, \"leased\" : %d,"
              " \"connecting\" : %d, \"waiting\" : %d, \"acquired\" : %" PRIu64
              ", \"timed_out\" : %" PRIu64 ", \"created\" : %" PRIu64
              ", \"closed\" : %" PRIu64 ", \"failed\" : %" PRIu64 "}",
-             connected, stats.idle, stats.lent, stats.connecting, stats.waiting,
-             stats.acquired, stats.timed_out, stats.created, stats.closed,
-             stats.failed);
+             connected, stats.idle, stats.in_use, stats.connecting,
+             stats.waiting, stats.acquired, stats.timed_out, stats.created,
+             stats.closed, stats.connect_failed);
     return answer(service, client,
                   connected ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, json,
                   NULL);
@@ -162,11 +162,11 @@ static enum MHD_Result follow(const struct service *service,
 
     pqp_status status = pqp_acquire(service->pool, ACQUIRE_MS, &conn, &err);
     if (status == PQP_OK)
-        status =
-            pqp_run(conn,
-                    PQP_QUERY(.sql = route->sql, .nparams = 1, .values = &value,
-                              .timeout_ms = STATEMENT_MS),
-                    &res, &err);
+        status = pqp_exec_params(conn,
+                                 PQP_QUERY(.sql = route->sql, .nparams = 1,
+                                           .values = &value,
+                                           .timeout_ms = STATEMENT_MS),
+                                 &res, &err);
     pqp_release(&conn); /* before the client is served: it may be slow */
     if (status != PQP_OK)
         return answer_error(service, client, &err);
@@ -333,6 +333,6 @@ int main(int argc, char **argv)
     }
     int code = serve(&service, (uint16_t)port, &stop);
     if (pqp_pool_close(&service.pool, 1000) != PQP_OK)
-        fprintf(stderr, "notes: some connections were still lent\n");
+        fprintf(stderr, "notes: some connections were still leased\n");
     return code;
 }

@@ -36,11 +36,11 @@ static pqp_status as_text(pqp_pool *pool, pqp_error *err)
     const char *const values[] = {"Robert'); DROP TABLE notes;--", "42", NULL};
     PQP_AUTO_RESULT res = NULL;
 
-    pqp_status status =
-        pqp_pool_run(pool, 5000,
-                     PQP_QUERY(.sql = "SELECT upper($1), $2::int / 5, $3::date",
-                               .nparams = 3, .values = values),
-                     &res, err);
+    pqp_status status = pqp_pool_exec_params(
+        pool, 5000,
+        PQP_QUERY(.sql = "SELECT upper($1), $2::int / 5, $3::date",
+                  .nparams = 3, .values = values),
+        &res, err);
     if (status != PQP_OK)
         return status;
     printf("text: %s, %s, %s\n", PQgetvalue(res, 0, 0), PQgetvalue(res, 0, 1),
@@ -61,7 +61,7 @@ static pqp_status as_binary(pqp_pool *pool, pqp_error *err)
     PQP_AUTO_RESULT res = NULL;
 
     put_int64(number, INT64_C(-5000000000));
-    pqp_status status = pqp_pool_run(
+    pqp_status status = pqp_pool_exec_params(
         pool, 5000,
         PQP_QUERY(.sql = "SELECT $1 * 2, $2 || '\\x00'::bytea, $3",
                   .nparams = 3, .types = types, .values = values,
@@ -82,7 +82,7 @@ static pqp_status refused(pqp_pool *pool, pqp_error *err)
     const char *const values[] = {"forty-two"};
     PQP_AUTO_RESULT res = NULL;
 
-    pqp_status status = pqp_pool_run(
+    pqp_status status = pqp_pool_exec_params(
         pool, 5000,
         PQP_QUERY(.sql = "SELECT $1::int", .nparams = 1, .values = values),
         &res, err);

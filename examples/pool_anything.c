@@ -90,7 +90,7 @@ static void worker_destroy(void *ctx, void *resource)
     free(worker);
 }
 
-/* Asked before an item is lent that was unused for check_after_ms. */
+/* Asked before an item is leased that was unused for check_after_ms. */
 static int worker_check(void *ctx, void *resource, int64_t idle_ms,
                         int64_t deadline)
 {
@@ -182,7 +182,7 @@ static rpool_status use_all(rpool *pool, rpool_failure *why)
     return status == RPOOL_TIMEOUT ? RPOOL_OK : status;
 }
 
-/* What is given back with an answer unread is not lent again. */
+/* What is given back with an answer unread is not leased again. */
 static rpool_status be_careless(rpool *pool, rpool_failure *why)
 {
     RPOOL_AUTO_ITEM item = NULL;

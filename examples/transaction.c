@@ -21,7 +21,7 @@ struct addition {
 
 static pqp_status run(pqp_pool *pool, const char *sql, pqp_error *err)
 {
-    return pqp_pool_run(pool, 5000, PQP_QUERY(.sql = sql), NULL, err);
+    return pqp_pool_exec_params(pool, 5000, PQP_QUERY(.sql = sql), NULL, err);
 }
 
 /* Everything that is to happen together.  It may run again, so whatever it
@@ -45,16 +45,16 @@ static pqp_status add(void *arg, pqp_conn *conn, pqp_error *err)
         if (status != PQP_OK)
             return status;
     }
-    return pqp_run(conn,
-                   PQP_QUERY(.sql = "UPDATE " TABLE " SET total = $1",
-                             .nparams = 1, .values = values),
-                   NULL, err);
+    return pqp_exec_params(conn,
+                           PQP_QUERY(.sql = "UPDATE " TABLE " SET total = $1",
+                                     .nparams = 1, .values = values),
+                           NULL, err);
 }
 
 static pqp_status show_total(pqp_pool *pool, pqp_error *err)
 {
     PQP_AUTO_RESULT res = NULL;
-    pqp_status status = pqp_pool_run(
+    pqp_status status = pqp_pool_exec_params(
         pool, 5000, PQP_QUERY(.sql = "SELECT total FROM " TABLE), &res, err);
 
     if (status == PQP_OK)

@@ -43,10 +43,10 @@ void peer_release(int thread, void *lease)
 /* libpq's own calls, so that only the pools differ. */
 void peer_run(void *lease, const char *sql)
 {
-    resource_run(pqp_pg(lease), sql);
+    resource_run(pqp_pgconn(lease), sql);
 }
 
 void peer_lookup(void *lease, int key)
 {
-    resource_lookup(pqp_pg(lease), key);
+    resource_lookup(pqp_pgconn(lease), key);
 }

@@ -35,7 +35,7 @@ static pqp_status read_ledger(pqp_pool *pool, struct teller tellers[TELLERS],
 {
     PQP_AUTO_RESULT res = NULL;
 
-    pqp_status status = pqp_pool_run(
+    pqp_status status = pqp_pool_exec_params(
         pool, DEADLINE_MS,
         PQP_QUERY(.sql = "SELECT id, src, dst, amount FROM ledger"), &res, err);
     if (status != PQP_OK)
@@ -100,7 +100,7 @@ static pqp_status check_balances(pqp_pool *pool, int *wrong, pqp_error *err)
 
     snprintf(balance, sizeof balance, "%d", OPENING_BALANCE);
     snprintf(accounts, sizeof accounts, "%d", ACCOUNTS);
-    pqp_status status = pqp_pool_run(
+    pqp_status status = pqp_pool_exec_params(
         pool, DEADLINE_MS,
         PQP_QUERY(.sql = sql, .nparams = 2, .values = values), &res, err);
     if (status != PQP_OK)

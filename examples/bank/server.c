@@ -117,8 +117,8 @@ pqp_status server_close(struct server *server, pqp_error *err)
 
     snprintf(sql, sizeof sql, "DROP SCHEMA IF EXISTS %s CASCADE", server->name);
     for (int i = 0; i < 3 && status == PQP_LOST; i++)
-        status = pqp_pool_run(server->office, DEADLINE_MS,
-                              PQP_QUERY(.sql = sql), NULL, err);
+        status = pqp_pool_exec_params(server->office, DEADLINE_MS,
+                                      PQP_QUERY(.sql = sql), NULL, err);
     pqp_pool_close(&server->office, 5000);
     return status;
 }
@@ -134,10 +134,10 @@ static pqp_status ask(struct server *server, int timeout_ms, const char *sql,
 
     *answer = 0;
     pqp_status status =
-        pqp_pool_run(server->office, timeout_ms,
-                     PQP_QUERY(.sql = sql, .timeout_ms = timeout_ms,
-                               .nparams = 1, .values = values),
-                     &res, err);
+        pqp_pool_exec_params(server->office, timeout_ms,
+                             PQP_QUERY(.sql = sql, .timeout_ms = timeout_ms,
+                                       .nparams = 1, .values = values),
+                             &res, err);
     if (status == PQP_OK)
         *answer = (int)strtol(PQgetvalue(res, 0, 0), NULL, 10);
     return status;

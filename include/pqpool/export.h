@@ -1,10 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* What the compiler must know about every public declaration. */
+/* Attributes of the public declarations. */
 #ifndef PQPOOL_EXPORT_H
 #define PQPOOL_EXPORT_H
 
 #define PQP_EXPORT    __attribute__((visibility("default")))
 #define PQP_NODISCARD __attribute__((warn_unused_result))
+
+/* Ignores the result of a call on purpose.  A cast to void is not enough for
+ * gcc, which still warns about a PQP_NODISCARD call. */
+#define PQP_IGNORE(call) ((void)!(call))
 
 #endif

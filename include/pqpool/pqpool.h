@@ -21,7 +21,7 @@
  * - No call may be made from a signal handler, and no thread may be cancelled
  *   inside a call.  The library changes no signal disposition and blocks all
  *   signals in its own threads.
- * - Never PQfinish() or PQreset() what pqp_pg() lends: both are seen, and
+ * - Never PQfinish() or PQreset() what pqp_pgconn() lends: both are seen, and
  *   close the connection at its release.
  * - The pool's threads resolve names: NSS modules (nss_ldap, nss_mdns) run
  *   inside them, and one that does not return keeps its thread.
@@ -99,8 +99,8 @@ PQP_EXPORT const char *pqp_strerror(pqp_status status);
     XX(CREATED)       /* a connection was made: ms it took */                  \
     XX(CREATE_FAILED) /* it could not be made: error */                        \
     XX(CLOSED)        /* a connection is about to be closed: reason */         \
-    XX(ACQUIRED)      /* lent: ms waited, file, line, func */                  \
-    XX(RELEASED)      /* given back, by release or discard: ms lent */         \
+    XX(ACQUIRED)      /* leased: ms waited, file, line, func */                \
+    XX(RELEASED)      /* given back, by release or discard: ms leased */       \
     XX(DETACHED)      /* left the pool with its borrower, not RELEASED */      \
     XX(TIMED_OUT)     /* an acquire gave up: ms waited */                      \
     XX(REFUSED)       /* an acquire was refused: the line is full */           \
@@ -202,7 +202,7 @@ PQP_EXPORT PQP_NODISCARD pqp_status pqp_pool_open(pqp_pool **pool,
                                                   const pqp_options *options,
                                                   pqp_error *err);
 
-/* Until min_size connections stand ready (lent ones count).  Thread: any. */
+/* Until min_size connections stand ready (leased ones count).  Thread: any. */
 PQP_EXPORT PQP_NODISCARD pqp_status pqp_pool_wait(pqp_pool *pool,
                                                   int timeout_ms,
                                                   pqp_error *err);
@@ -213,13 +213,13 @@ PQP_EXPORT PQP_NODISCARD pqp_status pqp_pool_wait(pqp_pool *pool,
 PQP_EXPORT pqp_status pqp_pool_resize(pqp_pool *pool, int max_size,
                                       int min_size);
 
-/* Every connection of now leaves once it is not lent: after a failover, a
+/* Every connection of now leaves once it is not leased: after a failover, a
  * change of password, ALTER ROLE SET.  The connections are marked 64 at a time:
  * an acquire that another thread makes meanwhile may still be given one that is
  * not marked yet, and one that is made meanwhile may leave too.  An acquire
  * that begins after the return is given none of those that existed at the call.
  * Thread: any. */
-PQP_EXPORT void pqp_pool_recycle(pqp_pool *pool);
+PQP_EXPORT pqp_status pqp_pool_recycle(pqp_pool *pool);
 
 /* While suspended, acquires stand in line, until their deadline; resume
  * serves them in order.  Thread: any. */
@@ -228,8 +228,8 @@ PQP_EXPORT pqp_status pqp_pool_resume(pqp_pool *pool);
 
 /*
  * No acquire succeeds from now on, waiters fail with CLOSED, idle connections
- * are closed, lent ones awaited until the timeout.  Sets *pool NULL.  TIMEOUT:
- * some were still lent, or a connect could not be interrupted; they stay safe
+ * are closed, leased ones awaited until the timeout.  Sets *pool NULL. TIMEOUT:
+ * some were still leased, or a connect could not be interrupted; they stay safe
  * to release, and go then.  BUSY: called from an event; closing has begun,
  * *pool is kept, and another call, from elsewhere, ends it.  NULL is success.
  * Thread: any.
@@ -266,9 +266,9 @@ pqp_acquire_at(pqp_pool *pool, int timeout_ms, pqp_conn **conn, pqp_error *err,
 
 /* Gives back and sets *conn NULL.  Cleans the session as the option `reset`
  * says; what cannot be cleaned is closed.  Never waits for the network, never
- * fails: a handle that is not lent is an event (MISUSE) of its pool or, if that
- * is over, of the one that has its place by now.  NULL is a no-op.
- * Thread: any. */
+ * fails: a handle that is not leased is an event (MISUSE) of its pool or, if
+ * that is over, of the one that has its place by now.  NULL is a no-op. Thread:
+ * any. */
 PQP_EXPORT void pqp_release(pqp_conn **conn);
 
 /* Closes instead of giving back, and sets *conn NULL.  For what no reset
@@ -278,17 +278,17 @@ PQP_EXPORT void pqp_release(pqp_conn **conn);
 PQP_EXPORT void pqp_discard(pqp_conn **conn);
 
 /* Takes the connection out of the pool and sets *conn NULL.  Returns it,
- * Owner: caller, who calls PQfinish(); NULL if the handle is not lent.  Its
+ * Owner: caller, who calls PQfinish(); NULL if the handle is not leased.  Its
  * notices go where libpq's go: to stderr, if no processor is set.
  * Thread: borrower. */
 PQP_EXPORT PGconn *pqp_detach(pqp_conn **conn);
 
 /* libpq's connection of a lease, Owner: borrowed; NULL if the handle is not
- * lent.  Its notices are events (NOTICE): PQsetNoticeProcessor() has no effect,
- * PQsetNoticeReceiver() has, until the release.  PQerrorMessage() is empty
- * after a call of ours that failed: use its err and its result.
- * Thread: borrower. */
-PQP_EXPORT PGconn *pqp_pg(const pqp_conn *conn);
+ * leased.  Its notices are events (NOTICE): PQsetNoticeProcessor() has no
+ * effect, PQsetNoticeReceiver() has, until the release.  PQerrorMessage() is
+ * empty after a call of ours that failed: use its err and its result. Thread:
+ * borrower. */
+PQP_EXPORT PGconn *pqp_pgconn(const pqp_conn *conn);
 
 /* ---- statements ---- */
 
@@ -322,22 +322,24 @@ PQP_EXPORT PQP_NODISCARD pqp_status pqp_exec(pqp_conn *conn, const char *sql,
  * TIMEOUT, whatever still comes, and the connection is closed at release.  Else
  * as pqp_exec.  After TIMEOUT or LOST the statement may have been done; if it
  * was COMMIT, only pqp_commit says IN_DOUBT. */
-PQP_EXPORT PQP_NODISCARD pqp_status pqp_run(pqp_conn *conn,
-                                            const pqp_query *query,
-                                            PGresult **res, pqp_error *err);
+PQP_EXPORT PQP_NODISCARD pqp_status pqp_exec_params(pqp_conn *conn,
+                                                    const pqp_query *query,
+                                                    PGresult **res,
+                                                    pqp_error *err);
 
-/* pqp_acquire, pqp_run, pqp_release.  If the connection ended before anything
- * was sent, another one is taken.  timeout_ms is for the acquires together. The
- * calling line is kept as by pqp_acquire.  Thread: any. */
-PQP_EXPORT PQP_NODISCARD pqp_status pqp_pool_run(pqp_pool *pool, int timeout_ms,
-                                                 const pqp_query *query,
-                                                 PGresult **res,
-                                                 pqp_error *err);
-PQP_EXPORT PQP_NODISCARD pqp_status pqp_pool_run_at(
+/* pqp_acquire, pqp_exec_params, pqp_release.  If the connection ended before
+ * anything was sent, another one is taken.  timeout_ms is for the acquires
+ * together. The calling line is kept as by pqp_acquire.  Thread: any. */
+PQP_EXPORT PQP_NODISCARD pqp_status pqp_pool_exec_params(pqp_pool *pool,
+                                                         int timeout_ms,
+                                                         const pqp_query *query,
+                                                         PGresult **res,
+                                                         pqp_error *err);
+PQP_EXPORT PQP_NODISCARD pqp_status pqp_pool_exec_params_at(
     pqp_pool *pool, int timeout_ms, const pqp_query *query, PGresult **res,
     pqp_error *err, const char *file, int line, const char *func);
-#define pqp_pool_run(...)                                                      \
-    pqp_pool_run_at(__VA_ARGS__, __FILE__, __LINE__, __func__)
+#define pqp_pool_exec_params(...)                                              \
+    pqp_pool_exec_params_at(__VA_ARGS__, __FILE__, __LINE__, __func__)
 
 /* ---- transactions ---- */
 
@@ -405,9 +407,10 @@ PQP_EXPORT PQP_NODISCARD pqp_status pqp_transact_at(
 
 typedef struct pqp_stats {
     size_t size; /* set by the caller */
-    int total, idle, lent, checking, connecting, closing, waiting; /* now */
+    int total, idle, in_use, checking, connecting, closing, waiting; /* now */
     int reserved;
-    uint64_t acquired, waited, timed_out, created, closed, failed, wait_us;
+    uint64_t acquired, waited, timed_out, created, closed;
+    uint64_t connect_failed, wait_us;
     uint64_t refused, detached, pinged, misused, connect_us; /* since open */
 } pqp_stats;
 

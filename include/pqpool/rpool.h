@@ -138,7 +138,7 @@ typedef struct rpool_provider {
     XX(CREATED)       /* a resource was made */                                \
     XX(CREATE_FAILED) /* failure says why */                                   \
     XX(CLOSED)        /* a resource is about to be destroyed: reason */        \
-    XX(ACQUIRED)      /* lent */                                               \
+    XX(ACQUIRED)      /* leased */                                             \
     XX(RELEASED)      /* given back, by release or discard: ms */              \
     XX(DETACHED)      /* left the pool with its borrower, not RELEASED: ms */  \
     XX(TIMED_OUT)     /* an acquire gave up */                                 \
@@ -186,7 +186,7 @@ typedef struct rpool_event {
     uint64_t item;        /* the resource's number, unique in the process */
     const void *resource; /* CREATED, CLOSED, ACQUIRED, RELEASED: borrowed */
     int64_t ms;           /* ACQUIRED, TIMED_OUT: waited; RELEASED, LEAK,
-                             LEAK_RETURNED: lent; CREATED: creation took */
+                             LEAK_RETURNED: leased; CREATED: creation took */
     rpool_site site;      /* of the acquire, where one is known */
     const char *message;  /* MISUSE, DEGRADED, CREATE_FAILED; else "" */
     const rpool_failure *failure; /* CREATE_FAILED */
@@ -196,9 +196,9 @@ typedef struct rpool_event {
  * Called with no lock held, by the thread that owns the item: in order for one
  * item, not across items.  A worker calls with LEAK, so that the lease may be
  * over by then; LEAK_RETURNED comes after the LEAK of the same lease, and may
- * come after its RELEASED.  A new item is lent after the call with CREATED has
- * returned; no other work of the pool waits for a listener for more than 20 ms,
- * unless 16 calls last longer at once.
+ * come after its RELEASED.  A new item is leased after the call with CREATED
+ * has returned; no other work of the pool waits for a listener for more than 20
+ * ms, unless 16 calls last longer at once.
  *
  * The listener may call the pool.  rpool_close() there only begins to close. An
  * acquire or rpool_wait() that would wait is refused (BUSY), since what it
@@ -246,7 +246,7 @@ PQP_EXPORT PQP_NODISCARD rpool_status rpool_open(rpool **pool,
                                                  const rpool_options *options,
                                                  rpool_failure *why);
 
-/* Waits until min_size items stand ready (lent ones count).  INVALID, TIMEOUT
+/* Waits until min_size items stand ready (leased ones count).  INVALID, TIMEOUT
  * and CREATE (a permanent failure of the last 200 ms) say why in *why.  BUSY:
  * called in a callback of the pool, where it may not wait.  Thread: any. */
 PQP_EXPORT PQP_NODISCARD rpool_status rpool_wait(rpool *pool, int timeout_ms,
@@ -255,7 +255,7 @@ PQP_EXPORT PQP_NODISCARD rpool_status rpool_wait(rpool *pool, int timeout_ms,
 /* New sizes, at once; a surplus leaves as it is given back.  Thread: any. */
 PQP_EXPORT rpool_status rpool_resize(rpool *pool, int max_size, int min_size);
 
-/* Every item of now leaves once it is not lent.  The items are marked 64 at a
+/* Every item of now leaves once it is not leased.  The items are marked 64 at a
  * time: an acquire that another thread makes meanwhile may still be given an
  * item that is not marked yet, and an item that is made meanwhile may leave
  * too.  An acquire that begins after the return is given none of the items that
@@ -269,8 +269,8 @@ PQP_EXPORT rpool_status rpool_resume(rpool *pool);
 
 /*
  * Closes: no acquire succeeds from now on, waiters fail with CLOSED, idle items
- * are destroyed, lent ones awaited until the timeout (-1: for ever).  Sets
- * *pool NULL.  TIMEOUT: some were still lent or a creation could not be
+ * are destroyed, leased ones awaited until the timeout (-1: for ever).  Sets
+ * *pool NULL.  TIMEOUT: some were still leased or a creation could not be
  * stopped; they stay safe to release and end by themselves.  Called from an
  * event or the provider it only begins to close, keeps *pool, and says BUSY:
  * another call, from elsewhere, ends it.  NULL is success.  Thread: any.
@@ -303,7 +303,7 @@ PQP_EXPORT PQP_NODISCARD rpool_status rpool_acquire_at(rpool *pool,
     rpool_acquire_at((pool), 0, (item), NULL, RPOOL_HERE)
 
 /* Gives back and sets *item NULL.  Never waits, never fails: a handle that is
- * not lent is an event (MISUSE) of its pool or, if that is over, of the one
+ * not leased is an event (MISUSE) of its pool or, if that is over, of the one
  * that has its place by now.  NULL is a no-op.  Thread: any. */
 PQP_EXPORT void rpool_release(rpool_item **item);
 
@@ -311,10 +311,10 @@ PQP_EXPORT void rpool_release(rpool_item **item);
 PQP_EXPORT void rpool_discard(rpool_item **item);
 
 /* Takes the resource out of the pool and sets *item NULL.  Returns it, Owner:
- * caller; NULL if the handle is not lent.  Thread: borrower. */
+ * caller; NULL if the handle is not leased.  Thread: borrower. */
 PQP_EXPORT void *rpool_detach(rpool_item **item);
 
-/* The resource of a lease, Owner: borrowed; NULL if the handle is not lent.
+/* The resource of a lease, Owner: borrowed; NULL if the handle is not leased.
  * Thread: borrower. */
 PQP_EXPORT void *rpool_resource(const rpool_item *item);
 
@@ -322,8 +322,8 @@ PQP_EXPORT void *rpool_resource(const rpool_item *item);
  * A use of a lease, for a provider's own calls on it: between the two nobody
  * else uses the resource, however wrongly the handle is shared.  A second use
  * at the same time is refused (BUSY) and an event (MISUSE); so is a handle that
- * is not lent (INVALID).  Whoever ends a lease in use is told so (MISUSE), the
- * handle is stale from then on, and the resource is destroyed when the use
+ * is not leased (INVALID).  Whoever ends a lease in use is told so (MISUSE),
+ * the handle is stale from then on, and the resource is destroyed when the use
  * ends.  *resource is borrowed until then.  rpool_end_use only after an OK.
  * Thread: borrower.
  */
@@ -331,26 +331,27 @@ PQP_EXPORT PQP_NODISCARD rpool_status rpool_begin_use(const rpool_item *item,
                                                       void **resource);
 PQP_EXPORT void rpool_end_use(const rpool_item *item);
 
-/* The number that events give this lease's resource; 0 if not lent. */
+/* The number that events give this lease's resource; 0 if not leased. */
 PQP_EXPORT uint64_t rpool_number(const rpool_item *item);
 
 /* ---- for the events of a provider ---- */
 
 /* Calls tell(arg) as the pool calls its listener: rpool_close() in there only
  * begins to close.  pool may be NULL, and over.  Thread: any. */
-PQP_EXPORT void rpool_tell(rpool *pool, void (*tell)(void *arg), void *arg);
+PQP_EXPORT void rpool_call_listener(rpool *pool, void (*tell)(void *arg),
+                                    void *arg);
 
 /* Counts a misuse that the provider found, and tells of it (MISUSE).  number:
  * of the resource, or 0.  Thread: any. */
-PQP_EXPORT void rpool_misused(rpool *pool, uint64_t number,
-                              const char *message);
+PQP_EXPORT void rpool_report_misuse(rpool *pool, uint64_t number,
+                                    const char *message);
 
 /* ---- looking inside ---- */
 
 typedef struct rpool_stats {
     size_t size; /* set by the caller */
     /* now; each slot counted once */
-    int total, idle, lent, checking, creating, closing, waiting, max_size;
+    int total, idle, in_use, checking, creating, closing, waiting, max_size;
     /* since open */
     uint64_t acquired, waited, timed_out, refused, created, create_failed;
     uint64_t closed, detached, checked, misused, wait_us, create_us;

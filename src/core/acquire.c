@@ -41,7 +41,7 @@ struct request {
 };
 static const rpool_site nowhere;
 
-/* The last of an acquire: the item is the caller's.  lent_since is 0 until
+/* The last of an acquire: the item is the caller's.  leased_since is 0 until
  * here, so that the cleaner never counts the idle time before. */
 QUICK_PART void lend(struct pool *pool, struct slot *slot, int64_t now,
                      const rpool_site *site)
@@ -50,7 +50,7 @@ QUICK_PART void lend(struct pool *pool, struct slot *slot, int64_t now,
     atom_put(&slot->func, (uintptr_t)site->func);
     atom_put(&slot->line, (uint64_t)site->line);
     atom_put(&slot->leases, atom_peek(&slot->leases) + 1);
-    atom_put(&slot->lent_since, (uint64_t)now);
+    atom_put(&slot->leased_since, (uint64_t)now);
     if (pool->leak < (int64_t)atom_load(&pool->next_wake) - now)
         rpool__arm_slowly(pool, now + pool->leak);
 }
@@ -124,11 +124,11 @@ static rpool_status take_or_wait_locked(struct pool *pool, struct request *r,
     return status;
 }
 
-/* CHECKING to LENT, unless a reason to leave came in. */
+/* CHECKING to LEASED, unless a reason to leave came in. */
 static void lend_or_leave_locked(struct pool *pool, struct slot **slot)
     POOL_LOCKED(pool)
 {
-    if (rpool__make_lent(*slot))
+    if (rpool__make_leased(*slot))
         return;
     rpool__dispose_locked(pool, *slot,
                           rpool__flag_reason(atom_load(&(*slot)->word)));
@@ -234,8 +234,8 @@ static void keep_place(struct request *r)
         r->ticket = 1;
 }
 
-/* One step towards an item that is LENT to us: from none to one, or from
- * CHECKING to LENT or none. */
+/* One step towards an item that is LEASED to us: from none to one, or from
+ * CHECKING to LEASED or none. */
 static rpool_status step_locked(struct pool *pool, struct request *r,
                                 struct slot **slot) POOL_LOCKED(pool)
 {
@@ -255,7 +255,7 @@ static void give_up_locked(struct pool *pool, struct slot **slot)
     *slot = NULL;
 }
 
-/* Until an item is LENT to us, or there is a reason why not.  *slot: what the
+/* Until an item is LEASED to us, or there is a reason why not.  *slot: what the
  * quick path claimed, if there was no obstacle then. */
 static rpool_status obtain_locked(struct pool *pool, struct request *r,
                                   struct slot **slot) POOL_LOCKED(pool)
@@ -268,7 +268,7 @@ static rpool_status obtain_locked(struct pool *pool, struct request *r,
         rpool_status status = RPOOL_CLOSED;
         if ((atom_load(&pool->gate) & GATE_CLOSED) == 0) {
             if (*slot != NULL &&
-                word_state(atom_load(&(*slot)->word)) == SLOT_LENT)
+                word_state(atom_load(&(*slot)->word)) == SLOT_LEASED)
                 return RPOOL_OK;
             status = step_locked(pool, r, slot);
         }
@@ -400,7 +400,7 @@ acquire_any(uint64_t handle, int timeout_ms, rpool_item **item,
         uint64_t word = rpool__claim(
             pool, now, timeout_ms == 0 ? accepted[STAGE_LOOK] : ACCEPT_ALL, 0,
             &slot);
-        if (word_state(word) == SLOT_LENT &&
+        if (word_state(word) == SLOT_LEASED &&
             atom_load(&pool->gate) == gate_open(handle)) {
             *item = lend_and_tell(pool, slot, word, now, site, 0);
             return RPOOL_OK;

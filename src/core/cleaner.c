@@ -167,7 +167,7 @@ static void note_leak_locked(struct pool *pool, struct slot *slot,
     if (pool->leak == CLOCK_NEVER || pool->on_event == NULL ||
         (atom_load(&slot->leak) & SERIAL_MASK) == serial)
         return;
-    int64_t since = (int64_t)atom_peek(&slot->lent_since);
+    int64_t since = (int64_t)atom_peek(&slot->leased_since);
     if (since == 0) /* claimed a moment ago */
         since = round->now;
     int64_t due = saturating(since, pool->leak);
@@ -199,7 +199,7 @@ static void look_at_locked(struct pool *pool, struct slot *slot,
     }
     if (state == SLOT_IDLE)
         keep_alive_locked(pool, slot, round);
-    if (state == SLOT_LENT)
+    if (state == SLOT_LEASED)
         note_leak_locked(pool, slot, word, round);
 }
 

@@ -71,14 +71,15 @@ void rpool__misuse(struct pool *pool, uint64_t item, const char *message)
     rpool__unlock(pool);
 }
 
-void rpool_misused(rpool *pool_handle, uint64_t number, const char *message)
+void rpool_report_misuse(rpool *pool_handle, uint64_t number,
+                         const char *message)
 {
     struct pool *pool = rpool__pool_of((uintptr_t)pool_handle);
     if (pool != NULL && (atom_load(&pool->gate) & GATE_FORKED) == 0)
         rpool__misuse(pool, number, message);
 }
 
-void rpool_tell(rpool *pool_handle, void (*tell)(void *arg), void *arg)
+void rpool_call_listener(rpool *pool_handle, void (*tell)(void *arg), void *arg)
 {
     struct inside here;
     if (tell == NULL)
@@ -120,16 +121,16 @@ static void look_at_slots(const struct pool *pool, struct view *view)
     for (uint32_t i = 0; i < atom_load(&pool->nslots); i++) {
         const struct slot *slot = pool_slot(pool, i);
         enum slot_state state = word_state(atom_load(&slot->word));
-        int64_t since = (int64_t)atom_peek(&slot->lent_since);
+        int64_t since = (int64_t)atom_peek(&slot->leased_since);
         view->states[state]++;
-        if (state == SLOT_LENT && since != 0 &&
+        if (state == SLOT_LEASED && since != 0 &&
             (view->oldest == NULL || since < view->since)) {
             view->oldest = slot;
             view->since = since;
         }
         view->total += state != SLOT_EMPTY;
     }
-    view->leased = view->states[SLOT_LENT] + view->states[SLOT_RETURNING];
+    view->leased = view->states[SLOT_LEASED] + view->states[SLOT_RETURNING];
 }
 
 static void look(struct pool *pool, struct view *view)

@@ -24,7 +24,7 @@ static void count_slots_locked(struct pool *pool, rpool_stats *stats)
         }
     }
     stats->checking = states[SLOT_CHECKING];
-    stats->lent = states[SLOT_LENT] + states[SLOT_RETURNING];
+    stats->in_use = states[SLOT_LEASED] + states[SLOT_RETURNING];
 }
 
 /* The number of items, and of those that are created or destroyed, is the
@@ -36,11 +36,11 @@ static void add_sizes_locked(const struct pool *pool, rpool_stats *stats)
     stats->creating = pool->creating;
     stats->closing = pool->leaving;
     int others = stats->total - stats->creating - stats->closing;
-    if (stats->lent > others)
-        stats->lent = others;
-    if (stats->checking > others - stats->lent)
-        stats->checking = others - stats->lent;
-    stats->idle = others - stats->lent - stats->checking;
+    if (stats->in_use > others)
+        stats->in_use = others;
+    if (stats->checking > others - stats->in_use)
+        stats->checking = others - stats->in_use;
+    stats->idle = others - stats->in_use - stats->checking;
 }
 
 rpool_status rpool_stats_get(rpool *handle, rpool_stats *out)
@@ -58,7 +58,7 @@ rpool_status rpool_stats_get(rpool *handle, rpool_stats *out)
     stats.max_size = pool->max_size;
     stats.acquired = counted.acquired;
     stats.checked = counted.checked;
-    stats.lent = counted.lent;
+    stats.in_use = counted.in_use;
     stats.checking = counted.checking;
     add_sizes_locked(pool, &stats);
     pool->inside--;
@@ -70,8 +70,8 @@ rpool_status rpool_stats_get(rpool *handle, rpool_stats *out)
 static const char *state_name(enum slot_state state)
 {
     static const char *const names[SLOT_STATES] = {
-        "empty", "creating",  "idle",   "checking",
-        "lent",  "returning", "closing"};
+        "empty",  "creating",  "idle",   "checking",
+        "leased", "returning", "closing"};
     return names[state];
 }
 
@@ -84,17 +84,17 @@ static void describe_slot(const struct pool *pool, const struct slot *slot,
         return;
     text_add(text, ", %s %llu", pool->provider.noun,
              (unsigned long long)atom_peek(&slot->number));
-    int64_t since = (int64_t)atom_peek(state == SLOT_LENT ? &slot->lent_since
-                                                          : &slot->idle_since);
+    int64_t since = (int64_t)atom_peek(
+        state == SLOT_LEASED ? &slot->leased_since : &slot->idle_since);
     if (since > now) /* it changed while it was read */
         since = now;
-    if (since != 0 && (state == SLOT_LENT || state == SLOT_IDLE))
+    if (since != 0 && (state == SLOT_LEASED || state == SLOT_IDLE))
         text_add(text, ", for %lld ms", (long long)((now - since) / CLOCK_MS));
     const char *file = (const char *)(uintptr_t)atom_peek(&slot->file);
     const char *func = (const char *)(uintptr_t)atom_peek(&slot->func);
-    if (state == SLOT_LENT && func != NULL)
+    if (state == SLOT_LEASED && func != NULL)
         text_add(text, ", acquired in %s", func);
-    if (state == SLOT_LENT && file != NULL)
+    if (state == SLOT_LEASED && file != NULL)
         text_add(text, " at %s:%d", file, (int)atom_peek(&slot->line));
 }
 
@@ -111,9 +111,9 @@ void rpool_dump(rpool *handle, void (*line)(void *arg, const char *text),
     struct text text;
     text_init(&text, buffer, sizeof buffer);
     text_add(&text,
-             "pool \"%s\": %d of %d: %d idle, %d lent, %d checking, %d "
+             "pool \"%s\": %d of %d: %d idle, %d leased, %d checking, %d "
              "creating, %d closing; %d waiting",
-             pool->name, s.total, s.max_size, s.idle, s.lent, s.checking,
+             pool->name, s.total, s.max_size, s.idle, s.in_use, s.checking,
              s.creating, s.closing, s.waiting);
     line(arg, buffer);
     for (uint32_t i = 0; i < atom_load(&pool->nslots); i++) {

@@ -4,13 +4,13 @@
  * What the files of the core share: slots, pools, and the words of both.
  *
  * A slot's word is the only truth about its item: state, serial, reasons to
- * leave.  Whoever made the transition into LENT, CHECKING, RETURNING, CREATING
- * or DISPOSING owns the slot, alone, until the transition out of it: its plain
- * fields and, since its pool cannot end, those of the pool.  Four transitions
- * are one swap without the mutex: IDLE to LENT or CHECKING (claim), LENT to
- * RETURNING and RETURNING to IDLE (give back).  A use (rpool_begin_use) is a
- * flag of LENT, set and cleared by the same swaps: while it is set nobody else
- * makes the transition out of LENT.
+ * leave.  Whoever made the transition into LEASED, CHECKING, RETURNING,
+ * CREATING or DISPOSING owns the slot, alone, until the transition out of it:
+ * its plain fields and, since its pool cannot end, those of the pool.  Four
+ * transitions are one swap without the mutex: IDLE to LEASED or CHECKING
+ * (claim), LEASED to RETURNING and RETURNING to IDLE (give back).  A use
+ * (rpool_begin_use) is a flag of LEASED, set and cleared by the same swaps:
+ * while it is set nobody else makes the transition out of LEASED.
  *
  * A pool's gate is its serial and the obstacles between a caller and the quick
  * path.  Obstacles change under the mutex only.
@@ -60,7 +60,7 @@ enum slot_state {
     SLOT_CREATING,  /* a worker's */
     SLOT_IDLE,      /* nobody's: who wins the swap */
     SLOT_CHECKING,  /* a borrower's, a waiter's or a worker's */
-    SLOT_LENT,      /* a borrower's */
+    SLOT_LEASED,    /* a borrower's */
     SLOT_RETURNING, /* the releasing thread's */
     SLOT_DISPOSING, /* in the queue of disposals, or the destroying thread's */
     SLOT_STATES
@@ -71,10 +71,10 @@ enum {
     SLOT_RECYCLED = 1 << 5, /* made before the last recycle */
     SLOT_LEAVE = SLOT_HUNG_UP | SLOT_RECYCLED,
     SLOT_ANSWER = 1 << 6, /* check must read an answer before the next lease */
-    SLOT_IN_USE = 1 << 7, /* LENT: a call of its borrower is under way */
+    SLOT_IN_USE = 1 << 7, /* LEASED: a call of its borrower is under way */
     SLOT_ENDED = 1 << 8,  /* and its lease was ended meanwhile */
     SLOT_PROVEN = 1 << 9, /* a worker checked it for its next lease */
-    SLOT_USED = 1 << 10   /* LENT: its borrower has had the resource */
+    SLOT_USED = 1 << 10   /* LEASED: its borrower has had the resource */
 };
 
 enum { /* obstacles */
@@ -106,7 +106,7 @@ struct slot {
     _Alignas(128) struct atom word;
     struct atom resource; /* the owner's; IDLE: nobody's */
     /* Written by the owner, read by anybody: times of clock_coarse(). */
-    struct atom lent_since; /* 0 unless lent, and for a moment after a claim */
+    struct atom leased_since; /* 0 unless leased, also right after a claim */
     struct atom idle_since;
     struct atom proven;  /* known alive then: created, released or checked */
     struct atom expires; /* the end of its lifetime */
@@ -180,7 +180,7 @@ struct waiter {
                         and the workers ping the others */
     int answered;    /* the rest is set, and it is out of the line */
     rpool_status status;
-    struct slot *slot; /* OK: its own, LENT or CHECKING */
+    struct slot *slot; /* OK: its own, LEASED or CHECKING */
     struct sleeper sleeper;
 };
 
@@ -379,8 +379,8 @@ rpool_status rpool__refusal(const struct pool *pool, rpool_failure *why);
 /* slot.c */
 /* How many slots and waiters are worked on under one hold of the mutex. */
 enum { HOLD_BATCH = 64 };
-/* CHECKING to LENT; 0 if a reason to leave came in: still the owner's. */
-int rpool__make_lent(struct slot *slot);
+/* CHECKING to LEASED; 0 if a reason to leave came in: still the owner's. */
+int rpool__make_leased(struct slot *slot);
 rpool_reason rpool__flag_reason(uint64_t word);
 /* Makes room for so many slots; the new ones are put into *fresh, which is an
  * initialised list, for rpool__add_locked.  Not 0: no memory.  Lock: not held.

@@ -3,7 +3,7 @@
 /*
  * Open, wait, resize, recycle, suspend, resume, close, and the end.
  *
- * A closed pool is over when nothing of it runs and nothing is lent: no slot
+ * A closed pool is over when nothing of it runs and nothing is leased: no slot
  * is occupied, no thread is left, no call is inside.  Whoever makes that true
  * ends it, in rpool__unlock: the closing thread, the last release, or a worker
  * that was left behind in a creation.
@@ -383,7 +383,7 @@ void rpool__begin_close_locked(struct pool *pool)
     cond_wake_all(&pool->changed);
 }
 
-/* The timeout is for what is lent or being created; what is only being
+/* The timeout is for what is leased or being created; what is only being
  * destroyed, which does not block, gets a moment anyway. */
 static void await_items_locked(struct pool *pool, int64_t deadline)
     POOL_LOCKED(pool)

@@ -4,7 +4,7 @@
  * What a borrower does with a lease: use it, and give it back by release,
  * discard or detach.
  *
- * A release swaps twice and then looks at the gate.  LENT to RETURNING makes
+ * A release swaps twice and then looks at the gate.  LEASED to RETURNING makes
  * the slot the releasing thread's: if two threads end the same lease, one of
  * them swaps, and the other has read atomic words of the slot and written
  * nothing. Between the two swaps the thread reads the pool's options and stores
@@ -35,8 +35,8 @@ end_in_use(struct pool *pool, struct slot *slot, uint64_t word)
     return 1;
 }
 
-/* Takes the lease from its holder, LENT to RETURNING: of two who try, one.  0:
- * not lent, or in use and ended by that, and whoever can be told was told. */
+/* Takes the lease from its holder, LEASED to RETURNING: of two who try, one. 0:
+ * not leased, or in use and ended by that, and whoever can be told was told. */
 static int take_lease(struct pool *pool, struct slot *slot, uint64_t handle)
 {
     if (is_foreign(pool))
@@ -52,7 +52,7 @@ static int take_lease(struct pool *pool, struct slot *slot, uint64_t handle)
             return 1;
         }
     }
-    rpool__misuse(pool, 0, "a lease that is not lent was given back");
+    rpool__misuse(pool, 0, "a lease that is not leased was given back");
     return 0;
 }
 
@@ -83,10 +83,10 @@ static int run_reset(struct pool *pool, struct slot *slot)
     return verdict;
 }
 
-/* lent_since is 0 from here on, and idle times count. */
+/* leased_since is 0 from here on, and idle times count. */
 QUICK_PART void stamp_end(struct slot *slot, int64_t now)
 {
-    atom_put(&slot->lent_since, 0);
+    atom_put(&slot->leased_since, 0);
     atom_put(&slot->idle_since, (uint64_t)now);
     atom_put(&slot->proven, (uint64_t)now);
 }
@@ -106,7 +106,7 @@ static int end_leak(struct slot *slot)
 static void end_lease(struct pool *pool, struct slot *slot,
                       rpool_event_type type, int64_t now)
 {
-    int64_t since = (int64_t)atom_peek(&slot->lent_since);
+    int64_t since = (int64_t)atom_peek(&slot->leased_since);
     stamp_end(slot, now);
     if (pool->on_event == NULL)
         return;
@@ -208,7 +208,7 @@ QUICK_PART void release(uint64_t handle)
     int64_t now = clock_coarse(); /* before there is anything to keep */
     struct thread_hint *hint = hint_of_lease(handle);
     if (hint == NULL ||
-        !move_own(hint->slot, handle, SLOT_LENT, SLOT_RETURNING)) {
+        !move_own(hint->slot, handle, SLOT_LEASED, SLOT_RETURNING)) {
         end(handle, RPOOL_REASON_NONE, now);
         return;
     }
@@ -298,7 +298,7 @@ rpool_status rpool_begin_use(const rpool_item *item, void **resource)
             return RPOOL_OK;
         }
     }
-    rpool__misuse(pool, 0, "a lease that is not lent was used");
+    rpool__misuse(pool, 0, "a lease that is not leased was used");
     return RPOOL_INVALID;
 }
 
@@ -310,7 +310,7 @@ void rpool_end_use(const rpool_item *item)
     if (slot == NULL || is_foreign(pool))
         return;
     uint64_t word = atom_load(&slot->word);
-    while (word_state(word) == SLOT_LENT && (word & SLOT_IN_USE) != 0 &&
+    while (word_state(word) == SLOT_LEASED && (word & SLOT_IN_USE) != 0 &&
            (word & SERIAL_MASK) == (handle & SERIAL_MASK)) {
         int ended = (word & SLOT_ENDED) != 0;
         uint64_t unused = word & ~(uint64_t)(SLOT_IN_USE | SLOT_ENDED);
@@ -327,7 +327,7 @@ void rpool_end_use(const rpool_item *item)
 
 /* ---- what a lease is ---- */
 
-static struct slot *lent_slot(const rpool_item *item)
+static struct slot *leased_slot(const rpool_item *item)
 {
     uint64_t handle = (uintptr_t)item;
     struct pool *pool;
@@ -343,7 +343,7 @@ static struct slot *lent_slot(const rpool_item *item)
 void *rpool_resource(const rpool_item *item)
 {
     uint64_t handle = (uintptr_t)item;
-    struct slot *slot = lent_slot(item);
+    struct slot *slot = leased_slot(item);
     if (slot == NULL)
         return NULL;
     uint64_t word = atom_load(&slot->word);
@@ -352,11 +352,11 @@ void *rpool_resource(const rpool_item *item)
         if (atom_cas(&slot->word, &word, word | SLOT_USED))
             break;
     void *resource = slot_resource(slot);
-    return lent_slot(item) == slot ? resource : NULL;
+    return leased_slot(item) == slot ? resource : NULL;
 }
 
 uint64_t rpool_number(const rpool_item *item)
 {
-    struct slot *slot = lent_slot(item);
+    struct slot *slot = leased_slot(item);
     return slot == NULL ? 0 : atom_peek(&slot->number);
 }

@@ -83,16 +83,16 @@ uint64_t rpool__claim(struct pool *pool, int64_t now, unsigned accept,
     return 0;
 }
 
-int rpool__make_lent(struct slot *slot)
+int rpool__make_leased(struct slot *slot)
 {
     uint64_t word = atom_load(&slot->word);
     do {
         if (word & SLOT_LEAVE)
             return 0;
-    } while (!atom_cas(
-        &slot->word, &word,
-        (word_with(word, SLOT_LENT) & ~(uint64_t)(SLOT_ANSWER | SLOT_PROVEN)) +
-            SERIAL_ONE));
+    } while (!atom_cas(&slot->word, &word,
+                       (word_with(word, SLOT_LEASED) &
+                        ~(uint64_t)(SLOT_ANSWER | SLOT_PROVEN)) +
+                           SERIAL_ONE));
     return 1;
 }
 

@@ -56,7 +56,7 @@ static inline void slot_clear_hint(const struct pool *pool,
  * since, or is another pool's, and then the claim does not stand.
  */
 enum fitness {
-    FIT_NOW,    /* may be lent */
+    FIT_NOW,    /* may be leased */
     FIT_LOOK,   /* after a look at what has arrived since it was given back */
     FIT_ANSWER, /* after the answer that it owes was read */
     FIT_PING,   /* after a ping */
@@ -104,13 +104,13 @@ struct slot *rpool__hinted_below(const struct pool *pool, uint32_t below);
  * checked yet (with the mutex held). */
 struct slot *rpool__find(struct pool *pool, int64_t now, unsigned accept,
                          uint32_t from, int unwished);
-/* Claims that slot: LENT if it is ready, else CHECKING.  Returns its word and
+/* Claims that slot: LEASED if it is ready, else CHECKING.  Returns its word and
  * sets *out, or returns 0. */
 uint64_t rpool__claim(struct pool *pool, int64_t now, unsigned accept,
                       uint32_t from, struct slot **out);
 
-/* IDLE to LENT if it may be lent now, else to CHECKING: the new word, or 0 if
- * its fitness is not in `accept`. */
+/* IDLE to LEASED if it may be leased now, else to CHECKING: the new word, or 0
+ * if its fitness is not in `accept`. */
 static inline uint64_t slot_claim(const struct pool *pool, struct slot *slot,
                                   int64_t now, unsigned accept)
 {
@@ -121,7 +121,7 @@ static inline uint64_t slot_claim(const struct pool *pool, struct slot *slot,
             return 0;
         uint64_t claimed =
             fitness == FIT_NOW
-                ? (word_with(word, SLOT_LENT) & ~(uint64_t)SLOT_PROVEN) +
+                ? (word_with(word, SLOT_LEASED) & ~(uint64_t)SLOT_PROVEN) +
                       SERIAL_ONE
                 : word_with(word, SLOT_CHECKING);
         if (atom_cas(&slot->word, &word, claimed))
@@ -188,7 +188,7 @@ static inline uint64_t slot_clear_answer(struct slot *slot)
            ~(uint64_t)SLOT_ANSWER;
 }
 
-/* word: the slot's, LENT. */
+/* word: the slot's, LEASED. */
 static inline uint64_t slot_handle(const struct pool *pool,
                                    const struct slot *slot, uint64_t word)
 {
@@ -199,7 +199,7 @@ static inline uint64_t slot_handle(const struct pool *pool,
 /* Is that word the lease that the handle names? */
 static inline int slot_is_lease(uint64_t word, uint64_t handle)
 {
-    return (word & (SLOT_STATE_MASK | SLOT_ENDED)) == SLOT_LENT &&
+    return (word & (SLOT_STATE_MASK | SLOT_ENDED)) == SLOT_LEASED &&
            (word & SERIAL_MASK) == (handle & SERIAL_MASK);
 }
 

@@ -40,7 +40,7 @@ static int next_leak_locked(struct pool *pool, struct slot **slot,
     list_remove(&at->leaking);
     *slot = at;
     *serial = atom_load(&at->leak) & SERIAL_MASK;
-    int64_t since = (int64_t)atom_peek(&at->lent_since);
+    int64_t since = (int64_t)atom_peek(&at->leased_since);
     *event = (rpool_event){
         .type = RPOOL_EVENT_LEAK,
         .item = atom_load(&at->number),
@@ -50,7 +50,7 @@ static int next_leak_locked(struct pool *pool, struct slot **slot,
                  .line = (int)atom_load(&at->line)}};
     atom_store(&at->leak, *serial | LEAK_TELLING);
     uint64_t word = atom_load(&at->word);
-    if (word_state(word) == SLOT_LENT && (word & SERIAL_MASK) == *serial &&
+    if (word_state(word) == SLOT_LEASED && (word & SERIAL_MASK) == *serial &&
         since != 0)
         return 1;
     atom_store(&at->leak, LEAK_NONE);

@@ -154,7 +154,7 @@ void rpool__run_disposals_locked(struct pool *pool, struct pool_thread *worker)
 /* ---- check ---- */
 
 /* Of the provider's answers one that is bad makes all items that were idle then
- * suspect: they are pinged before they are lent, whatever their age. */
+ * suspect: they are pinged before they are leased, whatever their age. */
 static int judge(struct pool *pool, int verdict)
 {
     if (verdict != RPOOL_GOOD && verdict != RPOOL_AGAIN)
@@ -309,7 +309,7 @@ static void furnish(struct pool *pool, struct slot *slot, void *resource)
     atom_put(&slot->first_lease, atom_peek(&slot->leases));
     atom_put(&slot->idle_since, now);
     atom_put(&slot->proven, now);
-    atom_put(&slot->lent_since, 0);
+    atom_put(&slot->leased_since, 0);
     atom_put(&slot->expires, CLOCK_NEVER);
     if (pool->lifetime != CLOCK_NEVER) {
         int64_t jitter = (int64_t)random_below((uint64_t)pool->lifetime / 4);
@@ -381,7 +381,7 @@ static void create(struct pool *pool, struct creation *c)
     c->unwatched = watch_slot(pool, c->slot);
 }
 
-/* CREATED comes before the item can be lent, CREATE_FAILED when nothing waits
+/* CREATED comes before the item can be leased, CREATE_FAILED when nothing waits
  * for it any more. */
 static void tell_creation(struct pool *pool, const struct creation *c)
 {

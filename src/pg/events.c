@@ -38,11 +38,11 @@ void pqp__event(const struct config *config, const pqp_event *event)
         complete.message = "";
     if (complete.sqlstate == NULL)
         complete.sqlstate = "";
-    rpool_tell(config->core, tell, &message);
+    rpool_call_listener(config->core, tell, &message);
 }
 
-/* A server that ends sessions, as at a shutdown, ends also those that are lent:
- * the core sees them fail their reset or check first. */
+/* A server that ends sessions, as at a shutdown, ends also those that are
+ * leased: the core sees them fail their reset or check first. */
 static rpool_reason reason_of(const rpool_event *event)
 {
     const struct session *session = event->resource;

@@ -224,14 +224,14 @@ PGconn *pqp__connect(struct config *config, struct session *session,
 enum role pqp__role_named(const char *wanted);
 /* The place of a connection's address in config->marks. */
 unsigned pqp__role_place(const PGconn *pg);
-/* Whether the session may be lent as far as the role goes that its server
+/* Whether the session may be leased as far as the role goes that its server
  * reports.  The caller has the session, and its input was read. */
 int pqp__role_fits(const struct session *session);
 /* As pqp__role_fits, but only whether another session had the address marked.
  * Costs two loads as long as none has. */
 int pqp__role_is_marked(const struct session *session);
 /* A write was refused (25006).  If the server reports that it is a standby, and
- * no standby was asked for, its address is marked: this session is not lent
+ * no standby was asked for, its address is marked: this session is not leased
  * again, nor are others to it that report the same. */
 void pqp__role_mark(struct session *session);
 

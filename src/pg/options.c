@@ -61,14 +61,15 @@ const struct option pqp__options[] = {
               "down to `max_lifetime_ms`."},
     {TIME(max_lifetime_ms, .preset = 1800000, .never = 1),
      .about = "A connection older than that, less up to a quarter at random, "
-              "is replaced once it is not lent."},
+              "is replaced once it is not leased."},
     {NUMBER(max_uses, .min = 1, .max = INT_MAX, .preset = PQP_NEVER,
             .never = 1),
      .about = "After so many leases a connection is replaced."},
     {TIME(ping_after_ms, .preset = 500, .never = 1),
-     .about = "A connection idle for that long is pinged before it is lent. A "
-              "ping that was made for `pqp_try_acquire` counts for the next "
-              "lease, however late it comes."},
+     .about =
+         "A connection idle for that long is pinged before it is leased. A "
+         "ping that was made for `pqp_try_acquire` counts for the next "
+         "lease, however late it comes."},
     {TIME(ping_timeout_ms, .preset = 1000),
      .about = "An answer to a ping, to the cleaning of a session, or to BEGIN "
               "of `pqp_transact`, that takes longer closes the connection."},
@@ -78,7 +79,7 @@ const struct option pqp__options[] = {
      .about = "A lease that lasts longer is reported by an event, with the "
               "line that acquired it."},
     {NUMBER(ping_always, .min = 0, .max = 1, .preset = 0),
-     .about = "1: every connection is pinged before it is lent."},
+     .about = "1: every connection is pinged before it is leased."},
     {FIELD(reset), .kind = OPTION_WORD, .max = PQP_RESET_CLOSE,
      .words = reset_words,
      .about = "What a release does to the session: `rollback` ends an open "

@@ -151,9 +151,9 @@ pqp_status pqp_pool_resize(pqp_pool *pool, int max_size, int min_size)
     return status_of(rpool_resize(core_of(pool), max_size, min_size));
 }
 
-void pqp_pool_recycle(pqp_pool *pool)
+pqp_status pqp_pool_recycle(pqp_pool *pool)
 {
-    (void)rpool_recycle(core_of(pool));
+    return status_of(rpool_recycle(core_of(pool)));
 }
 
 pqp_status pqp_pool_suspend(pqp_pool *pool)
@@ -276,7 +276,7 @@ static void read_before_use(const rpool_item *item)
     rpool_end_use(item);
 }
 
-PGconn *pqp_pg(const pqp_conn *conn)
+PGconn *pqp_pgconn(const pqp_conn *conn)
 {
     rpool_item *item = item_of(conn);
     const struct session *session = rpool_resource(item);
@@ -301,7 +301,7 @@ pqp_status pqp_pool_stats(pqp_pool *pool, pqp_stats *stats)
         .size = stats->size,
         .total = core.total,
         .idle = core.idle,
-        .lent = core.lent,
+        .in_use = core.in_use,
         .checking = core.checking,
         .connecting = core.creating,
         .closing = core.closing,
@@ -311,7 +311,7 @@ pqp_status pqp_pool_stats(pqp_pool *pool, pqp_stats *stats)
         .timed_out = core.timed_out,
         .created = core.created,
         .closed = core.closed,
-        .failed = core.create_failed,
+        .connect_failed = core.create_failed,
         .wait_us = core.wait_us,
         .refused = core.refused,
         .detached = core.detached,

@@ -111,7 +111,7 @@ static void receive_notice(void *arg, const PGresult *res)
 static void tell_misuse(const struct session *session, const char *message)
 {
     if (session->config)
-        rpool_misused(session->config->core, session->number, message);
+        rpool_report_misuse(session->config->core, session->number, message);
 }
 
 /* What the borrower's own statement says of its transaction, as pqp__statement
@@ -149,11 +149,11 @@ static int on_libpq_event(PGEventId id, void *info, void *arg)
     struct session *session = arg;
     if (id == PGEVT_CONNRESET) {
         session->broken = 1; /* another session, and unknown to us */
-        tell_misuse(session, "PQreset() of a connection that is lent");
+        tell_misuse(session, "PQreset() of a connection that is leased");
     }
     if (id == PGEVT_CONNDESTROY) {
         if (session->pg) /* not by us */
-            tell_misuse(session, "PQfinish() of a connection that is lent");
+            tell_misuse(session, "PQfinish() of a connection that is leased");
         session->pg = NULL;
         if (!session->config) /* detached: nobody else knows of it */
             free(session);

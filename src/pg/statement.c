@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 
-#undef pqp_pool_run
+#undef pqp_pool_exec_params
 
 enum {
     MAX_PARAMS = 65535, /* the protocol's */
@@ -24,7 +24,7 @@ enum {
     MAX_MESSAGES = 0x7FFFE000 - 24,
     MAX_DROPPED = 1024 * 1024, /* bytes of errors that follow the first one */
     GRACE_MS = 20,             /* to take an answer that came in time */
-    MAX_ENDED = 16,            /* leases that pqp_pool_run gives back unused */
+    MAX_ENDED = 16,   /* leases that pqp_pool_exec_params gives back unused */
     MAX_STRUCT = 4096 /* bytes, in any version to come; more is no size */
 };
 
@@ -342,7 +342,7 @@ static pqp_status give_up(struct session *session, pqp_status status,
         why = "no complete answer in time: the connection is closed at its "
               "release";
     if (status == PQP_UNSUPPORTED)
-        why = "COPY needs libpq's own functions, through pqp_pg()";
+        why = "COPY needs libpq's own functions, through pqp_pgconn()";
     session->broken = 1;
     (void)pqp__fail(err, status, "%s", why);
     err->flags |= PQP_ERR_DISCARD;
@@ -550,8 +550,8 @@ pqp_status pqp_exec(pqp_conn *conn, const char *sql, PGresult **res,
     return status == PQP_OK ? run(conn, &query, 1, res, err) : status;
 }
 
-pqp_status pqp_run(pqp_conn *conn, const pqp_query *query, PGresult **res,
-                   pqp_error *err)
+pqp_status pqp_exec_params(pqp_conn *conn, const pqp_query *query,
+                           PGresult **res, pqp_error *err)
 {
     pqp_query known;
     if (res != NULL)
@@ -568,10 +568,10 @@ static int was_sent(const pqp_conn *conn)
     return session == NULL || session->sent;
 }
 
-pqp_status pqp_pool_run_at(pqp_pool *pool, int timeout_ms,
-                           const pqp_query *query, PGresult **res,
-                           pqp_error *err, const char *file, int line,
-                           const char *func)
+pqp_status pqp_pool_exec_params_at(pqp_pool *pool, int timeout_ms,
+                                   const pqp_query *query, PGresult **res,
+                                   pqp_error *err, const char *file, int line,
+                                   const char *func)
 {
     PQP_AUTO_CONN conn = NULL;
     pqp_query known;
@@ -592,8 +592,9 @@ pqp_status pqp_pool_run_at(pqp_pool *pool, int timeout_ms,
     }
 }
 
-pqp_status pqp_pool_run(pqp_pool *pool, int timeout_ms, const pqp_query *query,
-                        PGresult **res, pqp_error *err)
+pqp_status pqp_pool_exec_params(pqp_pool *pool, int timeout_ms,
+                                const pqp_query *query, PGresult **res,
+                                pqp_error *err)
 {
-    return pqp_pool_run_at(pool, timeout_ms, query, res, err, NULL, 0, NULL);
+    return pqp_pool_exec_params_at(pool, timeout_ms, query, res, err, 0, 0, 0);
 }

@@ -43,10 +43,10 @@ static void use(pqp_pool *pool, int must)
     if (conn == NULL)
         return;
     const char *values[] = {"42"};
-    status = pqp_run(conn,
-                     PQP_QUERY(.sql = "SELECT $1::int", .nparams = 1,
-                               .values = values, .timeout_ms = SOON_MS),
-                     &res, &err);
+    status = pqp_exec_params(conn,
+                             PQP_QUERY(.sql = "SELECT $1::int", .nparams = 1,
+                                       .values = values, .timeout_ms = SOON_MS),
+                             &res, &err);
     nth_check(status == PQP_OK || !must, err.message);
     if (status == PQP_OK)
         nth_check(strcmp(PQgetvalue(res, 0, 0), "42") == 0, "another value");

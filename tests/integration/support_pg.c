@@ -185,7 +185,7 @@ const char *ask(pqp_conn *conn, const char *sql)
 
 int backend_of(const pqp_conn *conn)
 {
-    return PQbackendPID(pqp_pg(conn));
+    return PQbackendPID(pqp_pgconn(conn));
 }
 
 /* ---- beside the pool ---- */

@@ -75,12 +75,13 @@ static void a_result_outlives_the_lease_and_the_pool(void **state)
     pqp_pool *pool = open_pool(.max_size = 1);
     const char *values[] = {"kept"};
     PQP_AUTO_RESULT res = NULL;
-    assert_int_equal(pqp_pool_run(pool, SOON_MS,
-                                  PQP_QUERY(.sql = "SELECT $1::text",
-                                            .nparams = 1, .values = values),
-                                  &res, NULL),
-                     PQP_OK);
-    assert_int_equal(stats_of(pool).lent, 0);
+    assert_int_equal(
+        pqp_pool_exec_params(
+            pool, SOON_MS,
+            PQP_QUERY(.sql = "SELECT $1::text", .nparams = 1, .values = values),
+            &res, NULL),
+        PQP_OK);
+    assert_int_equal(stats_of(pool).in_use, 0);
     close_pool(&pool);
     assert_string_equal(PQgetvalue(res, 0, 0), "kept");
 }
@@ -92,13 +93,13 @@ static void ten_thousand_failing_statements_lose_nothing(void **state)
     pqp_pool *pool = open_pool(.max_size = 2);
     for (int i = 0; i < 10000; i++) {
         pqp_error err;
-        pqp_status status = pqp_pool_run(
+        pqp_status status = pqp_pool_exec_params(
             pool, SOON_MS, PQP_QUERY(.sql = "SELECT 1/0"), NULL, &err);
         assert_int_equal(status, PQP_SERVER);
         assert_string_equal(err.sqlstate, "22012");
     }
     pqp_stats stats = stats_of(pool);
-    assert_int_equal(stats.lent, 0);
+    assert_int_equal(stats.in_use, 0);
     assert_int_equal(stats.acquired, 10000);
     assert_true(stats.created <= 2);
     PQP_AUTO_CONN conn = borrow(pool);

@@ -32,7 +32,7 @@ static void a_field_beats_the_string(void **state)
     pqp_pool *pool = open_pool_with(
         PQP_OPTIONS(.conninfo = pg_dsn_with("pool_max_size=1"), .max_size = 2));
     pqp_conn *a = borrow(pool), *b = borrow(pool);
-    assert_int_equal(stats_of(pool).lent, 2);
+    assert_int_equal(stats_of(pool).in_use, 2);
     pqp_release(&a);
     pqp_release(&b);
     close_pool(&pool);

@@ -90,11 +90,11 @@ static void everything_is_counted_once(void **state)
     assert_int_equal(stats.created, 3);
     assert_int_equal(stats.closed, 1);
     assert_int_equal(stats.detached, 1);
-    assert_int_equal(stats.failed, 0);
+    assert_int_equal(stats.connect_failed, 0);
     assert_true(stats.wait_us >= 30000);
     assert_true(stats.connect_us > 0);
-    assert_int_equal(stats.lent, 1);
-    assert_int_equal(stats.total, stats.idle + stats.lent + stats.checking +
+    assert_int_equal(stats.in_use, 1);
+    assert_int_equal(stats.total, stats.idle + stats.in_use + stats.checking +
                                       stats.connecting + stats.closing);
     pqp_release(&conn);
     close_pool(&pool);
@@ -220,7 +220,8 @@ static void whoever_acquires_for_a_caller_names_him(void **state)
     struct recorder r = RECORDER_INIT;
     pqp_pool *pool = open_pool(.max_size = 1, .on_event = record, .arg = &r);
     int line = __LINE__ + 1;
-    pqp_status ran = pqp_pool_run(pool, -1, PQP_QUERY(.sql = ""), NULL, NULL);
+    pqp_status ran =
+        pqp_pool_exec_params(pool, -1, PQP_QUERY(.sql = ""), NULL, NULL);
     pqp_status done = pqp_transact(pool, -1, NULL, do_nothing, NULL, NULL);
     assert_int_equal(ran, PQP_OK);
     assert_int_equal(done, PQP_OK);
@@ -255,7 +256,7 @@ static void a_close_in_a_notice_only_begins_to_close(void **state)
                                  .arg = &closing);
         pqp_conn *conn = borrow(closing.pool), *more = NULL;
         if (raw)
-            PQclear(PQexec(pqp_pg(conn), notice));
+            PQclear(PQexec(pqp_pgconn(conn), notice));
         else
             assert_int_equal(pqp_exec(conn, notice, NULL, NULL), PQP_OK);
         assert_int_equal(closing.status, PQP_BUSY);
@@ -322,8 +323,8 @@ static void a_snapshot_under_load_adds_up(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, stir, &s), 0);
     for (int i = 0; i < 20000; i++) {
         pqp_stats n = stats_of(pool);
-        bad +=
-            n.total != n.idle + n.lent + n.checking + n.connecting + n.closing;
+        bad += n.total !=
+               n.idle + n.in_use + n.checking + n.connecting + n.closing;
         bad += n.total > 3;
     }
     for (int i = 0; i < 4; i++)

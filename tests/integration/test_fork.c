@@ -46,7 +46,7 @@ static int use_what_the_parent_has(void *arg)
         return 2;
     if (pqp_begin(f->conn, NULL, NULL) != PQP_INVALID)
         return 3;
-    if (pqp_pg(f->conn) != NULL)
+    if (pqp_pgconn(f->conn) != NULL)
         return 4;
     if (pqp_pool_wait(f->pool, -1, NULL) != PQP_INVALID)
         return 5;

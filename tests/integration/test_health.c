@@ -155,7 +155,7 @@ static void ping_always_pings_before_every_lease(void **state)
     uint64_t before = stats_of(pool).pinged;
     for (int i = 0; i < 10; i++) {
         conn = borrow(pool);
-        assert_int_equal(PQtransactionStatus(pqp_pg(conn)), PQTRANS_IDLE);
+        assert_int_equal(PQtransactionStatus(pqp_pgconn(conn)), PQTRANS_IDLE);
         pqp_release(&conn);
     }
     assert_int_equal(stats_of(pool).pinged - before, 10);
@@ -216,7 +216,7 @@ static void a_ping_leaves_no_transaction_and_hides_none(void **state)
     assert_int_equal(pqp_exec(conn, "SELECT 1/0", NULL, NULL), PQP_SERVER);
     pqp_release(&conn);
     conn = borrow(pool);
-    assert_int_equal(PQtransactionStatus(pqp_pg(conn)), PQTRANS_IDLE);
+    assert_int_equal(PQtransactionStatus(pqp_pgconn(conn)), PQTRANS_IDLE);
     assert_string_equal(ask(conn, "SELECT 1"), "1");
     pqp_release(&conn);
     close_pool(&pool);
@@ -229,7 +229,7 @@ static void a_broken_lease_is_replaced_after_its_release(void **state)
     pqp_pool *pool = open_pool(.max_size = 1, .min_size = 1);
     PQP_AUTO_CONN conn = borrow(pool);
     int pid = backend_of(conn);
-    assert_int_equal(shutdown(PQsocket(pqp_pg(conn)), SHUT_RDWR), 0);
+    assert_int_equal(shutdown(PQsocket(pqp_pgconn(conn)), SHUT_RDWR), 0);
     assert_int_equal(pqp_exec(conn, "SELECT 1", NULL, NULL), PQP_LOST);
     pqp_release(&conn);
     assert_int_equal(pqp_pool_wait(pool, SOON_MS, NULL), PQP_OK);

@@ -93,7 +93,7 @@ static void a_name_is_looked_up_for_each_connect(void **state)
         open_pool_with(PQP_OPTIONS(.conninfo = pg_dsn_with("host=pqpool.test"),
                                    .max_size = 2));
     pqp_conn *old = borrow(pool), *new = NULL;
-    assert_string_equal(PQhostaddr(pqp_pg(old)), "127.0.0.1");
+    assert_string_equal(PQhostaddr(pqp_pgconn(old)), "127.0.0.1");
     set_names("127.0.0.2", 0); /* no server there */
     pqp_error err;
     assert_int_equal(pqp_acquire(pool, 200, &new, &err), PQP_TIMEOUT);
@@ -244,7 +244,7 @@ static void where_nobody_listens_is_tried_now_and_then(void **state)
     assert_int_equal(pqp_acquire(pool, 500, &conn, &err), PQP_TIMEOUT);
     assert_non_null(strstr(err.message, "refused"));
     assert_true(event_of(&r, PQP_EVENT_CREATE_FAILED, 0).ms < 100);
-    assert_in_range(stats_of(pool).failed, 1, 12);
+    assert_in_range(stats_of(pool).connect_failed, 1, 12);
     close_pool(&pool);
 }
 

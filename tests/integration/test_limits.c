@@ -50,7 +50,7 @@ static void without_descriptors_a_connect_fails_and_is_tried_again(void **state)
     assert_int_equal(status, PQP_TIMEOUT);
     assert_non_null(strstr(err.message, "Too many open files"));
     assert_int_equal(there, PQP_OK);
-    assert_in_range(stats_of(pool).failed, 1, 12);
+    assert_in_range(stats_of(pool).connect_failed, 1, 12);
     other = borrow(pool);
     assert_string_equal(ask(other, "SELECT 1"), "1");
     pqp_release(&conn);
@@ -119,17 +119,18 @@ static void descriptors_above_1024_are_like_others(void **state)
     assert_int_equal(fill_descriptors(held, MANY), MANY - 1);
     pqp_pool *pool = open_pool(.max_size = 1, .min_size = 1);
     pqp_conn *conn = borrow(pool);
-    assert_true(PQsocket(pqp_pg(conn)) >= MANY);
+    assert_true(PQsocket(pqp_pgconn(conn)) >= MANY);
     assert_string_equal(ask(conn, "SELECT 1 FROM pg_sleep(0.01)"), "1");
     int pid = backend_of(conn);
     pqp_release(&conn);
     kill_backend(pid);
     assert_true(becomes(is_replaced, pool));
     conn = borrow(pool);
-    assert_int_equal(
-        pqp_run(conn, PQP_QUERY(.sql = "SELECT pg_sleep(5)", .timeout_ms = 20),
-                NULL, NULL),
-        PQP_TIMEOUT);
+    assert_int_equal(pqp_exec_params(conn,
+                                     PQP_QUERY(.sql = "SELECT pg_sleep(5)",
+                                               .timeout_ms = 20),
+                                     NULL, NULL),
+                     PQP_TIMEOUT);
     pqp_release(&conn);
     close_pool(&pool);
     for (int i = 0; i <= MANY && held[i] >= 0; i++)
@@ -158,11 +159,11 @@ static void one_parameter_too_many_is_refused_here(void **state)
                        .types = types,
                        .values = values};
     pqp_error err;
-    assert_int_equal(pqp_run(conn, &query, &res, &err), PQP_INVALID);
+    assert_int_equal(pqp_exec_params(conn, &query, &res, &err), PQP_INVALID);
     assert_non_null(strstr(err.message, "nparams"));
     assert_null(res);
     query.nparams = MOST;
-    assert_int_equal(pqp_run(conn, &query, &res, &err), PQP_OK);
+    assert_int_equal(pqp_exec_params(conn, &query, &res, &err), PQP_OK);
     assert_string_equal(PQgetvalue(res, 0, 0), "42");
     pqp_release(&conn);
     assert_int_equal(stats_of(pool).idle, 1);

@@ -22,7 +22,7 @@ static void a_second_release_is_refused_and_hurts_nobody(void **state)
     assert_int_equal(count_of(&r, PQP_EVENT_MISUSE), 1);
     assert_string_not_equal(event_of(&r, PQP_EVENT_MISUSE, 0).message, "");
     assert_string_equal(ask(conn, "SELECT 1"), "1");
-    assert_int_equal(stats_of(pool).lent, 1);
+    assert_int_equal(stats_of(pool).in_use, 1);
     assert_int_equal(stats_of(pool).misused, 1);
     pqp_release(&conn);
     close_pool(&pool);
@@ -79,12 +79,12 @@ static void a_stale_handle_reaches_no_session(void **state)
     assert_int_equal(stats_of(pool).misused, 1);
     assert_null(res);
     assert_string_not_equal(err.message, "");
-    assert_int_equal(pqp_run(stale, PQP_QUERY(.sql = ""), NULL, NULL),
+    assert_int_equal(pqp_exec_params(stale, PQP_QUERY(.sql = ""), NULL, NULL),
                      PQP_INVALID);
     assert_int_equal(pqp_begin(stale, NULL, NULL), PQP_INVALID);
     assert_int_equal(pqp_commit(stale, NULL), PQP_INVALID);
     assert_int_equal(pqp_rollback(stale, NULL), PQP_INVALID);
-    assert_null(pqp_pg(stale));
+    assert_null(pqp_pgconn(stale));
     pqp_conn *copy = stale;
     assert_null(pqp_detach(&copy));
     copy = stale;
@@ -92,7 +92,7 @@ static void a_stale_handle_reaches_no_session(void **state)
     assert_string_equal(ask(conn, "SELECT 1"), "1");
     pqp_release(&conn);
     close_pool(&pool);
-    assert_null(pqp_pg(stale));
+    assert_null(pqp_pgconn(stale));
 }
 
 /* I-05 I-06 */
@@ -109,8 +109,8 @@ static void what_no_pool_lent_is_not_taken(void **state)
     PQfinish(raw);
     /* A handle knows its pool: it goes back there, whoever gives it. */
     pqp_release(&theirs);
-    assert_int_equal(stats_of(other).lent, 0);
-    assert_int_equal(stats_of(pool).lent, 1);
+    assert_int_equal(stats_of(other).in_use, 0);
+    assert_int_equal(stats_of(pool).in_use, 1);
     pqp_release(&conn);
     close_pool(&other);
     close_pool(&pool);
@@ -195,7 +195,7 @@ static void a_lease_released_in_a_statement_ends_with_it(void **state)
     pause_ms(200);
     pqp_release(&copy);
     assert_int_equal(count_of(&r, PQP_EVENT_MISUSE), 1);
-    assert_int_equal(stats_of(pool).lent, 1);
+    assert_int_equal(stats_of(pool).in_use, 1);
     assert_int_equal(pqp_exec(sleeper.conn, "SELECT 1", NULL, NULL),
                      PQP_INVALID);
     pthread_join(thread, NULL);
@@ -257,10 +257,10 @@ static void a_finished_connection_is_closed_at_release(void **state)
     struct recorder r = RECORDER_INIT;
     pqp_pool *pool = open_pool(.max_size = 1, .on_event = record, .arg = &r);
     pqp_conn *conn = borrow(pool);
-    PQfinish(pqp_pg(conn));
+    PQfinish(pqp_pgconn(conn));
     assert_int_equal(count_of(&r, PQP_EVENT_MISUSE), 1);
     assert_int_equal(stats_of(pool).misused, 1);
-    assert_null(pqp_pg(conn));
+    assert_null(pqp_pgconn(conn));
     assert_int_equal(pqp_exec(conn, "SELECT 1", NULL, NULL), PQP_LOST);
     assert_int_equal(pqp_rollback(conn, NULL), PQP_LOST);
     pqp_release(&conn);
@@ -277,7 +277,7 @@ static void a_reset_connection_is_closed_at_release(void **state)
     struct recorder r = RECORDER_INIT;
     pqp_pool *pool = open_pool(.max_size = 1, .on_event = record, .arg = &r);
     pqp_conn *conn = borrow(pool);
-    PQreset(pqp_pg(conn));
+    PQreset(pqp_pgconn(conn));
     assert_int_equal(count_of(&r, PQP_EVENT_MISUSE), 1);
     int pid = backend_of(conn);
     pqp_release(&conn);
@@ -347,9 +347,10 @@ static void a_result_may_complain_after_its_pool_is_gone(void **state)
     struct recorder r = RECORDER_INIT;
     pqp_pool *pool = open_pool(.max_size = 1, .on_event = record, .arg = &r);
     PGresult *res = NULL;
-    assert_int_equal(
-        pqp_pool_run(pool, SOON_MS, PQP_QUERY(.sql = "SELECT 1"), &res, NULL),
-        PQP_OK);
+    assert_int_equal(pqp_pool_exec_params(pool, SOON_MS,
+                                          PQP_QUERY(.sql = "SELECT 1"), &res,
+                                          NULL),
+                     PQP_OK);
     close_pool(&pool);
     int before = r.used;
     assert_null(PQgetvalue(res, 99, 99));

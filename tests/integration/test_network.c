@@ -50,7 +50,7 @@ static void break_connects(enum fault_action action, int64_t least_ms)
         int64_t start = now_ms();
         next_lease_works(pool);
         assert_in_range(now_ms() - start, least_ms, least_ms + SLACK_MS);
-        assert_true(stats_of(pool).failed > 0);
+        assert_true(stats_of(pool).connect_failed > 0);
         close_pool(&pool);
     }
 }
@@ -107,7 +107,7 @@ static void connect_times_out_when_its_bytes_drip(void **state)
     int64_t start = now_ms();
     next_lease_works(pool);
     assert_in_range(now_ms() - start, PATIENCE_MS, PATIENCE_MS + SLACK_MS);
-    assert_true(stats_of(pool).failed > 0);
+    assert_true(stats_of(pool).connect_failed > 0);
     close_pool(&pool);
 }
 
@@ -158,7 +158,7 @@ static void break_statement(enum fault_action action, pqp_status expected)
         rule.action = action;
         proxy_set(proxy, newest(), TO_CLIENT, &rule);
         int64_t start = now_ms();
-        pqp_status status = pqp_run(
+        pqp_status status = pqp_exec_params(
             conn, PQP_QUERY(.sql = "SELECT 1", .timeout_ms = PATIENCE_MS), NULL,
             &err);
         assert_int_equal(status, expected);
@@ -199,10 +199,10 @@ static void statement_times_out_when_the_server_stops_reading(void **state)
     const char *values[] = {large};
     int64_t start = now_ms();
     pqp_status status =
-        pqp_run(conn,
-                PQP_QUERY(.sql = "SELECT length($1)", .nparams = 1,
-                          .values = values, .timeout_ms = PATIENCE_MS),
-                NULL, NULL);
+        pqp_exec_params(conn,
+                        PQP_QUERY(.sql = "SELECT length($1)", .nparams = 1,
+                                  .values = values, .timeout_ms = PATIENCE_MS),
+                        NULL, NULL);
     assert_int_equal(status, PQP_TIMEOUT);
     assert_in_range(now_ms() - start, PATIENCE_MS, PATIENCE_MS + SLACK_MS);
     pqp_release(&conn);
@@ -293,7 +293,7 @@ static void commit_costs_only_its_connection_when_it_is_silent(void **state)
     assert_int_equal(pthread_create(&thread, NULL, commit_in_thread, &c), 0);
     assert_true(proxy_wait_reached(proxy, number, TO_SERVER, SOON_MS));
     next_lease_works(pool);
-    assert_int_equal(stats_of(pool).lent, 1);
+    assert_int_equal(stats_of(pool).in_use, 1);
     set_rule(number, BOTH_WAYS, .action = FAULT_RST);
     pthread_join(thread, NULL);
     assert_int_equal(c.status, PQP_LOST);

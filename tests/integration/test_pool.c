@@ -131,18 +131,18 @@ static void recycle_replaces_every_connection(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 2);
-    pqp_conn *lent = borrow(pool), *idle = borrow(pool);
-    int pids[2] = {backend_of(lent), backend_of(idle)};
+    pqp_conn *leased = borrow(pool), *idle = borrow(pool);
+    int pids[2] = {backend_of(leased), backend_of(idle)};
     pqp_release(&idle);
     pqp_pool_recycle(pool);
-    assert_string_equal(ask(lent, "SELECT 1"), "1");
-    pqp_release(&lent);
+    assert_string_equal(ask(leased, "SELECT 1"), "1");
+    pqp_release(&leased);
     for (int i = 0; i < 2; i++) {
         assert_true(becomes(backend_is_gone, &pids[i]));
-        lent = borrow(pool);
-        assert_int_not_equal(backend_of(lent), pids[0]);
-        assert_int_not_equal(backend_of(lent), pids[1]);
-        pqp_release(&lent);
+        leased = borrow(pool);
+        assert_int_not_equal(backend_of(leased), pids[0]);
+        assert_int_not_equal(backend_of(leased), pids[1]);
+        pqp_release(&leased);
     }
     close_pool(&pool);
 }

@@ -51,7 +51,7 @@ static void lose_and_write(const char *dsn)
     for (int i = 0; i < 3; i++)
         assert_int_equal(pqp_exec(conn, "SELECT 1", NULL, NULL), PQP_LOST);
     for (int i = 0; i < 3; i++)
-        PQclear(PQexec(pqp_pg(conn), "SELECT 1"));
+        PQclear(PQexec(pqp_pgconn(conn), "SELECT 1"));
     pqp_release(&conn);
     conn = borrow(pool);
     kill_backend(backend_of(conn));
@@ -140,7 +140,7 @@ static int ends_well(void (*live)(const char *dsn), const char *dsn)
            WEXITSTATUS(status) == EXIT_SUCCESS;
 }
 
-/* One idle, one lent, one in the middle of a transaction. */
+/* One idle, one leased, one in the middle of a transaction. */
 static void leave_sessions(const char *dsn)
 {
     pqp_pool *pool = NULL;
@@ -151,7 +151,7 @@ static void leave_sessions(const char *dsn)
     for (int i = 0; i < 3; i++)
         if (pqp_acquire(pool, SOON_MS, &conns[i], NULL) != PQP_OK)
             _exit(3);
-    if (!PQsslInUse(pqp_pg(conns[0])) ||
+    if (!PQsslInUse(pqp_pgconn(conns[0])) ||
         pqp_exec(conns[0], "BEGIN", NULL, NULL) != PQP_OK)
         _exit(4);
     pqp_release(&conns[1]);

@@ -29,7 +29,7 @@ static void hand_over(struct fixture *f, enum next next)
     pqp_release(&f->conn);
     f->conn = borrow(f->pool);
     assert_int_equal(backend_of(f->conn) == f->pid, next == SAME);
-    assert_int_equal(PQtransactionStatus(pqp_pg(f->conn)), PQTRANS_IDLE);
+    assert_int_equal(PQtransactionStatus(pqp_pgconn(f->conn)), PQTRANS_IDLE);
     assert_string_equal(ask(f->conn, "SELECT 1"), "1");
 }
 
@@ -123,7 +123,7 @@ static void an_open_copy_costs_the_connection(void **state)
         "COPY notes (body) FROM STDIN"};
     for (size_t i = 0; i < 2; i++) {
         struct fixture f = set_up(PQP_RESET_ROLLBACK);
-        PQclear(PQexec(pqp_pg(f.conn), copies[i]));
+        PQclear(PQexec(pqp_pgconn(f.conn), copies[i]));
         hand_over(&f, NEW);
         tear_down(&f);
     }
@@ -134,7 +134,7 @@ static void a_copy_that_failed_on_the_server_costs_the_connection(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
-    PGconn *pg = pqp_pg(f.conn);
+    PGconn *pg = pqp_pgconn(f.conn);
     PQclear(PQexec(pg, "COPY accounts FROM STDIN"));
     assert_int_equal(PQputCopyData(pg, "no number\n", 10), 1);
     hand_over(&f, NEW);
@@ -146,7 +146,7 @@ static void rows_not_read_cost_the_connection(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
-    PGconn *pg = pqp_pg(f.conn);
+    PGconn *pg = pqp_pgconn(f.conn);
     assert_true(PQsendQuery(pg, "SELECT generate_series(1, 10000000)"));
     assert_true(PQsetSingleRowMode(pg));
     PQclear(PQgetResult(pg));
@@ -162,7 +162,7 @@ static void a_result_not_read_costs_the_connection(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
-    assert_true(PQsendQuery(pqp_pg(f.conn), "SELECT 1"));
+    assert_true(PQsendQuery(pqp_pgconn(f.conn), "SELECT 1"));
     hand_over(&f, NEW);
     tear_down(&f);
 }
@@ -173,7 +173,7 @@ static void a_pipeline_with_something_in_it_costs_the_connection(void **state)
     (void)state;
     for (int aborted = 0; aborted < 2; aborted++) {
         struct fixture f = set_up(PQP_RESET_ROLLBACK);
-        PGconn *pg = pqp_pg(f.conn);
+        PGconn *pg = pqp_pgconn(f.conn);
         assert_true(PQenterPipelineMode(pg));
         assert_true(PQsendQueryParams(pg, aborted ? "SELECT 1/0" : "SELECT 1",
                                       0, NULL, NULL, NULL, NULL, 0));
@@ -349,7 +349,7 @@ static void libpqs_own_settings_are_put_back(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
-    PGconn *pg = pqp_pg(f.conn);
+    PGconn *pg = pqp_pgconn(f.conn);
     int notices = 0;
     assert_int_equal(PQsetnonblocking(pg, 1), 0);
     (void)PQsetErrorVerbosity(pg, PQERRORS_VERBOSE);
@@ -357,7 +357,7 @@ static void libpqs_own_settings_are_put_back(void **state)
     (void)PQsetNoticeReceiver(pg, count_notice, &notices);
     must_exec(f.conn, "LISTEN here; NOTIFY here");
     hand_over(&f, SAME);
-    pg = pqp_pg(f.conn);
+    pg = pqp_pgconn(f.conn);
     assert_int_equal(PQisnonblocking(pg), 0);
     assert_int_equal(PQsetErrorVerbosity(pg, PQERRORS_DEFAULT),
                      PQERRORS_DEFAULT);
@@ -374,11 +374,11 @@ static void the_client_encoding_is_put_back(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
-    int encoding = PQclientEncoding(pqp_pg(f.conn));
-    assert_int_equal(PQsetClientEncoding(pqp_pg(f.conn), "SJIS"), 0);
+    int encoding = PQclientEncoding(pqp_pgconn(f.conn));
+    assert_int_equal(PQsetClientEncoding(pqp_pgconn(f.conn), "SJIS"), 0);
     pqp_release(&f.conn);
     f.conn = borrow(f.pool);
-    assert_int_equal(PQclientEncoding(pqp_pg(f.conn)), encoding);
+    assert_int_equal(PQclientEncoding(pqp_pgconn(f.conn)), encoding);
     assert_string_not_equal(ask(f.conn, "SHOW client_encoding"), "SJIS");
     tear_down(&f);
 }

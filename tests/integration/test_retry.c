@@ -27,9 +27,9 @@ static pqp_status play(void *arg, pqp_conn *conn, pqp_error *err)
         return PQP_OK;
     pqp_status status = PQP_OK;
     for (int i = 0; script->steps[i] != NULL; i++)
-        status =
-            pqp_run(conn, PQP_QUERY(.sql = script->steps[i], .timeout_ms = 200),
-                    NULL, script->silent ? NULL : err);
+        status = pqp_exec_params(
+            conn, PQP_QUERY(.sql = script->steps[i], .timeout_ms = 200), NULL,
+            script->silent ? NULL : err);
     return script->returns == PQP_STATUS_COUNT ? status : script->returns;
 }
 
@@ -174,7 +174,7 @@ static pqp_status play_own(void *arg, pqp_conn *conn, pqp_error *err)
     if (++own->runs > 1 && own->fail_once)
         return PQP_OK;
     for (int i = 0; own->steps[i] != NULL; i++)
-        run_own(pqp_pg(conn), own->steps[i], own->asynchronous);
+        run_own(pqp_pgconn(conn), own->steps[i], own->asynchronous);
     return own->returns;
 }
 
@@ -249,7 +249,7 @@ static void commit_says_retry_when_libpq_saw_a_serialization_failure(void **s)
     pqp_conn *conn = borrow(pool);
     pqp_error err;
     assert_int_equal(pqp_begin(conn, NULL, &err), PQP_OK);
-    run_own(pqp_pg(conn), RAISE("40001"), 0);
+    run_own(pqp_pgconn(conn), RAISE("40001"), 0);
     assert_int_equal(pqp_commit(conn, &err), PQP_SERVER);
     assert_string_equal(err.sqlstate, "25P02");
     assert_int_equal(err.flags, PQP_ERR_RETRY);
@@ -264,7 +264,7 @@ static void a_copied_result_is_safe_when_its_session_is_gone(void **state)
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
     pqp_conn *conn = borrow(pool);
-    PGresult *res = PQexec(pqp_pg(conn), "SELECT 1/0");
+    PGresult *res = PQexec(pqp_pgconn(conn), "SELECT 1/0");
     PGresult *copy = PQcopyResult(res, PG_COPYRES_EVENTS);
     PQclear(res);
     pqp_discard(&conn);

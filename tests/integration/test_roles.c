@@ -23,7 +23,7 @@ static void a_full_server_is_named_and_not_stormed(void **state)
     assert_int_equal(pqp_acquire(pool, 500, &c, &err), PQP_TIMEOUT);
     assert_string_equal(err.sqlstate, "53300");
     assert_non_null(strstr(err.message, "too many connections"));
-    assert_in_range(stats_of(pool).failed, 1, 12);
+    assert_in_range(stats_of(pool).connect_failed, 1, 12);
     assert_string_equal(ask(a, "SELECT 1"), "1");
     pqp_release(&a);
     a = borrow(pool);
@@ -122,17 +122,18 @@ static int dblink_goes(void **state)
 /* To the server itself, as it sees itself. */
 static void connect_dblink(pqp_conn *conn)
 {
-    const PGconn *pg = pqp_pg(conn);
+    const PGconn *pg = pqp_pgconn(conn);
     const char *const values[] = {PQuser(pg), PQpass(pg)};
     pqp_error err;
-    if (pqp_run(conn,
-                PQP_QUERY(.sql = "SELECT dblink_connect('left', format("
-                                 "'host=%s port=%s dbname=%s user=%s "
-                                 "password=%s', host(inet_server_addr()), "
-                                 "inet_server_port(), current_database(), "
-                                 "$1::text, $2::text))",
-                          .nparams = 2, .values = values),
-                NULL, &err) != PQP_OK)
+    if (pqp_exec_params(conn,
+                        PQP_QUERY(.sql =
+                                      "SELECT dblink_connect('left', format("
+                                      "'host=%s port=%s dbname=%s user=%s "
+                                      "password=%s', host(inet_server_addr()), "
+                                      "inet_server_port(), current_database(), "
+                                      "$1::text, $2::text))",
+                                  .nparams = 2, .values = values),
+                        NULL, &err) != PQP_OK)
         fail_msg("dblink_connect: %s", err.message);
 }
 

@@ -62,7 +62,7 @@ static void ride_out(const char *first, const char *second)
     assert_in_range(atomic_load(&load.lost), 0, 4 * SIZE);
     assert_int_equal(pqp_pool_wait(load.pool, SOON_MS, NULL), PQP_OK);
     pqp_stats stats = stats_of(load.pool);
-    assert_int_equal(stats.lent, 0);
+    assert_int_equal(stats.in_use, 0);
     assert_in_range(stats.total, 1, SIZE);
     assert_int_equal(count_backends(), stats.total);
     close_pool(&load.pool);
@@ -101,7 +101,7 @@ static void while_it_is_down_acquires_fail_in_time_and_say_why(void **state)
         status[i] = pqp_acquire(pool, 300, &conn, &err[i]);
         took[i] = now_ms() - start;
     }
-    uint64_t failed = stats_of(pool).failed;
+    uint64_t failed = stats_of(pool).connect_failed;
     int64_t back = server_ctl("start") ? now_ms() : 0;
     pqp_status then = pqp_acquire(pool, SOON_MS, &conn, NULL);
     int64_t recovered = now_ms();
@@ -158,9 +158,9 @@ static void a_server_that_is_down_is_not_asked_too_often(void **state)
     pqp_pool *pool = open_pool(.max_size = 4, .min_size = 4);
     assert_int_equal(pqp_pool_wait(pool, SOON_MS, NULL), PQP_OK);
     assert_true(server_ctl("stop"));
-    uint64_t before = stats_of(pool).failed;
+    uint64_t before = stats_of(pool).connect_failed;
     pause_ms(2000);
-    uint64_t failed = stats_of(pool).failed - before;
+    uint64_t failed = stats_of(pool).connect_failed - before;
     assert_true(server_ctl("start"));
     assert_in_range(failed, 1, 15);
     assert_int_equal(pqp_pool_wait(pool, SOON_MS, NULL), PQP_OK);

@@ -43,11 +43,12 @@ static void text_parameters_go_and_come(void **state)
     struct fixture f = set_up();
     const char *values[] = {"20", "22"};
     PQP_AUTO_RESULT res = NULL;
-    assert_int_equal(pqp_run(f.conn,
-                             PQP_QUERY(.sql = "SELECT $1::int + $2::int",
-                                       .nparams = 2, .values = values),
-                             &res, NULL),
-                     PQP_OK);
+    assert_int_equal(
+        pqp_exec_params(f.conn,
+                        PQP_QUERY(.sql = "SELECT $1::int + $2::int",
+                                  .nparams = 2, .values = values),
+                        &res, NULL),
+        PQP_OK);
     assert_string_equal(PQgetvalue(res, 0, 0), "42");
     tear_down(&f, 1);
 }
@@ -60,13 +61,14 @@ static void null_and_empty_binary_parameters_differ(void **state)
     const char *values[] = {NULL, ""};
     const int lengths[] = {0, 0}, formats[] = {0, 1};
     PQP_AUTO_RESULT res = NULL;
-    assert_int_equal(pqp_run(f.conn,
-                             PQP_QUERY(.sql = "SELECT $1::text IS NULL,"
-                                              " octet_length($2::bytea)",
-                                       .nparams = 2, .values = values,
-                                       .lengths = lengths, .formats = formats),
-                             &res, NULL),
-                     PQP_OK);
+    assert_int_equal(
+        pqp_exec_params(f.conn,
+                        PQP_QUERY(.sql = "SELECT $1::text IS NULL,"
+                                         " octet_length($2::bytea)",
+                                  .nparams = 2, .values = values,
+                                  .lengths = lengths, .formats = formats),
+                        &res, NULL),
+        PQP_OK);
     assert_string_equal(PQgetvalue(res, 0, 0), "t");
     assert_string_equal(PQgetvalue(res, 0, 1), "0");
     tear_down(&f, 1);
@@ -77,11 +79,11 @@ static void binary_results_are_binary(void **state)
     (void)state;
     struct fixture f = set_up();
     PQP_AUTO_RESULT res = NULL;
-    assert_int_equal(
-        pqp_run(f.conn,
-                PQP_QUERY(.sql = "SELECT 258::int4", .result_format = 1), &res,
-                NULL),
-        PQP_OK);
+    assert_int_equal(pqp_exec_params(f.conn,
+                                     PQP_QUERY(.sql = "SELECT 258::int4",
+                                               .result_format = 1),
+                                     &res, NULL),
+                     PQP_OK);
     assert_int_equal(PQgetlength(res, 0, 0), 4);
     assert_memory_equal(PQgetvalue(res, 0, 0), "\0\0\1\2", 4);
     tear_down(&f, 1);
@@ -101,7 +103,8 @@ static void empty_statements_succeed_and_null_is_refused(void **state)
     PGresult *res = (PGresult *)(uintptr_t)1;
     assert_int_equal(pqp_exec(f.conn, NULL, &res, NULL), PQP_INVALID);
     assert_null(res);
-    assert_int_equal(pqp_run(f.conn, PQP_QUERY(.sql = ""), NULL, NULL), PQP_OK);
+    assert_int_equal(pqp_exec_params(f.conn, PQP_QUERY(.sql = ""), NULL, NULL),
+                     PQP_OK);
     tear_down(&f, 1);
 }
 
@@ -111,9 +114,10 @@ static void several_statements_with_parameters_are_a_server_error(void **state)
     (void)state;
     struct fixture f = set_up();
     pqp_error err;
-    assert_int_equal(
-        pqp_run(f.conn, PQP_QUERY(.sql = "SELECT 1; SELECT 2"), NULL, &err),
-        PQP_SERVER);
+    assert_int_equal(pqp_exec_params(f.conn,
+                                     PQP_QUERY(.sql = "SELECT 1; SELECT 2"),
+                                     NULL, &err),
+                     PQP_SERVER);
     assert_string_equal(err.sqlstate, "42601");
     tear_down(&f, 1);
 }
@@ -136,7 +140,8 @@ static void too_many_parameters_are_refused_before_sending(void **state)
         {.size = 3, .sql = ""},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(pqp_run(f.conn, &bad[i], NULL, NULL), PQP_INVALID);
+        assert_int_equal(pqp_exec_params(f.conn, &bad[i], NULL, NULL),
+                         PQP_INVALID);
     tear_down(&f, 1);
 }
 
@@ -152,11 +157,11 @@ static void a_lease_stays_good_when_a_message_is_too_long(void **state)
         PGresult *res = NULL;
         pqp_error err;
         assert_int_equal(
-            pqp_run(f.conn,
-                    PQP_QUERY(.sql = "SELECT $1::bytea", .nparams = 1,
-                              .values = values, .lengths = &bad[i],
-                              .formats = formats),
-                    &res, &err),
+            pqp_exec_params(f.conn,
+                            PQP_QUERY(.sql = "SELECT $1::bytea", .nparams = 1,
+                                      .values = values, .lengths = &bad[i],
+                                      .formats = formats),
+                            &res, &err),
             PQP_INVALID);
         assert_null(res);
         assert_int_equal(err.flags, 0);
@@ -179,7 +184,7 @@ static void the_largest_number_of_parameters_works(void **state)
         used += (size_t)snprintf(sql + used, 32, "$%d%s", i,
                                  i < MANY ? "," : "]::text[])");
     PQP_AUTO_RESULT res = NULL;
-    pqp_status status = pqp_run(
+    pqp_status status = pqp_exec_params(
         f.conn, PQP_QUERY(.sql = sql, .nparams = MANY, .values = values), &res,
         NULL);
     free(sql);
@@ -246,11 +251,11 @@ static void a_statement_past_its_deadline_costs_the_connection(void **state)
     pqp_error err;
     int64_t start = now_ms();
     PGresult *res = NULL;
-    assert_int_equal(
-        pqp_run(f.conn,
-                PQP_QUERY(.sql = "SELECT pg_sleep(3)", .timeout_ms = 100), &res,
-                &err),
-        PQP_TIMEOUT);
+    assert_int_equal(pqp_exec_params(f.conn,
+                                     PQP_QUERY(.sql = "SELECT pg_sleep(3)",
+                                               .timeout_ms = 100),
+                                     &res, &err),
+                     PQP_TIMEOUT);
     assert_in_range(now_ms() - start, 100, 1000);
     assert_null(res);
     assert_int_equal(err.flags, PQP_ERR_DISCARD);
@@ -274,11 +279,12 @@ static void a_server_that_keeps_sending_does_not_move_a_deadline(void **state)
     pqp_error err;
     int64_t start = now_ms();
     assert_int_equal(
-        pqp_run(conn,
-                PQP_QUERY(.sql = "DO $$BEGIN FOR i IN 1..2000 LOOP RAISE NOTICE"
-                                 " '%', repeat('x', 1000); END LOOP; END$$",
-                          .timeout_ms = 200),
-                NULL, &err),
+        pqp_exec_params(
+            conn,
+            PQP_QUERY(.sql = "DO $$BEGIN FOR i IN 1..2000 LOOP RAISE NOTICE"
+                             " '%', repeat('x', 1000); END LOOP; END$$",
+                      .timeout_ms = 200),
+            NULL, &err),
         PQP_TIMEOUT);
     assert_in_range(now_ms() - start, 200, 1000);
     assert_int_equal(err.flags, PQP_ERR_DISCARD);
@@ -291,11 +297,12 @@ static void a_deadline_that_is_met_costs_nothing(void **state)
     (void)state;
     struct fixture f = set_up();
     for (int i = 0; i < 100; i++)
-        assert_int_equal(pqp_run(f.conn,
-                                 PQP_QUERY(.sql = "SELECT repeat('x', 100000)",
-                                           .timeout_ms = SOON_MS),
-                                 NULL, NULL),
-                         PQP_OK);
+        assert_int_equal(
+            pqp_exec_params(f.conn,
+                            PQP_QUERY(.sql = "SELECT repeat('x', 100000)",
+                                      .timeout_ms = SOON_MS),
+                            NULL, NULL),
+            PQP_OK);
     tear_down(&f, 1);
 }
 
@@ -315,10 +322,10 @@ static void a_huge_send_to_a_frozen_server_meets_its_deadline(void **state)
     assert_true(server_ctl("pause"));
     int64_t start = now_ms();
     pqp_status status =
-        pqp_run(f.conn,
-                PQP_QUERY(.sql = "SELECT length($1)", .nparams = 1,
-                          .values = values, .timeout_ms = 500),
-                NULL, &err);
+        pqp_exec_params(f.conn,
+                        PQP_QUERY(.sql = "SELECT length($1)", .nparams = 1,
+                                  .values = values, .timeout_ms = 500),
+                        NULL, &err);
     int64_t took = now_ms() - start;
     pqp_release(&f.conn);
     assert_true(server_ctl("resume"));
@@ -343,7 +350,7 @@ static void sixteen_megabytes_go_and_come(void **state)
     value[BIG] = '\0';
     const char *values[] = {value};
     PQP_AUTO_RESULT res = NULL;
-    pqp_status status = pqp_run(
+    pqp_status status = pqp_exec_params(
         f.conn,
         PQP_QUERY(.sql = "SELECT $1::text", .nparams = 1, .values = values),
         &res, NULL);
@@ -422,7 +429,7 @@ static void a_connection_busy_with_its_borrower_is_refused(void **state)
 {
     (void)state;
     struct fixture f = set_up();
-    PGconn *pg = pqp_pg(f.conn);
+    PGconn *pg = pqp_pgconn(f.conn);
     assert_true(PQsendQuery(pg, "SELECT 7"));
     assert_int_equal(pqp_exec(f.conn, "SELECT 1", NULL, NULL), PQP_INVALID);
     PGresult *res = PQgetResult(pg);
@@ -440,7 +447,7 @@ static void the_blocking_flag_is_left_as_found(void **state)
 {
     (void)state;
     struct fixture f = set_up();
-    PGconn *pg = pqp_pg(f.conn);
+    PGconn *pg = pqp_pgconn(f.conn);
     for (int flag = 0; flag < 2; flag++) {
         assert_int_equal(PQsetnonblocking(pg, flag), 0);
         assert_int_equal(pqp_exec(f.conn, "SELECT 1", NULL, NULL), PQP_OK);

@@ -100,7 +100,7 @@ static int works_over_tls(const char *dsn)
 {
     pqp_pool *pool = open_pool_with(PQP_OPTIONS(.conninfo = dsn));
     pqp_conn *conn = borrow(pool);
-    int ours = PQsslInUse(pqp_pg(conn));
+    int ours = PQsslInUse(pqp_pgconn(conn));
     const char *theirs =
         ask(conn, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()");
     pqp_release(&conn);
@@ -118,7 +118,7 @@ static pqp_error refusal(const char *dsn, pqp_status expected)
     int64_t start = now_ms();
     pqp_status status = pqp_acquire(pool, 500, &conn, &err);
     pause_ms((int)(start + 500 - now_ms()));
-    uint64_t failed = stats_of(pool).failed;
+    uint64_t failed = stats_of(pool).connect_failed;
     close_pool(&pool);
     assert_int_equal(status, expected);
     assert_in_range(failed, 1, 12); /* more: once in 10^8, by full jitter */
@@ -230,14 +230,14 @@ static void large_results_and_pings_pass_over_tls(void **state)
     pqp_pool *pool = open_pool(.max_size = 1, .ping_always = 1);
     for (int i = 0; i < 20; i++) {
         pqp_conn *conn = borrow(pool);
-        assert_true(PQsslInUse(pqp_pg(conn)));
+        assert_true(PQsslInUse(pqp_pgconn(conn)));
         PQP_AUTO_RESULT res = NULL;
         assert_int_equal(
-            pqp_run(conn,
-                    PQP_QUERY(.sql = "SELECT repeat('x', 16000 + n)"
-                                     " FROM generate_series(1, 100) n",
-                              .timeout_ms = SOON_MS),
-                    &res, NULL),
+            pqp_exec_params(conn,
+                            PQP_QUERY(.sql = "SELECT repeat('x', 16000 + n)"
+                                             " FROM generate_series(1, 100) n",
+                                      .timeout_ms = SOON_MS),
+                            &res, NULL),
             PQP_OK);
         assert_int_equal(PQntuples(res), 100);
         assert_int_equal(PQgetlength(res, 99, 0), 16100);

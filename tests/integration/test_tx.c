@@ -21,7 +21,7 @@ static pqp_status do_job(void *arg, pqp_conn *conn, pqp_error *err)
 {
     struct job *job = arg;
     job->runs++;
-    if (PQtransactionStatus(pqp_pg(conn)) != PQTRANS_INTRANS)
+    if (PQtransactionStatus(pqp_pgconn(conn)) != PQTRANS_INTRANS)
         job->dirty++;
     if (job->runs > job->fail_first)
         return job->returns;
@@ -101,7 +101,7 @@ static void commit_of_a_failed_transaction_says_so(void **state)
     assert_string_equal(err.sqlstate, "25P02");
     assert_int_equal(err.flags, 0);
     assert_non_null(strstr(err.message, "division by zero"));
-    assert_int_equal(PQtransactionStatus(pqp_pg(conn)), PQTRANS_IDLE);
+    assert_int_equal(PQtransactionStatus(pqp_pgconn(conn)), PQTRANS_IDLE);
     assert_int_equal(pqp_begin(conn, NULL, NULL), PQP_OK);
     assert_int_equal(pqp_exec(conn, RAISE("40001"), NULL, NULL), PQP_SERVER);
     assert_int_equal(pqp_exec(conn, "SELECT 1", NULL, NULL), PQP_SERVER);
@@ -389,7 +389,7 @@ static void a_begin_that_fails_gives_the_connection_back_once(void **state)
                      PQP_OK);
     assert_int_equal(job.runs, 1);
     pqp_stats stats = stats_of(pool);
-    assert_int_equal(stats.lent, 0);
+    assert_int_equal(stats.in_use, 0);
     assert_int_equal(stats.created, 2);
     assert_int_equal(stats.misused, 0);
     close_pool(&pool);
@@ -423,7 +423,7 @@ static void a_function_that_releases_the_lease_is_told_so(void **state)
     pqp_pool *pool = open_pool(.max_size = 1);
     assert_int_equal(pqp_transact(pool, SOON_MS, NULL, give_away, NULL, NULL),
                      PQP_INVALID);
-    assert_int_equal(stats_of(pool).lent, 0);
+    assert_int_equal(stats_of(pool).in_use, 0);
     PQP_AUTO_CONN conn = borrow(pool);
     assert_string_equal(ask(conn, "SELECT 1"), "1");
     pqp_release(&conn);

@@ -87,10 +87,10 @@ static void touch_words(void)
     for (uint32_t i = 0; i < (uint32_t)pool->max_size; i++) {
         struct slot *slot = pool_slot(pool, i);
         const struct atom *words[] = {
-            &slot->lent_since, &slot->idle_since, &slot->proven,
-            &slot->expires,    &slot->leases,     &slot->checks,
-            &slot->file,       &slot->func,       &slot->line,
-            &slot->number,     &slot->leak,       &slot->first_lease,
+            &slot->leased_since, &slot->idle_since, &slot->proven,
+            &slot->expires,      &slot->leases,     &slot->checks,
+            &slot->file,         &slot->func,       &slot->line,
+            &slot->number,       &slot->leak,       &slot->first_lease,
             &slot->resource};
         (void)atom_load(&slot->word);
         for (size_t w = 0; w < sizeof words / sizeof words[0]; w++)
@@ -310,7 +310,7 @@ static void ended_twice(int index)
     machine_check(rpool_acquire(handle, -1, &item, NULL) == RPOOL_OK, "OK");
     const struct slot *slot = pool_slot(pool, 0);
     for (int i = 0; i < 2; i++) {
-        machine_check(atom_peek(&slot->lent_since) != 0,
+        machine_check(atom_peek(&slot->leased_since) != 0,
                       "a lease is without its time");
         use(rpool_resource(item));
     }

@@ -120,11 +120,11 @@ static void check_lease(struct actor *a, struct era *era, rpool_item *item)
 {
     struct thing *t = rpool_resource(item);
     if (t == NULL || t->era != era || t->gone ||
-        t->lent == world.script->mute || t->holder != 0)
+        t->leased == world.script->mute || t->holder != 0)
         sim_fail("actor %d got what is not its own", a->index);
     if (t->owes)
-        sim_fail("resource %d is lent, but owes an answer", t->number);
-    t->lent = 1;
+        sim_fail("resource %d is leased, but owes an answer", t->number);
+    t->leased = 1;
     if (!world.script->mute && rpool_number(item) != t->item)
         sim_fail("the lease's number is not its resource's");
     t->holder = a->index + 1;
@@ -218,7 +218,7 @@ static void give_back(struct actor *a, enum op_kind kind, int which)
         struct thing *t = rpool_resource(item);
         if (t == NULL)
             sim_fail("actor %d has lost its lease", a->index);
-        t->lent = t->holder = 0;
+        t->leased = t->holder = 0;
         t->detached = kind == OP_DETACH;
         t->era->detached += t->detached;
     }
@@ -307,10 +307,10 @@ static void look_at_stats(const struct era *era)
     if (status == RPOOL_CLOSED && (closed || era->closing))
         return;
     if (status != RPOOL_OK ||
-        s.total != s.idle + s.lent + s.checking + s.creating + s.closing ||
-        s.total > MODEL_SLOTS || s.idle < 0 || s.lent < 0 || s.waiting < 0)
-        sim_fail("statistics say %s: %d idle, %d lent, %d in all",
-                 rpool_status_name(status), s.idle, s.lent, s.total);
+        s.total != s.idle + s.in_use + s.checking + s.creating + s.closing ||
+        s.total > MODEL_SLOTS || s.idle < 0 || s.in_use < 0 || s.waiting < 0)
+        sim_fail("statistics say %s: %d idle, %d leased, %d in all",
+                 rpool_status_name(status), s.idle, s.in_use, s.total);
 }
 
 static void count_line(void *arg, const char *text)

@@ -6,19 +6,22 @@
 #include "sim.h"
 
 static const char *const names[SLOT_STATES] = {
-    "empty", "creating", "idle", "checking", "lent", "returning", "disposing"};
+    "empty",  "creating",  "idle",     "checking",
+    "leased", "returning", "disposing"};
 
 uint64_t model_taken[SLOT_STATES][SLOT_STATES];
 
 const unsigned char model_legal[SLOT_STATES][SLOT_STATES] = {
     [SLOT_EMPTY] = {[SLOT_CREATING] = 1},
     [SLOT_CREATING] = {[SLOT_IDLE] = 1, [SLOT_DISPOSING] = 1, [SLOT_EMPTY] = 1},
-    [SLOT_IDLE] = {[SLOT_LENT] = 1,
+    [SLOT_IDLE] = {[SLOT_LEASED] = 1,
                    [SLOT_CHECKING] = 1,
                    [SLOT_RETURNING] = 1,
                    [SLOT_DISPOSING] = 1},
-    [SLOT_CHECKING] = {[SLOT_LENT] = 1, [SLOT_IDLE] = 1, [SLOT_DISPOSING] = 1},
-    [SLOT_LENT] = {[SLOT_RETURNING] = 1, [SLOT_IDLE] = 1, [SLOT_DISPOSING] = 1},
+    [SLOT_CHECKING] =
+        {[SLOT_LEASED] = 1, [SLOT_IDLE] = 1, [SLOT_DISPOSING] = 1},
+    [SLOT_LEASED] =
+        {[SLOT_RETURNING] = 1, [SLOT_IDLE] = 1, [SLOT_DISPOSING] = 1},
     [SLOT_RETURNING] =
         {[SLOT_IDLE] = 1, [SLOT_DISPOSING] = 1, [SLOT_EMPTY] = 1},
     [SLOT_DISPOSING] = {[SLOT_EMPTY] = 1},
@@ -26,7 +29,7 @@ const unsigned char model_legal[SLOT_STATES][SLOT_STATES] = {
 
 static int is_claim(enum slot_state from, enum slot_state to)
 {
-    return from == SLOT_IDLE && (to == SLOT_LENT || to == SLOT_CHECKING);
+    return from == SLOT_IDLE && (to == SLOT_LEASED || to == SLOT_CHECKING);
 }
 
 static int is_nobodys(enum slot_state state)
@@ -43,18 +46,18 @@ void model_move(struct model *m, int index, enum slot_state to, int thread)
     if (is_claim(s->state, to)) {
         s->owner = thread;
         s->in_turn = !m->line_closed;
-    } else if (s->state == SLOT_LENT && to == SLOT_RETURNING) {
-        if (!s->lent)
-            sim_fail("slot %d: given back before it was lent", index);
+    } else if (s->state == SLOT_LEASED && to == SLOT_RETURNING) {
+        if (!s->leased)
+            sim_fail("slot %d: given back before it was leased", index);
         s->owner = thread;
-        s->lent = 0;
-    } else if (s->lent) {
-        sim_fail("slot %d: lent, but goes to %s", index, names[to]);
+        s->leased = 0;
+    } else if (s->leased) {
+        sim_fail("slot %d: leased, but goes to %s", index, names[to]);
     } else if (!is_nobodys(s->state) && s->owner != 0 && s->owner != thread) {
         sim_fail("slot %d: %s of thread %d, but thread %d makes it %s", index,
                  names[s->state], s->owner, thread, names[to]);
     }
-    if (s->state == SLOT_CHECKING && s->owner == 0 && to == SLOT_LENT) {
+    if (s->state == SLOT_CHECKING && s->owner == 0 && to == SLOT_LEASED) {
         s->owner = thread; /* it took back what was handed to the workers */
         s->in_turn = 1;
     }
@@ -127,7 +130,7 @@ void model_answer(struct model *m, int thread, int index)
         struct model_slot *s = &m->slot[index];
         if (at != 0)
             sim_fail("slot %d goes to number %d in line", index, at + 1);
-        if (s->lent || (s->state != SLOT_LENT && s->state != SLOT_CHECKING))
+        if (s->leased || (s->state != SLOT_LEASED && s->state != SLOT_CHECKING))
             sim_fail("slot %d is %s, but is granted", index, names[s->state]);
         s->owner = thread;
         s->in_turn = 1;
@@ -143,17 +146,17 @@ void model_result(struct model *m, int thread, int index)
     }
     for (int i = 0; i < MODEL_SLOTS; i++) {
         const struct model_slot *s = &m->slot[i];
-        if (i != index && !s->lent && s->owner == thread)
+        if (i != index && !s->leased && s->owner == thread)
             sim_fail("thread %d returns, but has slot %d, %s", thread, i,
                      names[s->state]);
     }
     if (index < 0)
         return;
     struct model_slot *s = &m->slot[index];
-    if (s->state != SLOT_LENT || s->lent || s->owner != thread)
+    if (s->state != SLOT_LEASED || s->leased || s->owner != thread)
         sim_fail("slot %d is returned to thread %d, but is %s of %d", index,
                  thread, names[s->state], s->owner);
     if (!s->in_turn)
         sim_fail("thread %d overtook the line", thread);
-    s->lent = 1;
+    s->leased = 1;
 }

@@ -15,7 +15,7 @@ enum { MODEL_SLOTS = 5, MODEL_LINE = 16, MODEL_THREADS = 64 };
 struct model_slot {
     enum slot_state state;
     int owner;   /* thread; 0: nobody, or somebody of the pool's own */
-    int lent;    /* an acquire has returned it */
+    int leased;  /* an acquire has returned it */
     int in_turn; /* the gate stood open since, or it went to the head */
 };
 

@@ -52,13 +52,15 @@ static int awaits_worker(const struct pool *pool, const struct slot *slot)
 /* ---- every step -------------------------------------------------------------
  */
 
-/* The slot is in the hands of the running thread, which has not lent it yet. */
+/* The slot is in the hands of the running thread, which has not leased it yet.
+ */
 static int is_own(const struct model_slot *s)
 {
     if (s->owner != 0 && s->owner != thread_number())
         return 0;
     return s->state == SLOT_CREATING || s->state == SLOT_CHECKING ||
-           s->state == SLOT_RETURNING || (s->state == SLOT_LENT && !s->lent);
+           s->state == SLOT_RETURNING ||
+           (s->state == SLOT_LEASED && !s->leased);
 }
 
 struct times oracle_times(const struct pool *pool, int index)
@@ -68,7 +70,7 @@ struct times oracle_times(const struct pool *pool, int index)
     if ((uint32_t)index >= pool->made)
         return (struct times){0};
     const struct slot *slot = pool_slot(pool, (uint32_t)index);
-    return (struct times){.lent_since = atom_peek(&slot->lent_since),
+    return (struct times){.leased_since = atom_peek(&slot->leased_since),
                           .idle_since = atom_peek(&slot->idle_since),
                           .proven = atom_peek(&slot->proven)};
 }
@@ -78,7 +80,7 @@ static void step_times(struct era *era, int index)
 {
     struct times *seen = &era->times[index];
     struct times now = oracle_times(era->pool, index);
-    int changed = now.lent_since != seen->lent_since ||
+    int changed = now.leased_since != seen->leased_since ||
                   now.idle_since != seen->idle_since ||
                   now.proven != seen->proven;
     *seen = now;
@@ -115,12 +117,12 @@ static void step_slots(struct era *era)
         model_move(&era->model, i, state, thread_number());
         if (state == SLOT_DISPOSING)
             step_leaver(era->pool, i);
-        if (state != SLOT_LENT)
+        if (state != SLOT_LEASED)
             continue;
         if ((word & SERIAL_MASK) <= era->serials[i])
-            sim_fail("slot %d is lent with an old serial", i);
+            sim_fail("slot %d is leased with an old serial", i);
         if (word & SLOT_LEAVE)
-            sim_fail("slot %d is lent, but should leave", i);
+            sim_fail("slot %d is leased, but should leave", i);
         era->serials[i] = word & SERIAL_MASK;
     }
     if (occupied != era->pool->occupied)
@@ -282,13 +284,13 @@ static void quiet_creations(const struct pool *pool)
 
 static void quiet_counts(const struct era *era)
 {
-    int lent = 0, things = 0;
+    int leased = 0, things = 0;
     for (int i = 0; i < MODEL_SLOTS; i++)
-        lent += word_state(oracle_word(era->pool, i)) == SLOT_LENT;
+        leased += word_state(oracle_word(era->pool, i)) == SLOT_LEASED;
     for (int i = 0; i < world.thing_count; i++)
-        things += world.things[i]->era == era && world.things[i]->lent;
-    if (lent != things)
-        sim_fail("%d slots are lent, but %d resources", lent, things);
+        things += world.things[i]->era == era && world.things[i]->leased;
+    if (leased != things)
+        sim_fail("%d slots are leased, but %d resources", leased, things);
 }
 
 void oracle_quiet(void)

@@ -48,20 +48,20 @@ static int64_t some_time(void)
 }
 
 static struct thing *enter(void *ctx, void *resource, const char *call,
-                           int lent)
+                           int leased)
 {
     struct thing *t = resource;
     if (sim_locks_held() > 0)
         sim_fail("%s is called with a lock held", call);
     if (t->era != ctx)
         sim_fail("%s of another pool's resource %d", call, t->number);
-    if (t->gone || (t->detached && lent >= 0))
+    if (t->gone || (t->detached && leased >= 0))
         sim_fail("%s of resource %d, which is gone", call, t->number);
     if (t->busy)
         sim_fail("%s of resource %d overlaps another call", call, t->number);
-    if (lent >= 0 && t->lent != lent)
-        sim_fail("%s of resource %d, which is%s lent", call, t->number,
-                 lent ? " not" : "");
+    if (leased >= 0 && t->leased != leased)
+        sim_fail("%s of resource %d, which is%s leased", call, t->number,
+                 leased ? " not" : "");
     t->busy = 1;
     return t;
 }
@@ -237,8 +237,8 @@ static void expect(int fact, const rpool_event *event, const struct thing *t)
     if (!fact)
         sim_fail("%s of resource %d, which was%s%s%s",
                  rpool_event_name(event->type), t->number,
-                 t->lent ? " lent" : " not lent", t->closing ? " closed" : "",
-                 t->detached ? " detached" : "");
+                 t->leased ? " leased" : " not leased",
+                 t->closing ? " closed" : "", t->detached ? " detached" : "");
 }
 
 /* Did what the pool gives as its reason really happen? */
@@ -283,21 +283,21 @@ static void follow(struct era *era, const rpool_event *event)
     expect(!t->closing && !t->detached, event, t);
     switch (event->type) {
     case RPOOL_EVENT_ACQUIRED:
-        expect(!t->lent && event->resource == t, event, t);
-        t->lent = 1;
+        expect(!t->leased && event->resource == t, event, t);
+        t->leased = 1;
         break;
     case RPOOL_EVENT_RELEASED:
-        expect(t->lent && event->resource == t, event, t);
-        t->lent = t->holder = 0;
+        expect(t->leased && event->resource == t, event, t);
+        t->leased = t->holder = 0;
         break;
     case RPOOL_EVENT_DETACHED:
-        expect(t->lent, event, t);
-        t->lent = t->holder = 0;
+        expect(t->leased, event, t);
+        t->leased = t->holder = 0;
         t->detached = 1;
         era->detached++;
         break;
     default: /* CLOSED */
-        expect(!t->lent, event, t);
+        expect(!t->leased, event, t);
         if (!is_reason(t, event->reason))
             sim_fail("resource %d is closed, but not %s", t->number,
                      rpool_reason_text(event->reason));

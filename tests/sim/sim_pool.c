@@ -28,7 +28,8 @@ struct wish {
 };
 
 static const char *const names[SLOT_STATES] = {
-    "empty", "creating", "idle", "checking", "lent", "returning", "disposing"};
+    "empty",  "creating",  "idle",     "checking",
+    "leased", "returning", "disposing"};
 
 static long seconds_now(void)
 {

@@ -10,7 +10,7 @@
 enum { MAX_THINGS = 4096, MAX_HELD = 2 };
 
 struct times { /* of a slot */
-    uint64_t lent_since, idle_since, proven;
+    uint64_t leased_since, idle_since, proven;
 };
 
 struct era { /* one pool, from its opening to its end */
@@ -40,7 +40,7 @@ struct thing { /* a resource */
     struct era *era;
     int number, fd;
     uint64_t item;
-    int busy, hung, lent, closing, gone, detached;
+    int busy, hung, leased, closing, gone, detached;
     int holder;         /* who uses it: actor + 1 */
     int owes;           /* an answer that check must read */
     int bad, unfit;     /* the last check, the last reset said so */

@@ -78,7 +78,7 @@ static void look(struct hammer *h)
     if (rpool_stats_get(h->pool, &s) != RPOOL_OK)
         return;
     h->wrong +=
-        s.idle + s.lent + s.checking + s.creating + s.closing != s.total;
+        s.idle + s.in_use + s.checking + s.creating + s.closing != s.total;
     h->wrong += s.total > LARGEST;
 }
 

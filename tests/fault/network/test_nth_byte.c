@@ -102,10 +102,10 @@ static void ask(pqp_conn *conn, int must)
     PGresult *res = NULL;
     pqp_error err;
     pqp_status status =
-        pqp_run(conn,
-                PQP_QUERY(.sql = "SELECT 42",
-                          .timeout_ms = must ? SOON_MS : patience_ms),
-                &res, &err);
+        pqp_exec_params(conn,
+                        PQP_QUERY(.sql = "SELECT 42",
+                                  .timeout_ms = must ? SOON_MS : patience_ms),
+                        &res, &err);
     if (must ? status != PQP_OK : !may_end_with(status))
         fail_msg("%s: %s: %s", place, pqp_status_name(status), err.message);
     if (status == PQP_OK)
@@ -116,8 +116,8 @@ static void ask(pqp_conn *conn, int must)
 }
 
 /* The conversation that is cut: from the connect to the second lease, which
- * reads the answers to the release's DISCARD ALL.  So a connection that is lent
- * the second time was not cut, and its statement must work. */
+ * reads the answers to the release's DISCARD ALL.  So a connection that is
+ * leased the second time was not cut, and its statement must work. */
 static void use_twice(enum proxy_direction direction, uint64_t *length)
 {
     pqp_conn *conn = borrow();

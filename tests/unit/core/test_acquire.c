@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * acquire.c: what is lent, when nothing can be, deadlines, and calls
+ * acquire.c: what is leased, when nothing can be, deadlines, and calls
  * that will not wait.  The line is test_waiter.c's, checks are test_check.c's.
  */
 #include "support_caller.h"

@@ -13,7 +13,7 @@ static void a_fresh_or_busy_item_is_not_checked(void **state)
     rpool *pool = fake_open(fake, .max_size = 1);
     for (int i = 0; i < 10; i++) {
         rpool_item *item = fake_lease(pool);
-        sim_advance_ms(700); /* lent: that proves it */
+        sim_advance_ms(700); /* leased: that proves it */
         rpool_release(&item);
         sim_advance_ms(496);
     }

@@ -217,7 +217,7 @@ static void many_that_leave_at_once_do_not_hold_the_mutex_for_long(void **state)
 static void an_item_is_lent_or_expires_but_never_both(void **state)
 {
     (void)state;
-    int lent_old = 0;
+    int leased_old = 0;
     for (uint64_t seed = 1; seed <= 500; seed++) {
         struct fake fake;
         fake_begin(&fake, seed);
@@ -236,12 +236,12 @@ static void an_item_is_lent_or_expires_but_never_both(void **state)
         assert_false(fake_of(c.item)->gone);
         assert_int_equal(fake_of(c.item)->number, fake.created);
         assert_int_equal(fake.destroyed, fake.created - 1);
-        lent_old += fake.created == 1;
+        leased_old += fake.created == 1;
         rpool_release(&c.item);
         close_pool(&pool);
         fake_end(&fake);
     }
-    assert_in_range(lent_old, 50, 450); /* either side wins now and then */
+    assert_in_range(leased_old, 50, 450); /* either side wins now and then */
 }
 
 /* C22 */

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * life.c, the end: close against idle, lent, creating and waiting, from several
- * threads and from inside, and what is left behind.
+ * life.c, the end: close against idle, leased, creating and waiting, from
+ * several threads and from inside, and what is left behind.
  */
 #include "support_caller.h"
 

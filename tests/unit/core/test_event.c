@@ -198,7 +198,7 @@ static void misuse_is_told_and_counted(void **state)
     rpool_release(&item);
     rpool_release(&stale);
     const struct fake_event *e = fake_last(fake, RPOOL_EVENT_MISUSE);
-    assert_non_null(strstr(e->message, "not lent"));
+    assert_non_null(strstr(e->message, "not leased"));
     assert_int_equal(e->item, 0);
     assert_int_equal(fake_stats(pool).misused, 1);
     close_pool(&pool);

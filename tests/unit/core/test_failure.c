@@ -235,7 +235,7 @@ static void a_pause_delays_nobody_whom_a_release_can_serve(void **state)
     sim_settle();
     assert_int_equal(caller_status(&c), RPOOL_OK);
     assert_int_equal(c.at_ms, 150);
-    for (int i = 0; i < 10; i++) { /* what there is goes on being lent */
+    for (int i = 0; i < 10; i++) { /* what there is goes on being leased */
         rpool_item *item = fake_lease(pool);
         assert_int_equal(fake_of(item)->number, 1);
         rpool_release(&item);

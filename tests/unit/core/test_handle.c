@@ -83,7 +83,7 @@ static void any_word_is_refused(void **state)
         assert_true(rpool_close(&wrong, 0) != RPOOL_OK || tried == 0);
     }
     assert_non_null(rpool_resource(held));
-    assert_int_equal(fake_stats(pool).lent, 1);
+    assert_int_equal(fake_stats(pool).in_use, 1);
     assert_int_equal(fake->destroyed, 0);
     rpool_release(&held);
     close_pool(&pool);
@@ -103,12 +103,12 @@ static void a_lease_goes_back_to_its_own_pool(void **state)
     const struct fake_resource *of_a = fake_of(lease_a);
     rpool_release(&lease_a);
     assert_int_equal(fake_stats(a).idle, 1);
-    assert_int_equal(fake_stats(b).lent, 1);
+    assert_int_equal(fake_stats(b).in_use, 1);
     lease_a = fake_lease(a);
     assert_ptr_equal(fake_of(lease_a), of_a);
     rpool_release(&lease_b);
     assert_int_equal(fake_stats(b).idle, 1);
-    assert_int_equal(fake_stats(a).lent, 1);
+    assert_int_equal(fake_stats(a).in_use, 1);
     rpool_release(&lease_a);
     close_pool(&a);
     close_pool(&b);
@@ -331,7 +331,7 @@ acquire_takes_no_item_of_the_next_pool_when_its_own_is_closed(void **state)
         rpool_release(&item);
         sim_join(id);
         assert_true(late.number < 2);
-        assert_int_equal(fake_stats(next).lent, 0);
+        assert_int_equal(fake_stats(next).in_use, 0);
         close_pool(&next);
         fake_end(&fake);
     }

@@ -8,7 +8,7 @@
 
 static void check_sums(rpool_stats s)
 {
-    assert_int_equal(s.idle + s.lent + s.checking + s.creating + s.closing,
+    assert_int_equal(s.idle + s.in_use + s.checking + s.creating + s.closing,
                      s.total);
     assert_in_range(s.total, 0, s.max_size);
     uint64_t by_reason = 0;
@@ -25,7 +25,7 @@ static void check_rest(const struct fake *fake, rpool_stats s)
     assert_int_equal(s.created - s.closed - s.detached, s.total - s.creating);
     assert_int_equal(s.created, fake->created);
     assert_int_equal(s.closed, fake->destroyed);
-    assert_int_equal(s.acquired - (uint64_t)s.lent,
+    assert_int_equal(s.acquired - (uint64_t)s.in_use,
                      fake_count(fake, RPOOL_EVENT_RELEASED) +
                          fake_count(fake, RPOOL_EVENT_DETACHED));
 }
@@ -39,7 +39,7 @@ static void each_thing_that_happens_is_counted(void **state)
     for (int i = 0; i < 3; i++)
         item[i] = fake_lease(pool);
     check_rest(fake, fake_stats(pool));
-    assert_int_equal(fake_stats(pool).lent, 3);
+    assert_int_equal(fake_stats(pool).in_use, 3);
     struct caller c = {.pool = pool, .timeout_ms = 40};
     caller_start(&c);
     assert_int_equal(fake_stats(pool).waiting, 1);
@@ -107,7 +107,7 @@ static void look(void *arg)
     l->last = fake_stats(l->pool);
     while (!l->stop) {
         rpool_stats s = fake_stats(l->pool);
-        int sum = s.idle + s.lent + s.checking + s.creating + s.closing;
+        int sum = s.idle + s.in_use + s.checking + s.creating + s.closing;
         if (sum != s.total || s.total > s.max_size)
             sim_fail("%d of %d, in all %d", sum, s.max_size, s.total);
         if (s.created < l->last.created || s.acquired < l->last.acquired ||
@@ -193,12 +193,12 @@ static void the_dump_says_who_holds_what(void **state)
     lines = 0;
     rpool_dump(pool, keep_line, dumped);
     assert_int_equal(lines, 5);
-    assert_string_equal(dumped[0],
-                        "pool \"100%s%n\": 4 of 4: 0 idle, 3 lent, 0 checking, "
-                        "1 creating, 0 closing; 0 waiting");
+    assert_string_equal(
+        dumped[0], "pool \"100%s%n\": 4 of 4: 0 idle, 3 leased, 0 checking, "
+                   "1 creating, 0 closing; 0 waiting");
     char expected[200];
     (void)snprintf(expected, sizeof expected,
-                   "slot 0: lent, item %llu, for 2508 ms",
+                   "slot 0: leased, item %llu, for 2508 ms",
                    (unsigned long long)rpool_number(a));
     assert_memory_equal(dumped[1], expected, strlen(expected));
     assert_non_null(strstr(dumped[1], "support_fake.c:"));

@@ -134,7 +134,7 @@ static void without_room_they_are_replaced_one_at_a_time(void **state)
     close_pool(&watched);
 }
 
-/* I10: never lent past its end, also if the cleaner had no chance yet. */
+/* I10: never leased past its end, also if the cleaner had no chance yet. */
 static void an_item_past_its_end_is_not_lent(void **state)
 {
     (void)state;

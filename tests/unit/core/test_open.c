@@ -158,7 +158,7 @@ static void wait_returns_when_the_least_is_there(void **state)
     assert_int_equal(rpool_wait(pool, 1000, &why), RPOOL_OK);
     assert_int_equal(sim_now_ms(), 200);
     assert_int_equal(fake_stats(pool).idle, 3);
-    rpool_item *item = fake_lease(pool); /* a lent one counts */
+    rpool_item *item = fake_lease(pool); /* a leased one counts */
     assert_int_equal(rpool_wait(pool, 0, NULL), RPOOL_OK);
     rpool_release(&item);
     close_pool(&pool);

@@ -258,7 +258,7 @@ static void an_old_answer_is_no_ping(void **state)
     close_pool(&pool);
 }
 
-/* What was said to it while it was idle is read before it is lent. */
+/* What was said to it while it was idle is read before it is leased. */
 static void an_item_that_a_look_finds_dead_is_not_lent(void **state)
 {
     struct fake *fake = *state;

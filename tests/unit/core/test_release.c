@@ -270,7 +270,7 @@ static void a_race_of_two_releases_has_one_winner(void **state)
         assert_true(released_at[0] && released_at[1]);
         assert_int_equal(fake_count(&fake, RPOOL_EVENT_MISUSE), 1);
         assert_int_equal(fake_count(&fake, RPOOL_EVENT_RELEASED), 1);
-        assert_int_equal(fake_stats(pool).lent, 1);
+        assert_int_equal(fake_stats(pool).in_use, 1);
         assert_ptr_equal(fake_of(next.item), fake.resources[0]);
         rpool_release(&next.item);
         assert_int_equal(fake_count(&fake, RPOOL_EVENT_RELEASED), 2);
@@ -308,7 +308,7 @@ static void release_copy(void *arg)
     rpool_release(&copy);
 }
 
-/* Two threads release one lease, and the item is lent again meanwhile. */
+/* Two threads release one lease, and the item is leased again meanwhile. */
 static void lease_keeps_its_times_when_an_old_handle_is_released_late(void **st)
 {
     (void)st;
@@ -328,10 +328,10 @@ static void lease_keeps_its_times_when_an_old_handle_is_released_late(void **st)
                      sim_spawn(release_copy, &old)};
         rpool_item *next = fake_lease(handle);
         const struct slot *slot = rpool__slot_of((uintptr_t)next, &pool);
-        assert_int_not_equal(atom_peek(&slot->lent_since), 0);
+        assert_int_not_equal(atom_peek(&slot->leased_since), 0);
         for (int i = 0; i < 2; i++)
             sim_join(ids[i]);
-        assert_int_not_equal(atom_peek(&slot->lent_since), 0);
+        assert_int_not_equal(atom_peek(&slot->leased_since), 0);
         assert_int_equal(fake_stats(handle).misused, 1);
         rpool_release(&next);
         close_pool(&handle);

@@ -54,7 +54,7 @@ static void begin_to_close(void *pool)
 static void expect_gone(struct fake *fake, rpool *pool)
 {
     (void)pool;
-    assert_int_equal(fake->live, 1); /* the other one is still lent */
+    assert_int_equal(fake->live, 1); /* the other one is still leased */
 }
 
 /* F06 */
@@ -112,7 +112,7 @@ static void hang_up_second(void *arg)
     sim_hang_up(hung->resources[1]->fd);
 }
 
-/* C01: marked as it comes back, it is not lent again. */
+/* C01: marked as it comes back, it is not leased again. */
 static void a_release_racing_a_hang_up_is_never_lent_again(void **state)
 {
     (void)state;

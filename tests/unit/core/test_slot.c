@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* slot.c: which idle item is lent, that each is lent to one, and pools of many
- * slots. */
+/* slot.c: which idle item is leased, that each is leased to one, and pools of
+ * many slots. */
 #include "support_caller.h"
 
 #include <stdlib.h>
@@ -130,7 +130,7 @@ static void a_large_pool_is_searched_quickly(void **state)
         item[i] = fake_lease(pool);
     rpool_item *more = NULL;
     assert_int_equal(rpool_try_acquire(pool, &more), RPOOL_BUSY);
-    assert_int_equal(fake_stats(pool).lent, MANY);
+    assert_int_equal(fake_stats(pool).in_use, MANY);
     rpool_release(&item[MANY - 1]);
     sim_advance_ms(12);
     uint64_t before = sim_counts().atoms;
@@ -165,13 +165,13 @@ static void of_many_who_claim_each_gets_another(void **state)
                                    .hold_ms = CALLER_KEEPS};
             caller_spawn(&c[i]);
         }
-        int lent = 0, times[5] = {0};
+        int leased = 0, times[5] = {0};
         for (int i = 0; i < 6; i++) {
             sim_join(c[i].id);
-            lent += c[i].status == RPOOL_OK;
+            leased += c[i].status == RPOOL_OK;
             times[c[i].resource]++; /* 0: none */
         }
-        assert_int_equal(lent, 4);
+        assert_int_equal(leased, 4);
         for (int i = 1; i <= 4; i++)
             assert_int_equal(times[i], 1);
         for (int i = 0; i < 6; i++)

@@ -79,7 +79,7 @@ static void a_lease_ended_in_use_ends_with_the_use(void **state)
         assert_null(rpool_resource(item)); /* stale for everybody else */
         by_release(item);                  /* and refused from now on */
         assert_int_equal(fake_count(fake, RPOOL_EVENT_MISUSE), 2 * i + 2);
-        assert_int_equal(fake_stats(pool).lent, 1);
+        assert_int_equal(fake_stats(pool).in_use, 1);
         assert_false(resource->gone);
         rpool_end_use(item);
         assert_int_equal(fake_count(fake, RPOOL_EVENT_RELEASED), i + 1);
@@ -103,7 +103,7 @@ static void the_quick_release_respects_a_use_too(void **state)
     rpool_item *item = fake_lease(pool);
     (void)begin_use(item);
     by_release(item);
-    assert_int_equal(fake_stats(pool).lent, 1);
+    assert_int_equal(fake_stats(pool).in_use, 1);
     assert_int_equal(fake_stats(pool).misused, 1);
     rpool_end_use(item);
     sim_settle();
@@ -200,7 +200,7 @@ static void look(void *arg)
     }
 }
 
-/* I-04: whenever the lease ends and the slot is lent again. */
+/* I-04: whenever the lease ends and the slot is leased again. */
 static void nobody_is_shown_the_next_leases_resource(void **state)
 {
     (void)state;
@@ -242,13 +242,13 @@ static void a_close_in_what_a_provider_tells_only_begins(void **state)
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
     rpool_item *item = fake_lease(pool), *none = NULL;
-    rpool_tell(pool, close_it, &pool);
+    rpool_call_listener(pool, close_it, &pool);
     assert_int_equal(rpool_acquire(pool, 0, &none, NULL), RPOOL_CLOSED);
     rpool_release(&item);
     close_pool(&pool); /* and this thread may wait again */
     int told = 0;
-    rpool_tell(NULL, NULL, NULL);
-    rpool_tell(NULL, note, &told);
+    rpool_call_listener(NULL, NULL, NULL);
+    rpool_call_listener(NULL, note, &told);
     assert_int_equal(told, 1);
 }
 
@@ -256,14 +256,14 @@ static void a_misuse_that_a_provider_found_is_counted_and_told(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1), *over = pool;
-    rpool_misused(pool, 7, "odd");
+    rpool_report_misuse(pool, 7, "odd");
     const struct fake_event *event = fake_last(fake, RPOOL_EVENT_MISUSE);
     assert_int_equal(event->item, 7);
     assert_string_equal(event->message, "odd");
     assert_int_equal(fake_stats(pool).misused, 1);
     close_pool(&pool);
-    rpool_misused(over, 7, "odd");
-    rpool_misused(NULL, 7, "odd");
+    rpool_report_misuse(over, 7, "odd");
+    rpool_report_misuse(NULL, 7, "odd");
     assert_int_equal(fake_count(fake, RPOOL_EVENT_MISUSE), 1);
 }
 

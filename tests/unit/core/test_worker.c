@@ -399,7 +399,7 @@ static void a_stuck_creation_that_ends_makes_an_item(void **state)
     assert_in_range(sim_thread("rpool").live, 1 + 2, 1 + 3);
     sim_advance_ms(3500);
     assert_int_equal(caller_status(&c[1]), RPOOL_OK);
-    assert_int_equal(fake_stats(pool).lent, 2);
+    assert_int_equal(fake_stats(pool).in_use, 2);
     sim_settle();
     assert_in_range(sim_thread("rpool").live, 1 + 1, 1 + 2);
     for (int i = 0; i < 2; i++)

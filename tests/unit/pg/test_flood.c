@@ -189,12 +189,13 @@ static void deadline_holds_when_results_come_during_a_long_send(void **state)
     const char *values[] = {value};
     pqp_error err;
     int64_t began = clock_now();
-    assert_int_equal(pqp_run(conn,
-                             PQP_QUERY(.sql = "SELECT 1", .nparams = 1,
-                                       .values = values, .lengths = &length,
-                                       .formats = &format, .timeout_ms = 500),
-                             NULL, &err),
-                     PQP_TIMEOUT);
+    assert_int_equal(
+        pqp_exec_params(conn,
+                        PQP_QUERY(.sql = "SELECT 1", .nparams = 1,
+                                  .values = values, .lengths = &length,
+                                  .formats = &format, .timeout_ms = 500),
+                        NULL, &err),
+        PQP_TIMEOUT);
     assert_in_range(ms_since(began), 500, 2500);
     free(value);
     end_with_a_new_session();

@@ -77,9 +77,9 @@ static pqp_conn *borrow(void)
 static pqp_status run(pqp_conn *conn, int timeout_ms)
 {
     int64_t start = clock_now();
-    pqp_status status =
-        pqp_run(conn, PQP_QUERY(.sql = "SELECT 1", .timeout_ms = timeout_ms),
-                NULL, NULL);
+    pqp_status status = pqp_exec_params(
+        conn, PQP_QUERY(.sql = "SELECT 1", .timeout_ms = timeout_ms), NULL,
+        NULL);
     if (clock_now() - start > (timeout_ms + SLACK_MS) * CLOCK_MS)
         fail_msg("%s: the statement took too long", what);
     return status;

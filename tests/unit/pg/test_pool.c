@@ -87,7 +87,7 @@ static void null_is_refused_everywhere(void **state)
     assert_int_equal(pqp_try_acquire(NULL, &conn), PQP_INVALID);
     pqp_pool_recycle(NULL);
     pqp_pool_dump(NULL, NULL, NULL);
-    assert_null(pqp_pg(NULL));
+    assert_null(pqp_pgconn(NULL));
 }
 
 /* N01 */
@@ -117,7 +117,7 @@ static void null_out_pointers_leave_the_pool_usable(void **state)
     pqp_pool_dump(pool, NULL, NULL);
     pqp_stats stats = {.size = sizeof stats};
     assert_int_equal(pqp_pool_stats(pool, &stats), PQP_OK);
-    assert_int_equal(stats.lent + stats.waiting, 0);
+    assert_int_equal(stats.in_use + stats.waiting, 0);
     assert_int_equal(pqp_pool_close(&pool, SOON_MS), PQP_OK);
     (void)close(r.fd);
 }
@@ -141,7 +141,7 @@ static void handles_that_are_none_are_refused(void **state)
         assert_int_not_equal(pqp_pool_resize(pool, 1, 0), PQP_OK);
         pqp_pool_recycle(pool);
         assert_int_not_equal(pqp_pool_close(&pool, -1), PQP_OK);
-        assert_null(pqp_pg(wrong));
+        assert_null(pqp_pgconn(wrong));
         assert_int_equal(pqp_exec(wrong, "SELECT 1", NULL, NULL), PQP_INVALID);
         assert_null(pqp_detach(&wrong));
         wrong = (pqp_conn *)word;
@@ -227,7 +227,7 @@ static void stats_fill_no_more_than_the_callers_struct(void **state)
         for (size_t i = size < 8 ? 8 : size; i < sizeof stats; i++)
             assert_int_equal(bytes[i], 0xA5);
     }
-    assert_int_equal(stats.lent, 0);
+    assert_int_equal(stats.in_use, 0);
     struct {
         pqp_stats known;
         uint64_t more;
@@ -256,7 +256,7 @@ static void a_refused_connect_is_why_an_acquire_times_out(void **state)
     assert_null(strstr(err.message, "CANARY"));
     pqp_stats stats = {.size = sizeof stats};
     assert_int_equal(pqp_pool_stats(pool, &stats), PQP_OK);
-    assert_true(stats.failed > 0);
+    assert_true(stats.connect_failed > 0);
     assert_int_equal(stats.timed_out, 1);
     assert_int_equal(stats.total, stats.connecting);
     assert_int_equal(pqp_pool_close(&pool, SOON_MS), PQP_OK);
@@ -361,7 +361,7 @@ release_restores_libpq_only_when_the_connection_was_asked_for(void **state)
     struct mock *mock;
     pqp_pool *pool = open_on_mock(&mock, "sow", PQP_RESET_ROLLBACK);
     pqp_conn *conn = lease(pool);
-    PGconn *pg = pqp_pg(conn);
+    PGconn *pg = pqp_pgconn(conn);
     (void)PQsetErrorVerbosity(pg, PQERRORS_TERSE);
     pqp_release(&conn);
     conn = lease(pool);

@@ -36,22 +36,24 @@ static void null_is_refused_and_the_result_cleared(void **state)
     assert_null(res);
     assert_non_null(strstr(err.message, "sql"));
     res = NOT_A_RESULT;
-    assert_int_equal(pqp_run(NULL, NULL, &res, &err), PQP_INVALID);
+    assert_int_equal(pqp_exec_params(NULL, NULL, &res, &err), PQP_INVALID);
     assert_null(res);
     assert_non_null(strstr(err.message, "query"));
     res = NOT_A_RESULT;
-    assert_int_equal(pqp_pool_run(NULL, 0, PQP_QUERY(.sql = ""), &res, &err),
-                     PQP_INVALID);
+    assert_int_equal(
+        pqp_pool_exec_params(NULL, 0, PQP_QUERY(.sql = ""), &res, &err),
+        PQP_INVALID);
     assert_null(res);
     assert_int_equal(err.status, PQP_INVALID);
     assert_int_equal(pqp_exec(NULL, "", NULL, NULL), PQP_INVALID);
-    assert_int_equal(pqp_run(NULL, PQP_QUERY(), NULL, NULL), PQP_INVALID);
+    assert_int_equal(pqp_exec_params(NULL, PQP_QUERY(), NULL, NULL),
+                     PQP_INVALID);
 }
 
 static const char *refusal_of(const pqp_query *query)
 {
     static pqp_error err;
-    assert_int_equal(pqp_run(NULL, query, NULL, &err), PQP_INVALID);
+    assert_int_equal(pqp_exec_params(NULL, query, NULL, &err), PQP_INVALID);
     return err.message;
 }
 
@@ -83,17 +85,20 @@ static void a_query_is_checked_before_the_acquire(void **state)
     const pqp_query bad = {.size = 3, .sql = ""};
     pqp_error err;
     PGresult *res = NOT_A_RESULT;
-    assert_int_equal(pqp_pool_run(NULL, 0, NULL, &res, &err), PQP_INVALID);
+    assert_int_equal(pqp_pool_exec_params(NULL, 0, NULL, &res, &err),
+                     PQP_INVALID);
     assert_non_null(strstr(err.message, "query is NULL"));
     assert_null(res);
-    assert_int_equal(pqp_pool_run(NULL, 0, &bad, NULL, &err), PQP_INVALID);
+    assert_int_equal(pqp_pool_exec_params(NULL, 0, &bad, NULL, &err),
+                     PQP_INVALID);
     assert_non_null(strstr(err.message, "size"));
-    assert_int_equal(pqp_pool_run(NULL, 0, PQP_QUERY(), NULL, &err),
+    assert_int_equal(pqp_pool_exec_params(NULL, 0, PQP_QUERY(), NULL, &err),
                      PQP_INVALID);
     assert_non_null(strstr(err.message, "sql"));
-    assert_int_equal(
-        pqp_pool_run(NULL, 0, PQP_QUERY(.sql = "", .nparams = -1), NULL, &err),
-        PQP_INVALID);
+    assert_int_equal(pqp_pool_exec_params(NULL, 0,
+                                          PQP_QUERY(.sql = "", .nparams = -1),
+                                          NULL, &err),
+                     PQP_INVALID);
     assert_non_null(strstr(err.message, "nparams"));
 }
 
@@ -200,7 +205,8 @@ static void parameters_are_refused_when_their_message_is_too_long(void **state)
     assert_fits(&query);
     values[2] = "123456";
     assert_too_long(&query, "parameters up to $3");
-    assert_int_equal(pqp_pool_run(NULL, 0, &query, NULL, &err), PQP_INVALID);
+    assert_int_equal(pqp_pool_exec_params(NULL, 0, &query, NULL, &err),
+                     PQP_INVALID);
     assert_non_null(strstr(err.message, "parameters up to $3"));
     static const int too_long[] = {MOST, INT_MAX};
     for (size_t i = 0; i < 2; i++) {

@@ -200,7 +200,7 @@ static void borrower_of_the_pgconn_gets_no_answer_that_came_before(void **state)
     pqp_pool *pool = open_on("sopupczw");
     pqp_conn *conn = borrow(pool);
     let_server_go_on_with(conn);
-    PGconn *pg = pqp_pg(conn);
+    PGconn *pg = pqp_pgconn(conn);
     assert_non_null(pg);
     mock_go_on(mock);
     PGresult *res = PQexec(pg, "SELECT");
@@ -220,7 +220,7 @@ static void borrower_of_the_pgconn_keeps_its_notifications(void **state)
     pqp_pool *pool = open_on("sopaw");
     pqp_conn *conn = borrow(pool);
     let_server_go_on_with(conn);
-    PGnotify *notify = PQnotifies(pqp_pg(conn));
+    PGnotify *notify = PQnotifies(pqp_pgconn(conn));
     assert_non_null(notify);
     PQfreemem(notify);
     pqp_release(&conn);
@@ -248,9 +248,10 @@ pool_run_takes_another_connection_when_its_first_one_had_ended(void **state)
     for (size_t i = 0; i < LENGTH(scripts); i++) {
         pqp_pool *pool = open_on(scripts[i]);
         leave_unread(pool);
-        assert_int_equal(
-            pqp_pool_run(pool, 60000, PQP_QUERY(.sql = "SELECT"), NULL, &err),
-            PQP_OK);
+        assert_int_equal(pqp_pool_exec_params(pool, 60000,
+                                              PQP_QUERY(.sql = "SELECT"), NULL,
+                                              &err),
+                         PQP_OK);
         assert_int_equal(mock_accepted(mock), 2);
         close_and_stop(pool);
     }
@@ -281,9 +282,9 @@ pool_run_does_not_send_again_when_its_connection_is_lost(void **state)
 {
     (void)state;
     pqp_pool *pool = open_on("soqT soqxczw");
-    assert_int_equal(
-        pqp_pool_run(pool, 60000, PQP_QUERY(.sql = "SELECT"), NULL, &err),
-        PQP_LOST);
+    assert_int_equal(pqp_pool_exec_params(
+                         pool, 60000, PQP_QUERY(.sql = "SELECT"), NULL, &err),
+                     PQP_LOST);
     assert_string_equal(err.sqlstate, "57P01");
     assert_int_equal(mock_accepted(mock), 1);
     close_and_stop(pool);
@@ -295,7 +296,7 @@ static void pool_run_gives_up_when_each_connection_has_ended(void **state)
     (void)state;
     pqp_pool *pool = open_on("soT");
     pqp_status status =
-        pqp_pool_run(pool, 300, PQP_QUERY(.sql = "SELECT"), NULL, &err);
+        pqp_pool_exec_params(pool, 300, PQP_QUERY(.sql = "SELECT"), NULL, &err);
     assert_true(status == PQP_LOST || status == PQP_TIMEOUT);
     close_and_stop(pool);
 }
