@@ -3,7 +3,7 @@
 /* Writes docs/options.md from the option table; a test compares the two. */
 #include <stdio.h>
 
-#include "pg/options.h"
+#include "pg/config/options.h"
 
 static void print_default(const struct option *option)
 {
@@ -52,7 +52,7 @@ int main(void)
         "<!-- SPDX-License-Identifier: PostgreSQL -->\n"
         "# Options\n\n"
         "This page is written by `docs/options.c` from the table in\n"
-        "`src/pg/options.c`.\n\n"
+        "`src/pg/config/options.c`.\n\n"
         "Each option can be set in three ways:\n\n"
         "- as a field: `PQP_OPTIONS(.conninfo = dsn, .max_size = 20)`;\n"
         "- by name: `pqp_options_set(&options, \"max_size\", \"20\", &err)`;\n"

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* Any bytes as a connection string: libpq's judgement and ours agree, and what
  * is secret is not shown. */
-#include "pg/options.h"
+#include "pg/config/options.h"
 
 #include <string.h>
 

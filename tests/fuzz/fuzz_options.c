@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /* "name=value" by pqp_options_set, and any bytes as a pqp_options. */
-#include "pg/options.h"
+#include "pg/config/options.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /* The scanner of connection strings, against tables and against libpq. */
-#include "pg/options.h"
+#include "pg/config/options.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
  * may read, and says so on stderr, which is not ours to write to.  No state, no
  * lock.
  */
-#include "pg/connect.h"
+#include "pg/connect/connect.h"
 
 #include <pwd.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
  * answered before the next lease, and that answer is its ping.  Called by
  * whoever owns the item; no lock, and nothing but create and check waits.
  */
-#include "pg/connect.h"
+#include "pg/connect/connect.h"
 
 #include <errno.h>
 #include <libpq-events.h>

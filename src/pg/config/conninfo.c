@@ -5,7 +5,7 @@
  * takes out what is ours, and finds what is wrong where libpq's message would
  * show a part of the password.  Messages say at which byte, counted from 1.
  */
-#include "pg/options.h"
+#include "pg/config/options.h"
 
 #include <ctype.h>
 #include <stdlib.h>

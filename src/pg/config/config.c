@@ -6,7 +6,7 @@
  * may show parts of a password.  What it would refuse only at the first
  * connect, with such a message, is refused here.
  */
-#include "pg/options.h"
+#include "pg/config/options.h"
 
 #include <limits.h>
 #include <stdlib.h>

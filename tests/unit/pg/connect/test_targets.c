@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "pg/connect.h"
+#include "pg/connect/connect.h"
 #include "support_mock.h"
 
 static struct config *config;

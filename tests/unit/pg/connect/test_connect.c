@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/watch.h"
-#include "pg/connect.h"
+#include "pg/connect/connect.h"
 #include "support_mock.h"
 
 /* Enough for a mock to answer on a busy machine, milliseconds. */

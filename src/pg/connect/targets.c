@@ -6,7 +6,7 @@
  * so that each address is an entry of its own with a timeout of its own.
  * Called by the worker that connects; no lock.
  */
-#include "pg/connect.h"
+#include "pg/connect/connect.h"
 
 #include <netdb.h>
 #include <stdio.h>

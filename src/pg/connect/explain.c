@@ -4,7 +4,7 @@
  * What the failure of a connect means: whether trying again helps, and of
  * several hosts which reason each of them had.  No state, no lock.
  */
-#include "pg/connect.h"
+#include "pg/connect/connect.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -15,8 +15,8 @@
 
 /* The failures for which libpq has no code, and which no further attempt mends,
  * by a part of the text that libpq 14 to 17 have in common.
- * tests/unit/pg/test_refusal.c provokes them with the libpq that is installed,
- * and names those that only one version of libpq knows. */
+ * tests/unit/pg/connect/test_explain.c provokes them with the libpq that is
+ * installed, and names those that only one version of libpq knows. */
 static const char *const libpq_texts[] = {
     /* TLS is required, and cannot be had. */
     "does not support SSL, but SSL was required",

@@ -9,7 +9,7 @@
  * address is spelled out, and what the user left open gets the defaults below.
  * Called by the worker that creates; no lock.
  */
-#include "pg/connect.h"
+#include "pg/connect/connect.h"
 
 #include <errno.h>
 #include <locale.h>

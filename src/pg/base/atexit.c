@@ -6,7 +6,7 @@
  * lets them come out, for a moment, and none in again.  What they were at is
  * left to the kernel.
  */
-#include "pg/connect.h"
+#include "pg/connect/connect.h"
 
 #include <poll.h>
 #include <pthread.h>

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "pg/connect.h"
+#include "pg/connect/connect.h"
 #include "support_mock.h"
 
 static char dir[] = "/tmp/pqpool-refusal-XXXXXX";

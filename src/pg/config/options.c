@@ -4,7 +4,7 @@
  * The options of a pool: the table, and all that follows from it.  To add an
  * option, add its row here and its field in pqpool.h.  No state, no lock.
  */
-#include "pg/options.h"
+#include "pg/config/options.h"
 
 #include <assert.h>
 #include <limits.h>
