@@ -3,6 +3,7 @@
 /* Statistics, the dump of holders, and names. */
 #include "internal.h"
 
+#include "base/sized.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -46,14 +47,13 @@ static void add_sizes_locked(const struct pool *pool, rpool_stats *stats)
 rpool_status rpool_stats_get(rpool *handle, rpool_stats *out)
 {
     struct pool *pool = rpool__pool_of((uintptr_t)handle);
-    if (out == NULL || out->size < sizeof out->size || out->size > sizeof *out)
+    if (out == NULL || !sized_is_writable(out))
         return RPOOL_INVALID;
     if (!rpool__enter(pool, (uintptr_t)handle))
         return rpool__refusal(pool, NULL);
     rpool_stats counted = {0};
     count_slots_locked(pool, &counted);
     rpool_stats stats = pool->stats;
-    stats.size = out->size;
     stats.waiting = pool->waiting;
     stats.max_size = pool->max_size;
     stats.acquired = counted.acquired;
@@ -63,7 +63,7 @@ rpool_status rpool_stats_get(rpool *handle, rpool_stats *out)
     add_sizes_locked(pool, &stats);
     pool->inside--;
     rpool__unlock(pool);
-    (void)memcpy(out, &stats, out->size);
+    sized_write(out, &stats, sizeof stats);
     return RPOOL_OK;
 }
 

@@ -10,11 +10,20 @@
  */
 #include "internal.h"
 
+#include "base/sized.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- open ---- */
+
+/* The sizes of the smallest structs that open accepts: without create and
+ * destroy there is no pool, while every option has a default. */
+enum {
+    SMALLEST_PROVIDER = offsetof(rpool_provider, check),
+    SMALLEST_OPTIONS = offsetof(rpool_options, max_size)
+};
 
 static int64_t span(int ms, int fallback_ms)
 {
@@ -26,11 +35,8 @@ static const char *bad_option(const rpool_provider *provider,
                               const rpool_options *o)
 {
     int max = o->max_size == 0 ? 10 : o->max_size;
-    if (provider == NULL || provider->size != sizeof *provider ||
-        provider->create == NULL || provider->destroy == NULL)
-        return "the provider is not complete";
-    if (o->size != sizeof *o)
-        return "options were not made by RPOOL_OPTIONS";
+    if (provider->create == NULL || provider->destroy == NULL)
+        return "the provider has no create or no destroy function";
     if (max < 1 || max > MAX_SIZE)
         return "max_size is not in 1 to 10000";
     if (o->min_size < 0 || o->min_size > max)
@@ -47,6 +53,31 @@ static const char *bad_option(const rpool_provider *provider,
     if (o->create_retry_max_ms < 0)
         return "create_retry_max_ms is negative";
     return NULL;
+}
+
+/* Checks the caller's structs, which may be those of an older or a newer
+ * header, and copies them into `to` and `o`. */
+static rpool_status read_arguments(rpool_provider *to, rpool_options *o,
+                                   const rpool_provider *provider,
+                                   const rpool_options *options,
+                                   rpool_failure *why)
+{
+    if (provider == NULL)
+        return rpool__fail(why, RPOOL_INVALID, "the provider is NULL");
+    const char *bad = sized_read(to, sizeof *to, SMALLEST_PROVIDER, provider);
+    if (bad != NULL)
+        return rpool__fail(why, RPOOL_INVALID, "rpool_provider %s", bad);
+
+    *o = (rpool_options){.size = sizeof *o};
+    if (options != NULL)
+        bad = sized_read(o, sizeof *o, SMALLEST_OPTIONS, options);
+    if (bad != NULL)
+        return rpool__fail(why, RPOOL_INVALID, "rpool_options %s", bad);
+
+    bad = bad_option(to, o);
+    if (bad != NULL)
+        return rpool__fail(why, RPOOL_INVALID, "%s", bad);
+    return RPOOL_OK;
 }
 
 static void configure(struct pool *pool, const rpool_provider *provider,
@@ -200,20 +231,20 @@ rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
     if (out == NULL)
         return rpool__fail(why, RPOOL_INVALID, "no place for the pool");
     *out = NULL;
-    const rpool_options defaults = {.size = sizeof defaults};
-    const rpool_options *o = options == NULL ? &defaults : options;
-    const char *bad = bad_option(provider, o);
-    if (bad != NULL)
-        return rpool__fail(why, RPOOL_INVALID, "%s", bad);
+    rpool_provider known;
+    rpool_options o;
+    rpool_status status = read_arguments(&known, &o, provider, options, why);
+    if (status != RPOOL_OK)
+        return status;
     struct pool *pool = NULL;
-    rpool_status status = rpool__shell_take(&pool, why);
+    status = rpool__shell_take(&pool, why);
     if (status != RPOOL_OK)
         return status;
     lock_take(&pool->lock); /* a straggler of the last pool may look in */
-    configure(pool, provider, ctx, o);
+    configure(pool, &known, ctx, &o);
     reset_shell(pool);
     lock_drop(&pool->lock);
-    status = acquire_means(pool, o->name, why);
+    status = acquire_means(pool, o.name, why);
     if (status == RPOOL_OK && start_threads(pool) != 0) {
         release_means(pool);
         status = rpool__fail(why, RPOOL_SYSTEM, "cannot start a thread");

@@ -254,11 +254,6 @@ pqp_status pqp__statement(struct session *session, const pqp_query *query,
                           int simple, int64_t deadline, PGresult **res,
                           pqp_error *err);
 
-/* Copies a struct that begins with its size into the `known` bytes at `to`,
- * zeroes for what an older caller does not have.  0; -1 if the size is no
- * size, or a newer caller sets what we do not know. */
-int pqp__copy_sized(void *to, size_t known, const void *from);
-
 /* ---- events.c ---- */
 
 /* Fills in size and pool, and calls on_event if there is one. */

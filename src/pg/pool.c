@@ -8,6 +8,7 @@
 #include "pg/internal.h"
 
 #include "base/quick.h"
+#include "base/sized.h"
 #include "entry.h"
 
 #include <string.h>
@@ -291,14 +292,14 @@ PGconn *pqp_pgconn(const pqp_conn *conn)
 
 pqp_status pqp_pool_stats(pqp_pool *pool, pqp_stats *stats)
 {
-    if (stats == NULL || stats->size < sizeof stats->size)
+    if (stats == NULL || !sized_is_writable(stats))
         return PQP_INVALID;
     rpool_stats core = {.size = sizeof core};
     rpool_status status = rpool_stats_get(core_of(pool), &core);
     if (status != RPOOL_OK)
         return status_of(status);
     const pqp_stats all = {
-        .size = stats->size,
+        .size = sizeof all,
         .total = core.total,
         .idle = core.idle,
         .in_use = core.in_use,
@@ -319,7 +320,7 @@ pqp_status pqp_pool_stats(pqp_pool *pool, pqp_stats *stats)
         .misused = core.misused,
         .connect_us = core.create_us,
     };
-    memcpy(stats, &all, all.size < sizeof all ? all.size : sizeof all);
+    sized_write(stats, &all, sizeof all);
     return PQP_OK;
 }
 

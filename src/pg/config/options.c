@@ -10,12 +10,10 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "base/text.h"
 
 static_assert(sizeof(pqp_options) % 8 == 0, "it grows in steps of 8 bytes");
-
-/* Bytes of a pqp_options, in any version to come; more is no size. */
-enum { MAX_SIZE = 1024 };
 
 static const char *const reset_words[] = {"rollback", "discard_all", "close"};
 
@@ -192,12 +190,10 @@ pqp_status pqp__option_set(const struct option *option, pqp_options *options,
 pqp_status pqp__options_read(pqp_options *to, const pqp_options *from,
                              pqp_error *err)
 {
-    if (from->size < offsetof(pqp_options, max_size) || from->size > MAX_SIZE ||
-        from->size % 8 != 0 || pqp__copy_sized(to, sizeof(*to), from) != 0)
-        return pqp__fail(err, PQP_INVALID,
-                         "the size of pqp_options is not one this library "
-                         "knows: use PQP_OPTIONS() or pqp_options_init()");
-    to->size = sizeof(*to);
+    const char *bad =
+        sized_read(to, sizeof(*to), offsetof(pqp_options, max_size), from);
+    if (bad)
+        return pqp__fail(err, PQP_INVALID, "pqp_options %s", bad);
     for (const struct option *o = pqp__options; o->name; o++) {
         int number = pqp__option_get(o, to);
         if (number != 0 && !in_range(o, number))

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sized.h"
 
 #undef pqp_pool_exec_params
 
@@ -24,24 +25,8 @@ enum {
     MAX_MESSAGES = 0x7FFFE000 - 24,
     MAX_DROPPED = 1024 * 1024, /* bytes of errors that follow the first one */
     GRACE_MS = 20,             /* to take an answer that came in time */
-    MAX_ENDED = 16,   /* leases that pqp_pool_exec_params gives back unused */
-    MAX_STRUCT = 4096 /* bytes, in any version to come; more is no size */
+    MAX_ENDED = 16 /* leases that pqp_pool_exec_params gives back unused */
 };
-
-int pqp__copy_sized(void *to, size_t known, const void *from)
-{
-    size_t size;
-    memcpy(&size, from, sizeof size);
-    if (size < sizeof size || size > MAX_STRUCT)
-        return -1;
-    const unsigned char *bytes = from;
-    for (size_t i = known; i < size; i++)
-        if (bytes[i] != 0)
-            return -1;
-    memset(to, 0, known);
-    memcpy(to, from, size < known ? size : known);
-    return 0;
-}
 
 /* ---- entering a lease ---- */
 
@@ -516,9 +501,10 @@ static pqp_status read_query(pqp_query *to, const pqp_query *from,
     *to = (pqp_query){.size = sizeof *to};
     if (from == NULL)
         return pqp__fail(err, PQP_INVALID, "query is NULL");
-    if (pqp__copy_sized(to, sizeof *to, from) != 0)
-        return pqp__fail(err, PQP_INVALID,
-                         "query has a size or fields unknown here");
+    const char *bad =
+        sized_read(to, sizeof *to, offsetof(pqp_query, timeout_ms), from);
+    if (bad != NULL)
+        return pqp__fail(err, PQP_INVALID, "pqp_query %s", bad);
     return check_query(to, 0, err);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/sized.h"
 #include "base/text.h"
 
 #undef pqp_transact
@@ -28,9 +29,11 @@ static pqp_status run(struct session *session, const char *sql,
 static pqp_status read_tx(pqp_tx *to, const pqp_tx *from, pqp_error *err)
 {
     *to = (pqp_tx){.size = sizeof *to};
-    if (from != NULL && pqp__copy_sized(to, sizeof *to, from) != 0)
-        return pqp__fail(err, PQP_INVALID,
-                         "tx has a size or fields unknown here");
+    const char *bad = NULL;
+    if (from != NULL)
+        bad = sized_read(to, sizeof *to, offsetof(pqp_tx, isolation), from);
+    if (bad != NULL)
+        return pqp__fail(err, PQP_INVALID, "pqp_tx %s", bad);
     if ((unsigned)to->isolation > PQP_ISO_SERIALIZABLE)
         return pqp__fail(err, PQP_INVALID, "tx has no such isolation");
     if (to->max_attempts < 0 || to->backoff_ms < 0)

@@ -154,7 +154,7 @@ static void statistics_go_by_the_size_that_the_caller_knows(void **state)
     rpool *pool = fake_open(fake, .max_size = 7);
     rpool_stats s = {.size = 0};
     assert_int_equal(rpool_stats_get(pool, &s), RPOOL_INVALID);
-    s.size = sizeof s + 1;
+    s.size = 4097;
     assert_int_equal(rpool_stats_get(pool, &s), RPOOL_INVALID);
     assert_int_equal(rpool_stats_get(pool, NULL), RPOOL_INVALID);
     memset(&s, 0x55, sizeof s);
@@ -165,6 +165,14 @@ static void statistics_go_by_the_size_that_the_caller_knows(void **state)
     assert_int_equal(s.acquired, 0x5555555555555555U);
     s.size = sizeof s;
     assert_int_equal(rpool_stats_get(NULL, &s), RPOOL_INVALID);
+    struct {
+        rpool_stats known;
+        uint64_t more;
+    } newer = {.known = {.size = sizeof newer}, .more = 7};
+    assert_int_equal(rpool_stats_get(pool, &newer.known), RPOOL_OK);
+    assert_int_equal(newer.known.size, sizeof newer);
+    assert_int_equal(newer.known.max_size, 7);
+    assert_int_equal(newer.more, 7); /* unknown to the library: left alone */
     close_pool(&pool);
 }
 

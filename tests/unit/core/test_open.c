@@ -59,19 +59,89 @@ static void an_incomplete_caller_is_refused(void **state)
     p.destroy = NULL;
     refuse(&p, NULL, "provider");
     p = fake->provider;
-    p.size = 0;
-    refuse(&p, NULL, "provider");
-    p.size = sizeof p + 8;
-    refuse(&p, NULL, "provider");
-    rpool_options o = {.max_size = 1};
-    refuse(&fake->provider, &o, "RPOOL_OPTIONS");
-    o.size = sizeof o + 8;
-    refuse(&fake->provider, &o, "RPOOL_OPTIONS");
     rpool_failure why;
     assert_int_equal(rpool_open(NULL, &fake->provider, fake, NULL, &why),
                      RPOOL_INVALID);
     assert_non_null(strstr(why.message, "pool"));
     assert_int_equal(fake->done, 0);
+}
+
+/* What a caller with a newer header has. */
+struct newer_provider {
+    rpool_provider known;
+    uint64_t more;
+};
+struct newer_options {
+    rpool_options known;
+    uint64_t more;
+};
+
+/* N05 */
+static void open_refuses_structs_of_an_invalid_size(void **state)
+{
+    struct fake *fake = *state;
+    static const size_t sizes[] = {0, 8, sizeof(rpool_options) + 4, 4104,
+                                   SIZE_MAX};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        rpool_provider p = fake->provider;
+        p.size = sizes[i];
+        refuse(&p, NULL, "rpool_provider has an invalid size");
+        rpool_options o = {.size = sizes[i], .max_size = 1};
+        refuse(&fake->provider, &o, "rpool_options has an invalid size");
+    }
+    rpool_provider p = fake->provider;
+    p.size = offsetof(rpool_provider, destroy);
+    refuse(&p, NULL, "rpool_provider has an invalid size");
+}
+
+/* N05 */
+static void open_takes_the_smaller_structs_of_an_older_caller(void **state)
+{
+    struct fake *fake = *state;
+    rpool_provider p = fake->provider;
+    p.size = offsetof(rpool_provider, check);
+    rpool_options o = {.size = offsetof(rpool_options, max_waiters),
+                       .max_size = 3,
+                       .max_waiters = -2, /* beyond the caller's struct */
+                       .check_always = 1};
+    rpool *pool = NULL;
+    assert_int_equal(rpool_open(&pool, &p, fake, &o, NULL), RPOOL_OK);
+    assert_int_equal(fake_stats(pool).max_size, 3);
+
+    for (int i = 0; i < 2; i++) {
+        rpool_item *item = NULL;
+        assert_int_equal(rpool_acquire(pool, -1, &item, NULL), RPOOL_OK);
+        rpool_release(&item);
+    }
+    assert_int_equal(fake->checks, 0);
+    assert_int_equal(fake->resets, 0);
+    close_pool(&pool);
+    assert_int_equal(fake->done, 0);
+}
+
+/* N05 */
+static void open_takes_larger_structs_when_the_rest_is_zero(void **state)
+{
+    struct fake *fake = *state;
+    struct newer_provider p = {.known = fake->provider};
+    p.known.size = sizeof p;
+    struct newer_options o = {.known = {.size = sizeof o, .max_size = 3}};
+    rpool *pool = NULL;
+    assert_int_equal(rpool_open(&pool, &p.known, fake, &o.known, NULL),
+                     RPOOL_OK);
+    assert_int_equal(fake_stats(pool).max_size, 3);
+    close_pool(&pool);
+}
+
+/* N05 */
+static void open_refuses_larger_structs_with_unknown_fields(void **state)
+{
+    struct fake *fake = *state;
+    struct newer_provider p = {.known = fake->provider, .more = 1};
+    p.known.size = sizeof p;
+    refuse(&p.known, NULL, "rpool_provider has a field set");
+    struct newer_options o = {.known = {.size = sizeof o}, .more = 1};
+    refuse(&fake->provider, &o.known, "rpool_options has a field set");
 }
 
 static void close_and_forget(struct fake *fake, rpool **pool)
@@ -229,6 +299,10 @@ int main(void)
         FAKE_TEST(options_that_make_no_sense_are_refused),
         FAKE_TEST(an_incomplete_caller_is_refused),
         FAKE_TEST(an_open_that_fails_leaves_nothing),
+        FAKE_TEST(open_refuses_structs_of_an_invalid_size),
+        FAKE_TEST(open_takes_the_smaller_structs_of_an_older_caller),
+        FAKE_TEST(open_takes_larger_structs_when_the_rest_is_zero),
+        FAKE_TEST(open_refuses_larger_structs_with_unknown_fields),
         FAKE_TEST(the_least_and_the_default_are_accepted),
         FAKE_TEST(wait_returns_when_the_least_is_there),
         FAKE_TEST(wait_without_a_server_is_a_timeout_and_close_is_clean),

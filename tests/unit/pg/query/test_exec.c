@@ -277,35 +277,6 @@ static void sql_and_parameters_are_refused_when_libpq_cannot_hold_both(void **s)
     assert_too_long(&query, "together");
 }
 
-struct sample {
-    size_t size;
-    int a, b;
-};
-
-/* N05 */
-static void a_struct_of_another_size_is_copied_as_far_as_known(void **state)
-{
-    (void)state;
-    struct {
-        struct sample known;
-        uint64_t more;
-    } from = {.known = {.a = 1, .b = 2}};
-    struct sample to;
-    from.known.size = offsetof(struct sample, b);
-    assert_int_equal(pqp__copy_sized(&to, sizeof to, &from), 0);
-    assert_int_equal(to.a, 1);
-    assert_int_equal(to.b, 0);
-    from.known.size = sizeof from;
-    assert_int_equal(pqp__copy_sized(&to, sizeof to, &from), 0);
-    assert_int_equal(to.b, 2);
-    from.more = 1;
-    assert_int_equal(pqp__copy_sized(&to, sizeof to, &from), -1);
-    from.known.size = SIZE_MAX;
-    assert_int_equal(pqp__copy_sized(&to, sizeof to, &from), -1);
-    from.known.size = sizeof from.known.size - 1;
-    assert_int_equal(pqp__copy_sized(&to, sizeof to, &from), -1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,7 +291,6 @@ int main(void)
             text_parameters_are_refused_when_their_sum_is_too_long),
         cmocka_unit_test(
             sql_and_parameters_are_refused_when_libpq_cannot_hold_both),
-        cmocka_unit_test(a_struct_of_another_size_is_copied_as_far_as_known),
     };
     return cmocka_run_group_tests(tests, map_long_text, unmap_long_text);
 }
