@@ -478,74 +478,6 @@ static void destroying_an_unfinished_copy_does_not_block(void **state)
 
 #define TEST(name) cmocka_unit_test_teardown(name, tear_down)
 
-/* ---- why it is closed ---- */
-
-static char last_reason[64];
-
-static void keep_reason(void *arg, const pqp_event *event)
-{
-    (void)arg;
-    if (event->type == PQP_EVENT_CLOSED)
-        snprintf(last_reason, sizeof last_reason, "%s", event->reason);
-}
-
-/* What an event says if the core found the session unfit for `reason`. */
-static const char *reason_told(rpool_reason reason)
-{
-    config->options.on_event = keep_reason;
-    pqp__core_event(config, &(rpool_event){.type = RPOOL_EVENT_CLOSED,
-                                           .reason = reason,
-                                           .resource = session});
-    return last_reason;
-}
-
-/* The notice alone tells: libpq has not seen the end of the connection yet. */
-static void session_is_hung_up_when_last_words_came_before_release(void **state)
-{
-    (void)state;
-    begin("qctpTw", PQP_RESET_ROLLBACK);
-    borrower_runs("BEGIN");
-    session->first.status = PQP_SERVER; /* of an older failure */
-    let_server_go_on();
-    assert_int_equal(reset(), RPOOL_DISCARD);
-    assert_int_equal(PQstatus(session->pg), CONNECTION_OK);
-    assert_string_equal(reason_told(RPOOL_REASON_RESET),
-                        "hung up by the other end");
-}
-
-static void session_is_hung_up_when_a_statement_found_its_end(void **state)
-{
-    (void)state;
-    begin("q", PQP_RESET_ROLLBACK);
-    borrower_runs("SELECT");
-    assert_int_equal(reset(), RPOOL_DISCARD);
-    assert_string_equal(reason_told(RPOOL_REASON_RESET),
-                        "hung up by the other end");
-}
-
-static void session_is_hung_up_when_the_ping_found_its_end(void **state)
-{
-    (void)state;
-    begin("q", PQP_RESET_ROLLBACK);
-    assert_int_equal(check(60000), RPOOL_BAD);
-    assert_string_equal(reason_told(RPOOL_REASON_CHECK),
-                        "hung up by the other end");
-}
-
-static void session_is_unfit_when_its_server_is_still_there(void **state)
-{
-    (void)state;
-    begin("qw", PQP_RESET_ROLLBACK);
-    config->options.ping_timeout_ms = 10;
-    assert_int_equal(check(60000), RPOOL_BAD);
-    assert_string_equal(reason_told(RPOOL_REASON_CHECK), "failed its check");
-    assert_string_equal(reason_told(RPOOL_REASON_RESET),
-                        "not fit for reuse after its lease");
-    session->ended = 1;
-    assert_string_equal(reason_told(RPOOL_REASON_DISCARD),
-                        "discarded by its borrower");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -588,10 +520,6 @@ int main(void)
         TEST(detached_connection_lives_on_without_the_pool),
         TEST(destroying_a_session_with_a_full_socket_does_not_block),
         TEST(destroying_an_unfinished_copy_does_not_block),
-        TEST(session_is_hung_up_when_last_words_came_before_release),
-        TEST(session_is_hung_up_when_a_statement_found_its_end),
-        TEST(session_is_hung_up_when_the_ping_found_its_end),
-        TEST(session_is_unfit_when_its_server_is_still_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
