@@ -69,7 +69,8 @@ static void open_use_and_close(void)
     nth_check(pqp_pool_close(&pool, SOON_MS) == PQP_OK, "something is left");
 }
 
-static void the_nth_call_fails_once(void **state)
+static void
+pool_works_afterwards_when_nth_allocation_or_call_fails_once(void **state)
 {
     (void)state;
     int points = nth_for_every(open_use_and_close, 0);
@@ -79,8 +80,8 @@ static void the_nth_call_fails_once(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_nth_call_fails_once)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(
+        pool_works_afterwards_when_nth_allocation_or_call_fails_once)};
     if (getenv("PQPOOL_TEST_DSN") == NULL) {
         (void)fprintf(stderr, "SKIP: no server\n");
         return SKIPPED;

@@ -100,7 +100,8 @@ static void open_use_and_close(void)
     nth_check(over == 1, "done is not called once");
 }
 
-static void the_nth_call_fails_once(void **state)
+static void
+pool_works_afterwards_when_nth_allocation_or_call_fails_once(void **state)
 {
     (void)state;
     int points = nth_for_every(open_use_and_close, 0);
@@ -108,7 +109,8 @@ static void the_nth_call_fails_once(void **state)
     assert_true(points > 15);
 }
 
-static void the_nth_call_fails_and_all_after_it(void **state)
+static void
+pool_works_afterwards_when_every_call_from_the_nth_fails(void **state)
 {
     (void)state;
     int points = nth_for_every(open_use_and_close, 1);
@@ -119,7 +121,9 @@ static void the_nth_call_fails_and_all_after_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_nth_call_fails_once),
-        cmocka_unit_test(the_nth_call_fails_and_all_after_it)};
+        cmocka_unit_test(
+            pool_works_afterwards_when_nth_allocation_or_call_fails_once),
+        cmocka_unit_test(
+            pool_works_afterwards_when_every_call_from_the_nth_fails)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* A01 A02 */
-static void a_released_connection_is_lent_again(void **state)
+static void
+released_connection_is_leased_again_when_next_acquire_comes(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 5);
@@ -26,7 +27,8 @@ static void a_released_connection_is_lent_again(void **state)
 }
 
 /* A05 A07 A29 */
-static void acquire_times_out_and_says_why(void **state)
+static void
+acquire_times_out_with_reason_when_all_connections_are_leased(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -45,7 +47,8 @@ static void acquire_times_out_and_says_why(void **state)
 }
 
 /* A09 */
-static void try_acquire_never_waits(void **state)
+static void
+try_acquire_returns_busy_at_once_when_no_connection_is_idle(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1, .min_size = 1);
@@ -58,7 +61,8 @@ static void try_acquire_never_waits(void **state)
     close_pool(&pool);
 }
 
-static void of_several_statements_the_last_result_is_kept(void **state)
+static void
+exec_returns_last_result_when_sql_has_several_statements(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -69,7 +73,7 @@ static void of_several_statements_the_last_result_is_kept(void **state)
 }
 
 /* I-17 */
-static void a_result_outlives_the_lease_and_the_pool(void **state)
+static void result_stays_valid_when_lease_and_pool_are_gone(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -87,7 +91,7 @@ static void a_result_outlives_the_lease_and_the_pool(void **state)
 }
 
 /* I-15 I-16 */
-static void ten_thousand_failing_statements_lose_nothing(void **state)
+static void no_connection_leaks_when_ten_thousand_statements_fail(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 2);
@@ -126,7 +130,8 @@ static void *work(void *arg)
 }
 
 /* A03 */
-static void sixteen_threads_share_three_connections(void **state)
+static void
+three_connections_serve_all_when_sixteen_threads_acquire(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 3);
@@ -151,13 +156,18 @@ static void sixteen_threads_share_three_connections(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_released_connection_is_lent_again),
-        cmocka_unit_test(acquire_times_out_and_says_why),
-        cmocka_unit_test(try_acquire_never_waits),
-        cmocka_unit_test(of_several_statements_the_last_result_is_kept),
-        cmocka_unit_test(a_result_outlives_the_lease_and_the_pool),
-        cmocka_unit_test(ten_thousand_failing_statements_lose_nothing),
-        cmocka_unit_test(sixteen_threads_share_three_connections),
+        cmocka_unit_test(
+            released_connection_is_leased_again_when_next_acquire_comes),
+        cmocka_unit_test(
+            acquire_times_out_with_reason_when_all_connections_are_leased),
+        cmocka_unit_test(
+            try_acquire_returns_busy_at_once_when_no_connection_is_idle),
+        cmocka_unit_test(
+            exec_returns_last_result_when_sql_has_several_statements),
+        cmocka_unit_test(result_stays_valid_when_lease_and_pool_are_gone),
+        cmocka_unit_test(no_connection_leaks_when_ten_thousand_statements_fail),
+        cmocka_unit_test(
+            three_connections_serve_all_when_sixteen_threads_acquire),
     };
     return run_with_server(tests);
 }

@@ -14,7 +14,8 @@ static pqp_pool *open_dsn(const char *dsn)
     return open_pool_with(PQP_OPTIONS(.conninfo = dsn, .max_size = 1));
 }
 
-static void keywords_in_the_string_are_options(void **state)
+static void
+pool_option_applies_when_it_is_a_keyword_of_the_conninfo(void **state)
 {
     (void)state;
     pqp_pool *pool =
@@ -26,7 +27,7 @@ static void keywords_in_the_string_are_options(void **state)
     close_pool(&pool);
 }
 
-static void a_field_beats_the_string(void **state)
+static void options_field_wins_when_conninfo_sets_the_same_option(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool_with(
@@ -39,7 +40,7 @@ static void a_field_beats_the_string(void **state)
 }
 
 /* N02: none at all is wanted, none at all is kept. */
-static void min_size_zero_keeps_nothing(void **state)
+static void pool_keeps_no_connection_when_min_size_is_zero(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 3, .idle_timeout_ms = 50);
@@ -49,7 +50,8 @@ static void min_size_zero_keeps_nothing(void **state)
 }
 
 /* N02 N04 */
-static void wrong_options_are_refused_and_named(void **state)
+static void
+open_fails_and_names_the_option_when_its_value_is_invalid(void **state)
 {
     (void)state;
     static const struct {
@@ -77,7 +79,7 @@ static void wrong_options_are_refused_and_named(void **state)
 }
 
 /* N11 */
-static void a_strange_application_name_is_passed_on(void **state)
+static void application_name_reaches_server_when_it_is_very_long(void **state)
 {
     (void)state;
     char setting[256] = "application_name=";
@@ -90,7 +92,7 @@ static void a_strange_application_name_is_passed_on(void **state)
     close_pool(&pool);
 }
 
-static void without_a_name_the_application_is_pqpool(void **state)
+static void application_name_is_pqpool_when_none_is_given(void **state)
 {
     (void)state;
     pqp_pool *pool = open_dsn(pg_dsn_with("application_name="));
@@ -101,7 +103,7 @@ static void without_a_name_the_application_is_pqpool(void **state)
 }
 
 /* N18 */
-static void a_name_with_percent_signs_is_only_a_name(void **state)
+static void pool_name_is_not_a_format_when_it_has_percent_signs(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -116,7 +118,8 @@ static void a_name_with_percent_signs_is_only_a_name(void **state)
 }
 
 /* N09 */
-static void the_environment_fills_what_the_string_leaves_open(void **state)
+static void
+environment_variable_applies_when_conninfo_lacks_the_keyword(void **state)
 {
     (void)state;
     assert_int_equal(setenv("PGOPTIONS", "-c statement_timeout=43210", 1), 0);
@@ -129,7 +132,7 @@ static void the_environment_fills_what_the_string_leaves_open(void **state)
 }
 
 /* B24 N19: the second entry of a list is as good as the first. */
-static void a_host_that_refuses_is_followed_by_the_next(void **state)
+static void connect_tries_next_host_when_first_host_refuses(void **state)
 {
     (void)state;
     PGconn *pg = PQconnectdb(pg_dsn());
@@ -156,15 +159,18 @@ static void a_host_that_refuses_is_followed_by_the_next(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keywords_in_the_string_are_options),
-        cmocka_unit_test(a_field_beats_the_string),
-        cmocka_unit_test(min_size_zero_keeps_nothing),
-        cmocka_unit_test(wrong_options_are_refused_and_named),
-        cmocka_unit_test(a_strange_application_name_is_passed_on),
-        cmocka_unit_test(without_a_name_the_application_is_pqpool),
-        cmocka_unit_test(a_name_with_percent_signs_is_only_a_name),
-        cmocka_unit_test(the_environment_fills_what_the_string_leaves_open),
-        cmocka_unit_test(a_host_that_refuses_is_followed_by_the_next),
+        cmocka_unit_test(
+            pool_option_applies_when_it_is_a_keyword_of_the_conninfo),
+        cmocka_unit_test(options_field_wins_when_conninfo_sets_the_same_option),
+        cmocka_unit_test(pool_keeps_no_connection_when_min_size_is_zero),
+        cmocka_unit_test(
+            open_fails_and_names_the_option_when_its_value_is_invalid),
+        cmocka_unit_test(application_name_reaches_server_when_it_is_very_long),
+        cmocka_unit_test(application_name_is_pqpool_when_none_is_given),
+        cmocka_unit_test(pool_name_is_not_a_format_when_it_has_percent_signs),
+        cmocka_unit_test(
+            environment_variable_applies_when_conninfo_lacks_the_keyword),
+        cmocka_unit_test(connect_tries_next_host_when_first_host_refuses),
     };
     return run_with_server(tests);
 }

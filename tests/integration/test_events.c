@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 /* U05 U08 */
-static void the_events_of_a_connection_are_complete_and_in_order(void **state)
+static void
+events_are_complete_and_in_order_when_a_connection_is_leased_twice(void **state)
 {
     (void)state;
     static const pqp_event_type expected[] = {
@@ -42,7 +43,7 @@ static void the_events_of_a_connection_are_complete_and_in_order(void **state)
 }
 
 /* U05 */
-static void every_created_connection_is_closed_with_a_reason(void **state)
+static void closed_event_has_a_reason_when_a_connection_is_closed(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -71,7 +72,8 @@ static void every_created_connection_is_closed_with_a_reason(void **state)
 }
 
 /* U02 U03 */
-static void everything_is_counted_once(void **state)
+static void
+statistics_count_once_when_leases_end_in_different_ways(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1, .max_waiters = PQP_NEVER);
@@ -119,7 +121,8 @@ static int somebody_waits(void *pool)
 }
 
 /* A19 U02 */
-static void a_full_line_refuses_and_says_so(void **state)
+static void
+acquire_is_refused_with_event_when_waiter_queue_is_full(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -142,7 +145,7 @@ static void a_full_line_refuses_and_says_so(void **state)
     close_pool(&pool);
 }
 
-static void a_timed_out_acquire_is_an_event(void **state)
+static void timed_out_event_is_emitted_when_acquire_times_out(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -156,7 +159,8 @@ static void a_timed_out_acquire_is_an_event(void **state)
 }
 
 /* T07 */
-static void a_notice_is_an_event_of_one_line(void **state)
+static void
+notice_event_has_one_line_when_notice_has_control_characters(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -175,7 +179,7 @@ static void a_notice_is_an_event_of_one_line(void **state)
 }
 
 /* T01 */
-static void nothing_of_libpq_reaches_stderr(void **state)
+static void stderr_stays_empty_when_libpq_has_notices_and_errors(void **state)
 {
     (void)state;
     FILE *file = tmpfile();
@@ -214,7 +218,8 @@ static pqp_status do_nothing(void *arg, pqp_conn *conn, pqp_error *err)
     return PQP_OK;
 }
 
-static void whoever_acquires_for_a_caller_names_him(void **state)
+static void
+acquired_event_names_the_caller_when_exec_or_transact_acquires(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -246,7 +251,7 @@ static void close_at_a_notice(void *arg, const pqp_event *event)
 }
 
 /* F09: of a statement of ours, and of the borrower's own. */
-static void a_close_in_a_notice_only_begins_to_close(void **state)
+static void close_returns_busy_when_called_in_a_notice_event(void **state)
 {
     (void)state;
     static const char notice[] = "DO $$BEGIN RAISE NOTICE 'hello'; END$$";
@@ -268,7 +273,7 @@ static void a_close_in_a_notice_only_begins_to_close(void **state)
 }
 
 /* U07 */
-static void a_wrong_password_is_nowhere_to_be_read(void **state)
+static void password_is_in_no_message_when_the_server_rejects_it(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -312,7 +317,7 @@ static void *stir(void *arg)
 }
 
 /* U01 */
-static void a_snapshot_under_load_adds_up(void **state)
+static void statistics_add_up_when_read_under_load(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 3);
@@ -337,17 +342,22 @@ static void a_snapshot_under_load_adds_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_events_of_a_connection_are_complete_and_in_order),
-        cmocka_unit_test(every_created_connection_is_closed_with_a_reason),
-        cmocka_unit_test(everything_is_counted_once),
-        cmocka_unit_test(a_full_line_refuses_and_says_so),
-        cmocka_unit_test(a_timed_out_acquire_is_an_event),
-        cmocka_unit_test(a_notice_is_an_event_of_one_line),
-        cmocka_unit_test(nothing_of_libpq_reaches_stderr),
-        cmocka_unit_test(whoever_acquires_for_a_caller_names_him),
-        cmocka_unit_test(a_close_in_a_notice_only_begins_to_close),
-        cmocka_unit_test(a_wrong_password_is_nowhere_to_be_read),
-        cmocka_unit_test(a_snapshot_under_load_adds_up),
+        cmocka_unit_test(
+            events_are_complete_and_in_order_when_a_connection_is_leased_twice),
+        cmocka_unit_test(closed_event_has_a_reason_when_a_connection_is_closed),
+        cmocka_unit_test(
+            statistics_count_once_when_leases_end_in_different_ways),
+        cmocka_unit_test(
+            acquire_is_refused_with_event_when_waiter_queue_is_full),
+        cmocka_unit_test(timed_out_event_is_emitted_when_acquire_times_out),
+        cmocka_unit_test(
+            notice_event_has_one_line_when_notice_has_control_characters),
+        cmocka_unit_test(stderr_stays_empty_when_libpq_has_notices_and_errors),
+        cmocka_unit_test(
+            acquired_event_names_the_caller_when_exec_or_transact_acquires),
+        cmocka_unit_test(close_returns_busy_when_called_in_a_notice_event),
+        cmocka_unit_test(password_is_in_no_message_when_the_server_rejects_it),
+        cmocka_unit_test(statistics_add_up_when_read_under_load),
     };
     return run_with_server(tests);
 }

@@ -66,7 +66,8 @@ static int use_what_the_parent_has(void *arg)
 }
 
 /* J01 J03 */
-static void the_child_may_not_use_what_the_parent_has(void **state)
+static void
+every_call_is_refused_when_a_fork_child_uses_the_parents_pool(void **state)
 {
     (void)state;
     struct family f = {.pool = open_pool(.max_size = 2)};
@@ -99,7 +100,7 @@ static int open_a_pool_of_its_own(void *arg)
 }
 
 /* J08 */
-static void the_child_may_open_pools_of_its_own(void **state)
+static void fork_child_can_open_a_pool_when_the_parent_has_one(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 2);
@@ -133,7 +134,7 @@ static int acquire_fails_fast(void *arg)
 }
 
 /* J04 J07 */
-static void fork_amid_a_storm_of_acquires_hangs_nobody(void **state)
+static void fork_hangs_no_process_when_threads_acquire_meanwhile(void **state)
 {
     (void)state;
     struct storm s = {.pool = open_pool(.max_size = 2)};
@@ -154,7 +155,8 @@ static void fork_amid_a_storm_of_acquires_hangs_nobody(void **state)
 }
 
 /* J06 */
-static void every_descriptor_is_closed_by_exec(void **state)
+static void
+descriptors_of_the_pool_are_close_on_exec_when_pool_is_open(void **state)
 {
     (void)state;
     int open_before[1024] = {0};
@@ -178,10 +180,12 @@ static void every_descriptor_is_closed_by_exec(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_child_may_not_use_what_the_parent_has),
-        cmocka_unit_test(the_child_may_open_pools_of_its_own),
-        cmocka_unit_test(fork_amid_a_storm_of_acquires_hangs_nobody),
-        cmocka_unit_test(every_descriptor_is_closed_by_exec),
+        cmocka_unit_test(
+            every_call_is_refused_when_a_fork_child_uses_the_parents_pool),
+        cmocka_unit_test(fork_child_can_open_a_pool_when_the_parent_has_one),
+        cmocka_unit_test(fork_hangs_no_process_when_threads_acquire_meanwhile),
+        cmocka_unit_test(
+            descriptors_of_the_pool_are_close_on_exec_when_pool_is_open),
     };
     return run_with_server(tests);
 }

@@ -36,7 +36,8 @@ static int has_closed(void *arg)
 }
 
 /* C01 C03 C04 P03: the hang-up is seen without a ping. */
-static void a_terminated_idle_connection_is_never_lent(void **state)
+static void
+idle_connection_is_not_leased_when_its_backend_was_terminated(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1, .ping_after_ms = PQP_NEVER);
@@ -57,7 +58,8 @@ static void a_terminated_idle_connection_is_never_lent(void **state)
 }
 
 /* C01: however short ago that was. */
-static void with_ping_always_no_dying_connection_is_lent(void **state)
+static void
+ping_always_leases_no_dead_connection_when_backend_just_ended(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1, .ping_always = 1);
@@ -74,7 +76,8 @@ static void with_ping_always_no_dying_connection_is_lent(void **state)
 }
 
 /* C02 */
-static void all_idle_dead_and_one_acquire_gets_a_fresh_one(void **state)
+static void
+acquire_gets_new_connection_when_all_idle_ones_are_dead(void **state)
 {
     (void)state;
     int pids[MANY];
@@ -92,7 +95,7 @@ static void all_idle_dead_and_one_acquire_gets_a_fresh_one(void **state)
 }
 
 /* C12 C23 */
-static void dead_idle_connections_are_replaced_unasked(void **state)
+static void min_size_is_restored_when_idle_connections_die(void **state)
 {
     (void)state;
     int pids[MANY];
@@ -112,7 +115,7 @@ static void dead_idle_connections_are_replaced_unasked(void **state)
 }
 
 /* C06 */
-static void notifications_do_not_break_an_idle_connection(void **state)
+static void idle_connection_stays_usable_when_notifications_arrive(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -130,7 +133,8 @@ static void notifications_do_not_break_an_idle_connection(void **state)
 }
 
 /* C07 */
-static void only_what_was_idle_for_long_is_pinged(void **state)
+static void
+ping_is_sent_only_when_connection_was_idle_for_ping_after_ms(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1, .ping_after_ms = 100);
@@ -146,7 +150,7 @@ static void only_what_was_idle_for_long_is_pinged(void **state)
     close_pool(&pool);
 }
 
-static void ping_always_pings_before_every_lease(void **state)
+static void ping_always_pings_when_connection_was_just_released(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1, .ping_always = 1);
@@ -163,7 +167,8 @@ static void ping_always_pings_before_every_lease(void **state)
 }
 
 /* C08 P26 */
-static void a_ping_without_answer_costs_its_timeout_and_no_more(void **state)
+static void
+connection_is_closed_after_ping_timeout_when_ping_gets_no_answer(void **state)
 {
     (void)state;
     need_server_ctl();
@@ -187,7 +192,8 @@ static void a_ping_without_answer_costs_its_timeout_and_no_more(void **state)
     close_pool(&pool);
 }
 
-static void a_short_deadline_kills_no_good_connection(void **state)
+static void
+connection_stays_when_deadline_of_acquire_ends_its_ping(void **state)
 {
     (void)state;
     need_server_ctl();
@@ -207,7 +213,8 @@ static void a_short_deadline_kills_no_good_connection(void **state)
 }
 
 /* C10 C20 */
-static void a_ping_leaves_no_transaction_and_hides_none(void **state)
+static void
+lease_starts_outside_transaction_when_last_one_failed_in_one(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1, .ping_always = 1);
@@ -223,7 +230,7 @@ static void a_ping_leaves_no_transaction_and_hides_none(void **state)
 }
 
 /* C14 */
-static void a_broken_lease_is_replaced_after_its_release(void **state)
+static void connection_is_replaced_when_it_broke_during_its_lease(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1, .min_size = 1);
@@ -241,7 +248,8 @@ static void a_broken_lease_is_replaced_after_its_release(void **state)
 }
 
 /* C16 */
-static void ordinary_errors_mark_nothing_broken(void **state)
+static void
+connection_is_kept_when_a_statement_raises_an_ordinary_error(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -265,7 +273,7 @@ static void ordinary_errors_mark_nothing_broken(void **state)
 }
 
 /* C18 */
-static void a_borrower_that_errs_drains_nothing(void **state)
+static void connections_are_kept_when_borrowers_send_invalid_sql(void **state)
 {
     (void)state;
     int pids[MANY];
@@ -281,7 +289,7 @@ static void a_borrower_that_errs_drains_nothing(void **state)
 }
 
 /* C19 */
-static void a_server_that_refuses_after_authentication_is_an_error(void **state)
+static void acquire_fails_with_3D000_when_database_does_not_exist(void **state)
 {
     (void)state;
     pqp_pool *pool = NULL;
@@ -307,7 +315,7 @@ static int has_pinged(void *pool)
 }
 
 /* C22 */
-static void keepalive_pings_what_is_idle(void **state)
+static void keepalive_pings_connection_when_it_is_idle(void **state)
 {
     (void)state;
     pqp_pool *pool =
@@ -329,7 +337,7 @@ static int has_one_connection(void *pool)
 }
 
 /* C23 */
-static void a_discarded_connection_is_gone_on_the_server_too(void **state)
+static void backend_ends_when_its_connection_is_discarded(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 2);
@@ -344,7 +352,8 @@ static void a_discarded_connection_is_gone_on_the_server_too(void **state)
 }
 
 /* P05 */
-static void an_idle_session_timeout_is_seen_by_nobody(void **state)
+static void
+acquire_gets_working_connection_when_idle_session_timeout_fired(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -364,24 +373,33 @@ static void an_idle_session_timeout_is_seen_by_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_terminated_idle_connection_is_never_lent),
-        cmocka_unit_test(with_ping_always_no_dying_connection_is_lent),
-        cmocka_unit_test(all_idle_dead_and_one_acquire_gets_a_fresh_one),
-        cmocka_unit_test(dead_idle_connections_are_replaced_unasked),
-        cmocka_unit_test(notifications_do_not_break_an_idle_connection),
-        cmocka_unit_test(only_what_was_idle_for_long_is_pinged),
-        cmocka_unit_test(ping_always_pings_before_every_lease),
-        cmocka_unit_test(a_ping_without_answer_costs_its_timeout_and_no_more),
-        cmocka_unit_test(a_short_deadline_kills_no_good_connection),
-        cmocka_unit_test(a_ping_leaves_no_transaction_and_hides_none),
-        cmocka_unit_test(a_broken_lease_is_replaced_after_its_release),
-        cmocka_unit_test(ordinary_errors_mark_nothing_broken),
-        cmocka_unit_test(a_borrower_that_errs_drains_nothing),
         cmocka_unit_test(
-            a_server_that_refuses_after_authentication_is_an_error),
-        cmocka_unit_test(keepalive_pings_what_is_idle),
-        cmocka_unit_test(a_discarded_connection_is_gone_on_the_server_too),
-        cmocka_unit_test(an_idle_session_timeout_is_seen_by_nobody),
+            idle_connection_is_not_leased_when_its_backend_was_terminated),
+        cmocka_unit_test(
+            ping_always_leases_no_dead_connection_when_backend_just_ended),
+        cmocka_unit_test(
+            acquire_gets_new_connection_when_all_idle_ones_are_dead),
+        cmocka_unit_test(min_size_is_restored_when_idle_connections_die),
+        cmocka_unit_test(
+            idle_connection_stays_usable_when_notifications_arrive),
+        cmocka_unit_test(
+            ping_is_sent_only_when_connection_was_idle_for_ping_after_ms),
+        cmocka_unit_test(ping_always_pings_when_connection_was_just_released),
+        cmocka_unit_test(
+            connection_is_closed_after_ping_timeout_when_ping_gets_no_answer),
+        cmocka_unit_test(
+            connection_stays_when_deadline_of_acquire_ends_its_ping),
+        cmocka_unit_test(
+            lease_starts_outside_transaction_when_last_one_failed_in_one),
+        cmocka_unit_test(connection_is_replaced_when_it_broke_during_its_lease),
+        cmocka_unit_test(
+            connection_is_kept_when_a_statement_raises_an_ordinary_error),
+        cmocka_unit_test(connections_are_kept_when_borrowers_send_invalid_sql),
+        cmocka_unit_test(acquire_fails_with_3D000_when_database_does_not_exist),
+        cmocka_unit_test(keepalive_pings_connection_when_it_is_idle),
+        cmocka_unit_test(backend_ends_when_its_connection_is_discarded),
+        cmocka_unit_test(
+            acquire_gets_working_connection_when_idle_session_timeout_fired),
     };
     return run_with_server(tests);
 }

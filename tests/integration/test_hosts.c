@@ -86,7 +86,8 @@ void freeaddrinfo(struct addrinfo *info)
 /* ---- names ---- */
 
 /* P14: what is connected stays; what is new goes where the name points now. */
-static void a_name_is_looked_up_for_each_connect(void **state)
+static void
+host_name_is_resolved_again_when_a_connection_is_opened(void **state)
 {
     (void)state;
     pqp_pool *pool =
@@ -112,7 +113,7 @@ static int is_freed(void *recorder)
 }
 
 /* P15: nor does it keep a close from its deadline. */
-static void a_resolver_that_hangs_costs_an_acquire_its_deadline(void **state)
+static void acquire_and_close_keep_deadlines_when_resolver_hangs(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -153,7 +154,8 @@ static const char *two_places(int other_port, int first, const char *setting)
 }
 
 /* P13: the first is dead, or silent, or not asked at all. */
-static void the_list_is_followed_to_who_takes_writes(void **state)
+static void
+connect_goes_on_in_host_list_until_a_server_accepts_writes(void **state)
 {
     (void)state;
     struct listener silent;
@@ -176,7 +178,8 @@ static void the_list_is_followed_to_who_takes_writes(void **state)
     listener_end(&silent);
 }
 
-static void who_takes_no_writes_is_refused_and_it_is_said(void **state)
+static void
+connect_fails_and_says_read_only_when_server_accepts_no_writes(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool_with(
@@ -221,7 +224,7 @@ static pqp_error refused_by(const char *reply, size_t size, const char *setting,
 #define REFUSED_BY(reply, ...) refused_by(reply, sizeof(reply) - 1, __VA_ARGS__)
 
 /* Q02 Q13 */
-static void who_says_nothing_costs_a_deadline(void **state)
+static void connect_times_out_when_peer_never_answers(void **state)
 {
     (void)state;
     pqp_error err = refused_by(NULL, 0, "sslmode=require", PQP_TIMEOUT);
@@ -229,7 +232,7 @@ static void who_says_nothing_costs_a_deadline(void **state)
 }
 
 /* Q01 */
-static void where_nobody_listens_is_tried_now_and_then(void **state)
+static void connect_is_retried_with_back_off_when_port_is_closed(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -249,7 +252,8 @@ static void where_nobody_listens_is_tried_now_and_then(void **state)
 }
 
 /* O08 O09: nor do they go on in the clear. */
-static void without_tls_there_is_no_session(void **state)
+static void
+connect_fails_when_server_has_no_tls_but_sslmode_requires_it(void **state)
 {
     (void)state;
     pqp_error err = REFUSED_BY("N", "sslmode=require", PQP_CONNECT);
@@ -260,7 +264,8 @@ static void without_tls_there_is_no_session(void **state)
 }
 
 /* The SQLSTATE of each is the server's own. */
-static void start_up_option_that_the_server_refuses_fails_for_good(void **state)
+static void
+connect_fails_permanently_when_server_rejects_a_startup_option(void **state)
 {
     (void)state;
     static const char *const refused[][2] = {
@@ -282,7 +287,7 @@ static void start_up_option_that_the_server_refuses_fails_for_good(void **state)
 }
 
 /* T10 */
-static void the_language_of_the_server_does_not_matter(void **state)
+static void connect_error_is_classified_when_its_text_is_japanese(void **state)
 {
     (void)state;
     pqp_error err = REFUSED_BY("E\0\0\0\x3E"
@@ -298,15 +303,15 @@ static void the_language_of_the_server_does_not_matter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_name_is_looked_up_for_each_connect),
-        TEST(a_resolver_that_hangs_costs_an_acquire_its_deadline),
-        TEST(the_list_is_followed_to_who_takes_writes),
-        TEST(who_takes_no_writes_is_refused_and_it_is_said),
-        TEST(who_says_nothing_costs_a_deadline),
-        TEST(where_nobody_listens_is_tried_now_and_then),
-        TEST(without_tls_there_is_no_session),
-        TEST(start_up_option_that_the_server_refuses_fails_for_good),
-        TEST(the_language_of_the_server_does_not_matter),
+        TEST(host_name_is_resolved_again_when_a_connection_is_opened),
+        TEST(acquire_and_close_keep_deadlines_when_resolver_hangs),
+        TEST(connect_goes_on_in_host_list_until_a_server_accepts_writes),
+        TEST(connect_fails_and_says_read_only_when_server_accepts_no_writes),
+        TEST(connect_times_out_when_peer_never_answers),
+        TEST(connect_is_retried_with_back_off_when_port_is_closed),
+        TEST(connect_fails_when_server_has_no_tls_but_sslmode_requires_it),
+        TEST(connect_fails_permanently_when_server_rejects_a_startup_option),
+        TEST(connect_error_is_classified_when_its_text_is_japanese),
     };
     return run_with_server(tests);
 }

@@ -37,7 +37,7 @@ static int set_limit(rlim_t descriptors)
 }
 
 /* B23: and the one that is there goes on serving. */
-static void without_descriptors_a_connect_fails_and_is_tried_again(void **state)
+static void connect_is_retried_when_process_is_out_of_descriptors(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 2);
@@ -60,7 +60,7 @@ static void without_descriptors_a_connect_fails_and_is_tried_again(void **state)
 
 /* L18 */
 static void
-a_pool_larger_than_the_descriptors_serves_with_what_it_gets(void **state)
+pool_serves_with_fewer_connections_when_descriptors_run_out(void **state)
 {
     (void)state;
     enum { LIMIT = 40, SIZE = 100 };
@@ -107,7 +107,7 @@ static int is_replaced(void *pool)
 }
 
 /* L19: waiting, the watch for a hang-up, and a deadline. */
-static void descriptors_above_1024_are_like_others(void **state)
+static void waits_and_deadlines_work_when_descriptors_exceed_1024(void **state)
 {
     (void)state;
     enum { MANY = 1100 };
@@ -140,7 +140,7 @@ static void descriptors_above_1024_are_like_others(void **state)
 /* ---- parameters ---- */
 
 /* L11 */
-static void one_parameter_too_many_is_refused_here(void **state)
+static void exec_params_is_refused_when_nparams_exceeds_65535(void **state)
 {
     (void)state;
     enum { MOST = 65535, INT4 = 23 };
@@ -193,7 +193,7 @@ static void measure_notice(void *arg, const pqp_event *event)
 }
 
 /* T02: 40 MB of them go through, and none is kept. */
-static void a_flood_of_notices_takes_no_memory(void **state)
+static void memory_does_not_grow_when_server_floods_notices(void **state)
 {
     (void)state;
     struct flood flood = {0};
@@ -215,11 +215,11 @@ static void a_flood_of_notices_takes_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_LIMIT(without_descriptors_a_connect_fails_and_is_tried_again),
-        WITH_LIMIT(a_pool_larger_than_the_descriptors_serves_with_what_it_gets),
-        WITH_LIMIT(descriptors_above_1024_are_like_others),
-        cmocka_unit_test(one_parameter_too_many_is_refused_here),
-        cmocka_unit_test(a_flood_of_notices_takes_no_memory),
+        WITH_LIMIT(connect_is_retried_when_process_is_out_of_descriptors),
+        WITH_LIMIT(pool_serves_with_fewer_connections_when_descriptors_run_out),
+        WITH_LIMIT(waits_and_deadlines_work_when_descriptors_exceed_1024),
+        cmocka_unit_test(exec_params_is_refused_when_nparams_exceeds_65535),
+        cmocka_unit_test(memory_does_not_grow_when_server_floods_notices),
     };
     return run_with_server(tests);
 }

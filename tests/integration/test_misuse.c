@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* I-01 */
-static void a_second_release_is_refused_and_hurts_nobody(void **state)
+static void
+second_release_is_misuse_when_connection_is_leased_again(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -43,7 +44,8 @@ static void *release_at_the_barrier(void *arg)
 }
 
 /* I-02 */
-static void of_two_releases_at_once_exactly_one_succeeds(void **state)
+static void
+one_release_succeeds_when_two_threads_release_one_lease(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -66,7 +68,7 @@ static void of_two_releases_at_once_exactly_one_succeeds(void **state)
 }
 
 /* I-04 */
-static void a_stale_handle_reaches_no_session(void **state)
+static void calls_are_refused_when_connection_handle_is_stale(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -96,7 +98,8 @@ static void a_stale_handle_reaches_no_session(void **state)
 }
 
 /* I-05 I-06 */
-static void what_no_pool_lent_is_not_taken(void **state)
+static void
+release_does_nothing_when_pointer_is_no_leased_connection(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1),
@@ -124,7 +127,7 @@ static void *just_release(void *arg)
 }
 
 /* I-07 */
-static void another_thread_may_release(void **state)
+static void lease_ends_when_another_thread_releases_it(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -154,7 +157,7 @@ static void *run_a_long_statement(void *arg)
 }
 
 /* I-08 */
-static void two_threads_on_one_lease_are_found_out(void **state)
+static void exec_is_refused_when_another_thread_uses_the_lease(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -179,7 +182,7 @@ static void two_threads_on_one_lease_are_found_out(void **state)
 }
 
 /* I-08: and the connection is nobody else's before. */
-static void a_lease_released_in_a_statement_ends_with_it(void **state)
+static void lease_ends_with_statement_when_released_during_it(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -224,7 +227,8 @@ static void *use_what_is_anothers(void *arg)
 
 /* I-08 I-04: thieves use a lease while its borrower ends it; the sessions of
  * those who come after are theirs alone, and none is freed in use. */
-static void thieves_of_a_lease_hurt_no_other(void **state)
+static void
+later_leases_are_unharmed_when_threads_use_a_stale_handle(void **state)
 {
     (void)state;
     enum { THIEVES = 3, ROUNDS = 200 };
@@ -251,7 +255,8 @@ static void thieves_of_a_lease_hurt_no_other(void **state)
 }
 
 /* I-09 */
-static void a_finished_connection_is_closed_at_release(void **state)
+static void
+connection_is_closed_at_release_when_borrower_called_PQfinish(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -271,7 +276,8 @@ static void a_finished_connection_is_closed_at_release(void **state)
 }
 
 /* I-10 */
-static void a_reset_connection_is_closed_at_release(void **state)
+static void
+connection_is_closed_at_release_when_borrower_called_PQreset(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -294,7 +300,7 @@ static int has_leaked(void *recorder)
 }
 
 /* I-11 I-12 */
-static void a_long_lease_is_told_once_and_its_return_too(void **state)
+static void leak_is_emitted_once_when_lease_exceeds_leak_after_ms(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -318,7 +324,7 @@ static void a_long_lease_is_told_once_and_its_return_too(void **state)
 }
 
 /* I-13 */
-static void a_detached_connection_belongs_to_its_borrower(void **state)
+static void detached_connection_works_when_its_pool_is_closed(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -341,7 +347,8 @@ static void a_detached_connection_belongs_to_its_borrower(void **state)
 }
 
 /* I-18 */
-static void a_result_may_complain_after_its_pool_is_gone(void **state)
+static void
+libpq_warning_is_ignored_when_pool_of_the_result_is_gone(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -361,19 +368,26 @@ static void a_result_may_complain_after_its_pool_is_gone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_second_release_is_refused_and_hurts_nobody),
-        cmocka_unit_test(of_two_releases_at_once_exactly_one_succeeds),
-        cmocka_unit_test(a_stale_handle_reaches_no_session),
-        cmocka_unit_test(what_no_pool_lent_is_not_taken),
-        cmocka_unit_test(another_thread_may_release),
-        cmocka_unit_test(two_threads_on_one_lease_are_found_out),
-        cmocka_unit_test(a_lease_released_in_a_statement_ends_with_it),
-        cmocka_unit_test(thieves_of_a_lease_hurt_no_other),
-        cmocka_unit_test(a_finished_connection_is_closed_at_release),
-        cmocka_unit_test(a_reset_connection_is_closed_at_release),
-        cmocka_unit_test(a_long_lease_is_told_once_and_its_return_too),
-        cmocka_unit_test(a_detached_connection_belongs_to_its_borrower),
-        cmocka_unit_test(a_result_may_complain_after_its_pool_is_gone),
+        cmocka_unit_test(
+            second_release_is_misuse_when_connection_is_leased_again),
+        cmocka_unit_test(
+            one_release_succeeds_when_two_threads_release_one_lease),
+        cmocka_unit_test(calls_are_refused_when_connection_handle_is_stale),
+        cmocka_unit_test(
+            release_does_nothing_when_pointer_is_no_leased_connection),
+        cmocka_unit_test(lease_ends_when_another_thread_releases_it),
+        cmocka_unit_test(exec_is_refused_when_another_thread_uses_the_lease),
+        cmocka_unit_test(lease_ends_with_statement_when_released_during_it),
+        cmocka_unit_test(
+            later_leases_are_unharmed_when_threads_use_a_stale_handle),
+        cmocka_unit_test(
+            connection_is_closed_at_release_when_borrower_called_PQfinish),
+        cmocka_unit_test(
+            connection_is_closed_at_release_when_borrower_called_PQreset),
+        cmocka_unit_test(leak_is_emitted_once_when_lease_exceeds_leak_after_ms),
+        cmocka_unit_test(detached_connection_works_when_its_pool_is_closed),
+        cmocka_unit_test(
+            libpq_warning_is_ignored_when_pool_of_the_result_is_gone),
     };
     return run_with_server(tests);
 }

@@ -177,7 +177,7 @@ static void statement_times_out_when_the_network_is_silent(void **state)
     break_statement(FAULT_HOLD, PQP_TIMEOUT);
 }
 
-static void statement_is_lost_when_the_network_resets(void **state)
+static void statement_is_lost_when_the_network_resets_or_closes(void **state)
 {
     (void)state;
     break_statement(FAULT_RST, PQP_LOST);
@@ -282,7 +282,8 @@ static void *commit_in_thread(void *arg)
 }
 
 /* COMMIT has no deadline: it waits until the network says something. */
-static void commit_costs_only_its_connection_when_it_is_silent(void **state)
+static void
+other_connections_work_when_network_is_silent_during_commit(void **state)
 {
     (void)state;
     pqp_pool *pool = open_proxied(.max_size = 2);
@@ -332,11 +333,11 @@ int main(void)
         TEST(acquire_succeeds_when_a_silent_ping_has_timed_out),
         TEST(acquire_succeeds_when_its_ping_is_reset),
         TEST(statement_times_out_when_the_network_is_silent),
-        TEST(statement_is_lost_when_the_network_resets),
+        TEST(statement_is_lost_when_the_network_resets_or_closes),
         TEST(statement_times_out_when_the_server_stops_reading),
         TEST_TX(commit_is_in_doubt_when_it_was_lost_on_its_way),
         TEST_TX(commit_is_in_doubt_when_its_answer_was_lost),
-        TEST_TX(commit_costs_only_its_connection_when_it_is_silent),
+        TEST_TX(other_connections_work_when_network_is_silent_during_commit),
     };
     return run_with_server(tests);
 }

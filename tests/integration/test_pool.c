@@ -15,7 +15,7 @@ static int no_backend_is_left(void *arg)
     return count_backends() == 0;
 }
 
-static void open_fills_to_min_size_in_the_background(void **state)
+static void pool_fills_to_min_size_when_opened(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 5, .min_size = 3);
@@ -28,7 +28,7 @@ static void open_fills_to_min_size_in_the_background(void **state)
 }
 
 /* F01 */
-static void close_ends_every_session(void **state)
+static void backends_end_when_pool_is_closed(void **state)
 {
     (void)state;
     struct recorder r = RECORDER_INIT;
@@ -60,7 +60,7 @@ static int has_one_thread(void *arg)
 }
 
 /* F16 */
-static void close_ends_every_thread(void **state)
+static void threads_end_when_pool_is_closed(void **state)
 {
     (void)state;
     int before = count_threads();
@@ -72,7 +72,8 @@ static void close_ends_every_thread(void **state)
 }
 
 /* F02 F05 F06 */
-static void a_lease_outlives_close_and_ends_with_its_release(void **state)
+static void
+lease_works_until_release_when_pool_is_closed_meanwhile(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1), *stale = pool;
@@ -108,7 +109,7 @@ static int somebody_waits(void *pool)
 }
 
 /* F04 */
-static void close_wakes_waiters_at_once(void **state)
+static void waiter_gets_closed_at_once_when_pool_is_closed(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -127,7 +128,7 @@ static void close_wakes_waiters_at_once(void **state)
 }
 
 /* F12 P22 */
-static void recycle_replaces_every_connection(void **state)
+static void connections_are_replaced_when_pool_is_recycled(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 2);
@@ -148,7 +149,7 @@ static void recycle_replaces_every_connection(void **state)
 }
 
 /* F18 */
-static void suspend_holds_acquires_and_resume_serves_them(void **state)
+static void acquire_waits_when_pool_is_suspended_until_resume(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1, .min_size = 1);
@@ -167,7 +168,7 @@ static void suspend_holds_acquires_and_resume_serves_them(void **state)
 }
 
 /* G01 */
-static void growing_serves_a_waiter(void **state)
+static void waiter_is_served_when_resize_raises_max_size(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -189,7 +190,7 @@ static int has_one_left(void *pool)
 }
 
 /* G02 */
-static void shrinking_interrupts_nobody(void **state)
+static void leases_go_on_when_resize_lowers_max_size(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 3);
@@ -206,7 +207,7 @@ static void shrinking_interrupts_nobody(void **state)
 }
 
 /* G04 G05 */
-static void a_wrong_size_changes_nothing(void **state)
+static void resize_changes_nothing_when_a_size_is_invalid(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 2), *stale = pool;
@@ -228,7 +229,7 @@ static int has_three(void *pool)
 }
 
 /* G07 */
-static void raising_min_size_fills_up(void **state)
+static void pool_fills_up_when_resize_raises_min_size(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 3);
@@ -238,7 +239,8 @@ static void raising_min_size_fills_up(void **state)
 }
 
 /* P28 */
-static void max_uses_replaces_a_connection(void **state)
+static void
+connection_is_replaced_when_it_was_leased_max_uses_times(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1, .max_uses = 3);
@@ -266,7 +268,7 @@ static void see_line(void *arg, const char *text)
     seen->found += strstr(text, seen->needle) != NULL;
 }
 
-static void dump_names_the_line_that_borrowed(void **state)
+static void dump_names_source_line_when_a_connection_is_leased(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 2);
@@ -302,7 +304,7 @@ static void *hammer(void *arg)
 }
 
 /* F21 */
-static void close_under_load_ends_all_with_closed(void **state)
+static void acquires_return_closed_when_pool_is_closed_under_load(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 4);
@@ -332,7 +334,7 @@ static void close_in_event(void *arg, const pqp_event *event)
 }
 
 /* F09 */
-static void close_within_an_event_only_begins(void **state)
+static void close_returns_busy_when_called_in_a_listener(void **state)
 {
     (void)state;
     struct waiting w = {.status = PQP_OK};
@@ -348,21 +350,23 @@ static void close_within_an_event_only_begins(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(open_fills_to_min_size_in_the_background),
-        cmocka_unit_test(close_ends_every_session),
-        cmocka_unit_test(close_ends_every_thread),
-        cmocka_unit_test(a_lease_outlives_close_and_ends_with_its_release),
-        cmocka_unit_test(close_wakes_waiters_at_once),
-        cmocka_unit_test(recycle_replaces_every_connection),
-        cmocka_unit_test(suspend_holds_acquires_and_resume_serves_them),
-        cmocka_unit_test(growing_serves_a_waiter),
-        cmocka_unit_test(shrinking_interrupts_nobody),
-        cmocka_unit_test(a_wrong_size_changes_nothing),
-        cmocka_unit_test(raising_min_size_fills_up),
-        cmocka_unit_test(max_uses_replaces_a_connection),
-        cmocka_unit_test(dump_names_the_line_that_borrowed),
-        cmocka_unit_test(close_under_load_ends_all_with_closed),
-        cmocka_unit_test(close_within_an_event_only_begins),
+        cmocka_unit_test(pool_fills_to_min_size_when_opened),
+        cmocka_unit_test(backends_end_when_pool_is_closed),
+        cmocka_unit_test(threads_end_when_pool_is_closed),
+        cmocka_unit_test(
+            lease_works_until_release_when_pool_is_closed_meanwhile),
+        cmocka_unit_test(waiter_gets_closed_at_once_when_pool_is_closed),
+        cmocka_unit_test(connections_are_replaced_when_pool_is_recycled),
+        cmocka_unit_test(acquire_waits_when_pool_is_suspended_until_resume),
+        cmocka_unit_test(waiter_is_served_when_resize_raises_max_size),
+        cmocka_unit_test(leases_go_on_when_resize_lowers_max_size),
+        cmocka_unit_test(resize_changes_nothing_when_a_size_is_invalid),
+        cmocka_unit_test(pool_fills_up_when_resize_raises_min_size),
+        cmocka_unit_test(
+            connection_is_replaced_when_it_was_leased_max_uses_times),
+        cmocka_unit_test(dump_names_source_line_when_a_connection_is_leased),
+        cmocka_unit_test(acquires_return_closed_when_pool_is_closed_under_load),
+        cmocka_unit_test(close_returns_busy_when_called_in_a_listener),
     };
     return run_with_server(tests);
 }

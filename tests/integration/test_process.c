@@ -60,7 +60,7 @@ static void lose_and_write(const char *dsn)
 }
 
 /* K02: a write to who is gone would end the process. */
-static void sigpipe_keeps_its_default_and_does_not_come(void **state)
+static void process_gets_no_sigpipe_when_the_server_is_gone(void **state)
 {
     (void)state;
     struct signals before, after;
@@ -88,7 +88,7 @@ static int thread_says(const char *id, const char *key, char *line, int size)
 }
 
 /* K04: so that the application's threads get them.  Bit n - 1 is signal n. */
-static void the_threads_of_a_pool_block_every_signal(void **state)
+static void pool_threads_block_every_signal_when_they_run(void **state)
 {
     (void)state;
     const unsigned long long never = (1ULL << (SIGKILL - 1)) |
@@ -197,7 +197,7 @@ static int open_silence(int *port)
 }
 
 /* F17: with its threads at work, over TLS, whatever order exit() has. */
-static void a_process_may_end_without_a_close(void **state)
+static void process_exits_cleanly_when_pools_are_still_open(void **state)
 {
     (void)state;
     for (int i = 0; i < 5; i++)
@@ -216,9 +216,9 @@ static void a_process_may_end_without_a_close(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sigpipe_keeps_its_default_and_does_not_come),
-        cmocka_unit_test(the_threads_of_a_pool_block_every_signal),
-        cmocka_unit_test(a_process_may_end_without_a_close),
+        cmocka_unit_test(process_gets_no_sigpipe_when_the_server_is_gone),
+        cmocka_unit_test(pool_threads_block_every_signal_when_they_run),
+        cmocka_unit_test(process_exits_cleanly_when_pools_are_still_open),
     };
     return run_with_server(tests);
 }

@@ -42,7 +42,7 @@ static void tear_down(struct fixture *f)
 /* ---- transactions ---- */
 
 /* D01 D33 */
-static void an_open_transaction_is_rolled_back(void **state)
+static void transaction_is_rolled_back_when_lease_is_released(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
@@ -54,7 +54,8 @@ static void an_open_transaction_is_rolled_back(void **state)
 }
 
 /* D02 */
-static void a_failed_transaction_is_rolled_back(void **state)
+static void
+failed_transaction_is_rolled_back_when_lease_is_released(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
@@ -65,7 +66,7 @@ static void a_failed_transaction_is_rolled_back(void **state)
 }
 
 /* D03 */
-static void a_rollback_that_fails_costs_the_connection(void **state)
+static void connection_is_closed_when_rollback_at_release_fails(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
@@ -79,7 +80,7 @@ static void a_rollback_that_fails_costs_the_connection(void **state)
 }
 
 /* D04 D34 */
-static void release_does_not_wait_for_a_frozen_server(void **state)
+static void release_returns_at_once_when_server_is_paused(void **state)
 {
     (void)state;
     need_server_ctl();
@@ -101,7 +102,8 @@ static void release_does_not_wait_for_a_frozen_server(void **state)
 }
 
 /* D35 */
-static void what_is_set_in_a_transaction_ends_with_it(void **state)
+static void
+set_local_value_is_gone_when_transaction_was_rolled_back(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
@@ -115,7 +117,7 @@ static void what_is_set_in_a_transaction_ends_with_it(void **state)
 /* ---- what cannot be cleaned ---- */
 
 /* D05 D07 */
-static void an_open_copy_costs_the_connection(void **state)
+static void connection_is_closed_when_released_during_copy(void **state)
 {
     (void)state;
     static const char *const copies[] = {
@@ -130,7 +132,7 @@ static void an_open_copy_costs_the_connection(void **state)
 }
 
 /* D08 */
-static void a_copy_that_failed_on_the_server_costs_the_connection(void **state)
+static void connection_is_closed_when_released_after_failed_copy(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
@@ -142,7 +144,7 @@ static void a_copy_that_failed_on_the_server_costs_the_connection(void **state)
 }
 
 /* D09 */
-static void rows_not_read_cost_the_connection(void **state)
+static void connection_is_closed_when_released_with_unread_rows(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
@@ -158,7 +160,8 @@ static void rows_not_read_cost_the_connection(void **state)
 }
 
 /* D10 */
-static void a_result_not_read_costs_the_connection(void **state)
+static void
+connection_is_closed_when_released_with_an_unread_result(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
@@ -168,7 +171,8 @@ static void a_result_not_read_costs_the_connection(void **state)
 }
 
 /* D11 D12 */
-static void a_pipeline_with_something_in_it_costs_the_connection(void **state)
+static void
+connection_is_closed_when_released_with_an_unfinished_pipeline(void **state)
 {
     (void)state;
     for (int aborted = 0; aborted < 2; aborted++) {
@@ -188,7 +192,7 @@ static void a_pipeline_with_something_in_it_costs_the_connection(void **state)
 /* ---- what DISCARD ALL cleans ---- */
 
 /* D14 D15 */
-static void discard_all_undoes_a_change_of_role(void **state)
+static void role_is_restored_when_reset_is_discard_all(void **state)
 {
     (void)state;
     struct fixture f = {0};
@@ -214,7 +218,7 @@ static void discard_all_undoes_a_change_of_role(void **state)
 }
 
 /* D16 D19 D20 D21 D22 */
-static void discard_all_leaves_nothing_of_the_session(void **state)
+static void session_state_is_gone_when_reset_is_discard_all(void **state)
 {
     (void)state;
     static const struct {
@@ -255,7 +259,7 @@ static void discard_all_leaves_nothing_of_the_session(void **state)
 }
 
 /* D17 */
-static void discard_all_returns_to_the_values_of_the_start(void **state)
+static void startup_settings_return_when_reset_is_discard_all(void **state)
 {
     (void)state;
     pqp_pool *pool = NULL;
@@ -277,7 +281,8 @@ static void discard_all_returns_to_the_values_of_the_start(void **state)
 }
 
 /* D18 */
-static void a_custom_setting_is_empty_afterwards_not_null(void **state)
+static void
+custom_setting_is_empty_not_null_when_discard_all_reset_it(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_DISCARD_ALL);
@@ -292,7 +297,8 @@ static void a_custom_setting_is_empty_afterwards_not_null(void **state)
 }
 
 /* D26 */
-static void discard_all_within_a_transaction_follows_a_rollback(void **state)
+static void
+discard_all_runs_after_rollback_when_released_in_a_transaction(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_DISCARD_ALL);
@@ -303,7 +309,7 @@ static void discard_all_within_a_transaction_follows_a_rollback(void **state)
 }
 
 /* D26 */
-static void a_discard_all_that_fails_costs_the_connection(void **state)
+static void connection_is_closed_when_discard_all_fails(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_DISCARD_ALL);
@@ -313,7 +319,7 @@ static void a_discard_all_that_fails_costs_the_connection(void **state)
 }
 
 /* D25 */
-static void with_reset_close_every_lease_has_a_new_session(void **state)
+static void each_lease_has_new_session_when_reset_is_close(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_CLOSE);
@@ -324,7 +330,7 @@ static void with_reset_close_every_lease_has_a_new_session(void **state)
 }
 
 /* D32 */
-static void a_clean_session_is_not_asked_anything(void **state)
+static void release_sends_nothing_when_session_is_clean(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
@@ -345,7 +351,7 @@ static void count_notice(void *arg, const PGresult *res)
 }
 
 /* D30 */
-static void libpqs_own_settings_are_put_back(void **state)
+static void libpq_settings_are_restored_when_lease_is_released(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
@@ -370,7 +376,7 @@ static void libpqs_own_settings_are_put_back(void **state)
 }
 
 /* D31 */
-static void the_client_encoding_is_put_back(void **state)
+static void client_encoding_is_restored_when_borrower_changed_it(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_ROLLBACK);
@@ -384,7 +390,8 @@ static void the_client_encoding_is_put_back(void **state)
 }
 
 /* D33 */
-static void a_waiter_never_runs_on_an_unclean_session(void **state)
+static void
+next_lease_is_clean_when_last_borrower_left_a_transaction(void **state)
 {
     (void)state;
     struct fixture f = set_up(PQP_RESET_DISCARD_ALL);
@@ -402,27 +409,34 @@ static void a_waiter_never_runs_on_an_unclean_session(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_open_transaction_is_rolled_back),
-        cmocka_unit_test(a_failed_transaction_is_rolled_back),
-        cmocka_unit_test(a_rollback_that_fails_costs_the_connection),
-        cmocka_unit_test(release_does_not_wait_for_a_frozen_server),
-        cmocka_unit_test(what_is_set_in_a_transaction_ends_with_it),
-        cmocka_unit_test(an_open_copy_costs_the_connection),
-        cmocka_unit_test(a_copy_that_failed_on_the_server_costs_the_connection),
-        cmocka_unit_test(rows_not_read_cost_the_connection),
-        cmocka_unit_test(a_result_not_read_costs_the_connection),
-        cmocka_unit_test(a_pipeline_with_something_in_it_costs_the_connection),
-        cmocka_unit_test(discard_all_undoes_a_change_of_role),
-        cmocka_unit_test(discard_all_leaves_nothing_of_the_session),
-        cmocka_unit_test(discard_all_returns_to_the_values_of_the_start),
-        cmocka_unit_test(a_custom_setting_is_empty_afterwards_not_null),
-        cmocka_unit_test(discard_all_within_a_transaction_follows_a_rollback),
-        cmocka_unit_test(a_discard_all_that_fails_costs_the_connection),
-        cmocka_unit_test(with_reset_close_every_lease_has_a_new_session),
-        cmocka_unit_test(a_clean_session_is_not_asked_anything),
-        cmocka_unit_test(libpqs_own_settings_are_put_back),
-        cmocka_unit_test(the_client_encoding_is_put_back),
-        cmocka_unit_test(a_waiter_never_runs_on_an_unclean_session),
+        cmocka_unit_test(transaction_is_rolled_back_when_lease_is_released),
+        cmocka_unit_test(
+            failed_transaction_is_rolled_back_when_lease_is_released),
+        cmocka_unit_test(connection_is_closed_when_rollback_at_release_fails),
+        cmocka_unit_test(release_returns_at_once_when_server_is_paused),
+        cmocka_unit_test(
+            set_local_value_is_gone_when_transaction_was_rolled_back),
+        cmocka_unit_test(connection_is_closed_when_released_during_copy),
+        cmocka_unit_test(connection_is_closed_when_released_after_failed_copy),
+        cmocka_unit_test(connection_is_closed_when_released_with_unread_rows),
+        cmocka_unit_test(
+            connection_is_closed_when_released_with_an_unread_result),
+        cmocka_unit_test(
+            connection_is_closed_when_released_with_an_unfinished_pipeline),
+        cmocka_unit_test(role_is_restored_when_reset_is_discard_all),
+        cmocka_unit_test(session_state_is_gone_when_reset_is_discard_all),
+        cmocka_unit_test(startup_settings_return_when_reset_is_discard_all),
+        cmocka_unit_test(
+            custom_setting_is_empty_not_null_when_discard_all_reset_it),
+        cmocka_unit_test(
+            discard_all_runs_after_rollback_when_released_in_a_transaction),
+        cmocka_unit_test(connection_is_closed_when_discard_all_fails),
+        cmocka_unit_test(each_lease_has_new_session_when_reset_is_close),
+        cmocka_unit_test(release_sends_nothing_when_session_is_clean),
+        cmocka_unit_test(libpq_settings_are_restored_when_lease_is_released),
+        cmocka_unit_test(client_encoding_is_restored_when_borrower_changed_it),
+        cmocka_unit_test(
+            next_lease_is_clean_when_last_borrower_left_a_transaction),
     };
     return run_with_server(tests);
 }

@@ -45,7 +45,8 @@ static pqp_status transact(struct script *script, pqp_error *err)
 }
 
 /* S18 */
-static void a_failure_handled_in_a_savepoint_is_over(void **state)
+static void
+transact_commits_when_failure_was_rolled_back_to_a_savepoint(void **state)
 {
     (void)state;
     struct script script = {
@@ -60,7 +61,8 @@ static void a_failure_handled_in_a_savepoint_is_over(void **state)
 }
 
 /* S18 */
-static void the_failure_after_a_handled_one_decides(void **state)
+static void
+transact_reports_last_failure_when_earlier_one_was_handled(void **state)
 {
     (void)state;
     for (int silent = 0; silent < 2; silent++) {
@@ -78,7 +80,8 @@ static void the_failure_after_a_handled_one_decides(void **state)
 }
 
 /* S13 */
-static void what_follows_from_a_timeout_does_not_replace_it(void **state)
+static void
+transact_reports_timeout_when_later_statements_fail_because_of_it(void **state)
 {
     (void)state;
     for (int silent = 0; silent < 2; silent++) {
@@ -98,7 +101,8 @@ static void what_follows_from_a_timeout_does_not_replace_it(void **state)
 
 /* S13 */
 static void
-the_status_is_the_functions_and_the_text_the_first_errors(void **state)
+transact_returns_callback_status_with_text_of_first_error_when_both_exist(
+    void **state)
 {
     (void)state;
     for (int silent = 0; silent < 2; silent++) {
@@ -111,7 +115,7 @@ the_status_is_the_functions_and_the_text_the_first_errors(void **state)
     }
 }
 
-static void a_status_of_the_functions_own_does_not_run_it_again(void **state)
+static void callback_is_not_retried_when_its_status_is_its_own(void **state)
 {
     (void)state;
     for (int silent = 0; silent < 2; silent++) {
@@ -131,7 +135,8 @@ static void a_status_of_the_functions_own_does_not_run_it_again(void **state)
 }
 
 /* S10 */
-static void a_serialization_failure_counts_whatever_is_returned(void **state)
+static void
+callback_is_retried_when_it_hides_a_serialization_failure(void **state)
 {
     (void)state;
     static const pqp_status returns[] = {PQP_OK, PQP_BUSY, PQP_STATUS_COUNT};
@@ -189,7 +194,7 @@ static pqp_status transact_own(struct own *own, pqp_error *err)
 }
 
 static void
-transact_runs_again_when_libpq_sees_a_serialization_failure(void **state)
+callback_is_retried_when_libpq_call_meets_serialization_failure(void **state)
 {
     (void)state;
     static const pqp_status returns[] = {PQP_OK, PQP_SERVER, PQP_BUSY};
@@ -205,7 +210,8 @@ transact_runs_again_when_libpq_sees_a_serialization_failure(void **state)
     }
 }
 
-static void transact_reports_the_failure_that_libpq_saw(void **state)
+static void
+transact_reports_failure_when_callback_called_libpq_itself(void **state)
 {
     (void)state;
     static const struct {
@@ -226,7 +232,7 @@ static void transact_reports_the_failure_that_libpq_saw(void **state)
 }
 
 static void
-failure_that_libpq_saw_is_over_when_rolled_back_to_a_savepoint(void **state)
+libpq_failure_is_forgotten_when_rolled_back_to_a_savepoint(void **state)
 {
     (void)state;
     struct own own = {
@@ -242,7 +248,8 @@ failure_that_libpq_saw_is_over_when_rolled_back_to_a_savepoint(void **state)
     assert_int_equal(own.runs, 1);
 }
 
-static void commit_says_retry_when_libpq_saw_a_serialization_failure(void **s)
+static void
+commit_error_has_retry_flag_when_libpq_call_met_serialization_failure(void **s)
 {
     (void)s;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -259,7 +266,7 @@ static void commit_says_retry_when_libpq_saw_a_serialization_failure(void **s)
 
 /* A copy of a result may be announced to libpq's event procedures when its
  * connection is gone. */
-static void a_copied_result_is_safe_when_its_session_is_gone(void **state)
+static void copied_result_can_be_cleared_when_its_session_is_gone(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -305,7 +312,8 @@ static pqp_status fail_and_be_robbed(void *arg, pqp_conn *conn, pqp_error *err)
     return pqp_exec(conn, RAISE("40001"), NULL, err);
 }
 
-static void an_attempt_without_connection_keeps_the_error(void **state)
+static void
+transact_reports_first_error_when_retry_gets_no_connection(void **state)
 {
     (void)state;
     struct thief thief = {.pool = open_pool(.max_size = 1)};
@@ -332,7 +340,7 @@ static void freeze_once(void *arg, const pqp_event *event)
     assert_true(server_ctl("pause"));
 }
 
-static void a_begin_that_is_not_answered_meets_the_deadline(void **state)
+static void transact_times_out_when_begin_gets_no_answer(void **state)
 {
     (void)state;
     need_server_ctl();
@@ -358,7 +366,8 @@ static void a_begin_that_is_not_answered_meets_the_deadline(void **state)
     }
 }
 
-static void no_time_to_wait_is_time_to_begin(void **state)
+static void
+transact_succeeds_when_timeout_is_zero_and_a_connection_is_idle(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -374,24 +383,31 @@ static void no_time_to_wait_is_time_to_begin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_failure_handled_in_a_savepoint_is_over),
-        cmocka_unit_test(the_failure_after_a_handled_one_decides),
-        cmocka_unit_test(what_follows_from_a_timeout_does_not_replace_it),
         cmocka_unit_test(
-            the_status_is_the_functions_and_the_text_the_first_errors),
-        cmocka_unit_test(a_status_of_the_functions_own_does_not_run_it_again),
-        cmocka_unit_test(a_serialization_failure_counts_whatever_is_returned),
+            transact_commits_when_failure_was_rolled_back_to_a_savepoint),
         cmocka_unit_test(
-            transact_runs_again_when_libpq_sees_a_serialization_failure),
-        cmocka_unit_test(transact_reports_the_failure_that_libpq_saw),
+            transact_reports_last_failure_when_earlier_one_was_handled),
         cmocka_unit_test(
-            failure_that_libpq_saw_is_over_when_rolled_back_to_a_savepoint),
+            transact_reports_timeout_when_later_statements_fail_because_of_it),
         cmocka_unit_test(
-            commit_says_retry_when_libpq_saw_a_serialization_failure),
-        cmocka_unit_test(a_copied_result_is_safe_when_its_session_is_gone),
-        cmocka_unit_test(an_attempt_without_connection_keeps_the_error),
-        cmocka_unit_test(a_begin_that_is_not_answered_meets_the_deadline),
-        cmocka_unit_test(no_time_to_wait_is_time_to_begin),
+            transact_returns_callback_status_with_text_of_first_error_when_both_exist),
+        cmocka_unit_test(callback_is_not_retried_when_its_status_is_its_own),
+        cmocka_unit_test(
+            callback_is_retried_when_it_hides_a_serialization_failure),
+        cmocka_unit_test(
+            callback_is_retried_when_libpq_call_meets_serialization_failure),
+        cmocka_unit_test(
+            transact_reports_failure_when_callback_called_libpq_itself),
+        cmocka_unit_test(
+            libpq_failure_is_forgotten_when_rolled_back_to_a_savepoint),
+        cmocka_unit_test(
+            commit_error_has_retry_flag_when_libpq_call_met_serialization_failure),
+        cmocka_unit_test(copied_result_can_be_cleared_when_its_session_is_gone),
+        cmocka_unit_test(
+            transact_reports_first_error_when_retry_gets_no_connection),
+        cmocka_unit_test(transact_times_out_when_begin_gets_no_answer),
+        cmocka_unit_test(
+            transact_succeeds_when_timeout_is_zero_and_a_connection_is_idle),
     };
     return run_with_server(tests);
 }

@@ -12,7 +12,8 @@
 #include "support_admin.h"
 
 /* P01: what is there goes on serving, and more comes once there is room. */
-static void a_full_server_is_named_and_not_stormed(void **state)
+static void
+acquire_reports_53300_with_few_retries_when_server_is_full(void **state)
 {
     (void)state;
     (void)admin("ALTER ROLE " GUEST " CONNECTION LIMIT 2");
@@ -37,7 +38,7 @@ static void a_full_server_is_named_and_not_stormed(void **state)
 }
 
 /* P21 */
-static void a_role_without_login_keeps_its_sessions(void **state)
+static void open_sessions_go_on_when_role_loses_its_login_right(void **state)
 {
     (void)state;
     pqp_pool *pool =
@@ -84,7 +85,7 @@ static int prepared_transactions_end(void **state)
 }
 
 /* D29: it is the database's and no longer the session's. */
-static void a_prepared_transaction_outlives_its_lease(void **state)
+static void prepared_transaction_remains_when_its_lease_ends(void **state)
 {
     (void)state;
     need_server_ctl();
@@ -138,7 +139,7 @@ static void connect_dblink(pqp_conn *conn)
 }
 
 /* D24: nothing resets it but the end of the session. */
-static void only_close_ends_a_connection_of_dblink(void **state)
+static void dblink_connection_ends_only_when_reset_is_close(void **state)
 {
     (void)state;
     static const struct {
@@ -161,14 +162,18 @@ static void only_close_ends_a_connection_of_dblink(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_full_server_is_named_and_not_stormed,
-                                        guest_comes, guest_goes),
-        cmocka_unit_test_setup_teardown(a_role_without_login_keeps_its_sessions,
-                                        guest_comes, guest_goes),
-        cmocka_unit_test_teardown(a_prepared_transaction_outlives_its_lease,
-                                  prepared_transactions_end),
-        cmocka_unit_test_setup_teardown(only_close_ends_a_connection_of_dblink,
-                                        dblink_comes, dblink_goes),
+        cmocka_unit_test_setup_teardown(
+            acquire_reports_53300_with_few_retries_when_server_is_full,
+            guest_comes, guest_goes),
+        cmocka_unit_test_setup_teardown(
+            open_sessions_go_on_when_role_loses_its_login_right, guest_comes,
+            guest_goes),
+        cmocka_unit_test_teardown(
+            prepared_transaction_remains_when_its_lease_ends,
+            prepared_transactions_end),
+        cmocka_unit_test_setup_teardown(
+            dblink_connection_ends_only_when_reset_is_close, dblink_comes,
+            dblink_goes),
     };
     return run_with_server(tests);
 }

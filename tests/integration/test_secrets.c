@@ -193,7 +193,8 @@ static long size_of_stderr(FILE *file)
 }
 
 /* U07 */
-static void the_password_is_nowhere_to_be_read(void **state)
+static void
+password_is_in_no_message_when_connects_and_statements_fail(void **state)
 {
     (void)state;
     assert_true(strlen(password()) >= 8);
@@ -225,7 +226,8 @@ static void the_password_is_nowhere_to_be_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_password_is_nowhere_to_be_read),
+        cmocka_unit_test(
+            password_is_in_no_message_when_connects_and_statements_fail),
     };
     return run_with_server(tests);
 }

@@ -69,7 +69,7 @@ static void ride_out(const char *first, const char *second)
 }
 
 /* P08 */
-static void a_restart_under_load_is_ridden_out(void **state)
+static void acquires_succeed_when_server_restarts_under_load(void **state)
 {
     (void)state;
     need_server_ctl();
@@ -77,7 +77,8 @@ static void a_restart_under_load_is_ridden_out(void **state)
 }
 
 /* P04 P07 P08 */
-static void a_kill_under_load_is_ridden_out(void **state)
+static void
+acquires_succeed_when_server_is_killed_and_started_under_load(void **state)
 {
     (void)state;
     need_server_ctl();
@@ -85,7 +86,7 @@ static void a_kill_under_load_is_ridden_out(void **state)
 }
 
 /* P10 B04 A29 */
-static void while_it_is_down_acquires_fail_in_time_and_say_why(void **state)
+static void acquire_times_out_with_reason_when_server_is_down(void **state)
 {
     (void)state;
     need_server_ctl();
@@ -121,7 +122,8 @@ static void while_it_is_down_acquires_fail_in_time_and_say_why(void **state)
 }
 
 /* U05 */
-static void lease_ended_by_a_shutdown_is_closed_as_hung_up(void **state)
+static void
+closed_event_names_the_peer_when_server_restart_ended_the_lease(void **state)
 {
     (void)state;
     need_server_ctl();
@@ -151,7 +153,7 @@ static void lease_ended_by_a_shutdown_is_closed_as_hung_up(void **state)
 }
 
 /* P09 B05 */
-static void a_server_that_is_down_is_not_asked_too_often(void **state)
+static void connects_back_off_when_server_is_down(void **state)
 {
     (void)state;
     need_server_ctl();
@@ -169,7 +171,7 @@ static void a_server_that_is_down_is_not_asked_too_often(void **state)
 }
 
 /* B18 */
-static void a_pool_may_be_opened_before_the_server(void **state)
+static void pool_fills_later_when_opened_before_the_server_starts(void **state)
 {
     (void)state;
     need_server_ctl();
@@ -196,7 +198,8 @@ static pqp_status transfer(void *arg, pqp_conn *conn, pqp_error *err)
 }
 
 /* S10 */
-static void a_transaction_survives_a_restart(void **state)
+static void
+transact_retries_and_commits_when_server_restarts_during_it(void **state)
 {
     (void)state;
     need_server_ctl();
@@ -211,13 +214,16 @@ static void a_transaction_survives_a_restart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_restart_under_load_is_ridden_out),
-        cmocka_unit_test(a_kill_under_load_is_ridden_out),
-        cmocka_unit_test(while_it_is_down_acquires_fail_in_time_and_say_why),
-        cmocka_unit_test(lease_ended_by_a_shutdown_is_closed_as_hung_up),
-        cmocka_unit_test(a_server_that_is_down_is_not_asked_too_often),
-        cmocka_unit_test(a_pool_may_be_opened_before_the_server),
-        cmocka_unit_test(a_transaction_survives_a_restart),
+        cmocka_unit_test(acquires_succeed_when_server_restarts_under_load),
+        cmocka_unit_test(
+            acquires_succeed_when_server_is_killed_and_started_under_load),
+        cmocka_unit_test(acquire_times_out_with_reason_when_server_is_down),
+        cmocka_unit_test(
+            closed_event_names_the_peer_when_server_restart_ended_the_lease),
+        cmocka_unit_test(connects_back_off_when_server_is_down),
+        cmocka_unit_test(pool_fills_later_when_opened_before_the_server_starts),
+        cmocka_unit_test(
+            transact_retries_and_commits_when_server_restarts_during_it),
     };
     return run_with_server(tests);
 }

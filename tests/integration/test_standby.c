@@ -35,7 +35,7 @@ static void write_is_refused(pqp_conn *conn)
 }
 
 static void
-session_is_not_lent_when_the_standby_it_asked_for_was_promoted(void **state)
+session_is_not_leased_when_its_wanted_standby_was_promoted(void **state)
 {
     (void)state;
     const char *dsn = standby_start("target_session_attrs=standby");
@@ -59,7 +59,8 @@ static int all_are_new(const int old[SIZE], const int new[SIZE])
 }
 
 /* P11: pinged or not, once they were idle for a moment. */
-static void sessions_leave_when_their_standby_refused_one_write(void **state)
+static void
+sessions_are_replaced_when_their_standby_refused_one_write(void **state)
 {
     (void)state;
     const char *dsn = standby_start("");
@@ -83,7 +84,8 @@ static void sessions_leave_when_their_standby_refused_one_write(void **state)
 }
 
 /* The name stays with the standby for a while. */
-static void connections_are_few_when_standby_goes_on_refusing(void **state)
+static void
+reconnects_are_limited_when_standby_keeps_refusing_writes(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool_with(
@@ -99,8 +101,7 @@ static void connections_are_few_when_standby_goes_on_refusing(void **state)
     close_pool(&pool);
 }
 
-static void
-sessions_stay_when_standby_was_asked_for_and_refused_a_write(void **state)
+static void sessions_stay_when_wanted_standby_refused_a_write(void **state)
 {
     (void)state;
     const char *dsn = standby_start("target_session_attrs=prefer-standby");
@@ -120,10 +121,10 @@ sessions_stay_when_standby_was_asked_for_and_refused_a_write(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(session_is_not_lent_when_the_standby_it_asked_for_was_promoted),
-        TEST(sessions_leave_when_their_standby_refused_one_write),
-        TEST(connections_are_few_when_standby_goes_on_refusing),
-        TEST(sessions_stay_when_standby_was_asked_for_and_refused_a_write),
+        TEST(session_is_not_leased_when_its_wanted_standby_was_promoted),
+        TEST(sessions_are_replaced_when_their_standby_refused_one_write),
+        TEST(reconnects_are_limited_when_standby_keeps_refusing_writes),
+        TEST(sessions_stay_when_wanted_standby_refused_a_write),
     };
     return run_with_server(tests);
 }

@@ -37,7 +37,7 @@ static void tear_down(struct fixture *f, int same)
     close_pool(&f->pool);
 }
 
-static void text_parameters_go_and_come(void **state)
+static void text_parameters_return_unchanged_when_selected(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -54,7 +54,7 @@ static void text_parameters_go_and_come(void **state)
 }
 
 /* N15 */
-static void null_and_empty_binary_parameters_differ(void **state)
+static void null_and_empty_binary_parameters_differ_when_sent(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -74,7 +74,7 @@ static void null_and_empty_binary_parameters_differ(void **state)
     tear_down(&f, 1);
 }
 
-static void binary_results_are_binary(void **state)
+static void result_is_binary_when_result_format_is_1(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -90,7 +90,8 @@ static void binary_results_are_binary(void **state)
 }
 
 /* N12 */
-static void empty_statements_succeed_and_null_is_refused(void **state)
+static void
+empty_sql_succeeds_but_call_is_refused_when_sql_is_null(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -109,7 +110,8 @@ static void empty_statements_succeed_and_null_is_refused(void **state)
 }
 
 /* N13 */
-static void several_statements_with_parameters_are_a_server_error(void **state)
+static void
+exec_params_fails_with_42601_when_sql_has_several_statements(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -122,7 +124,8 @@ static void several_statements_with_parameters_are_a_server_error(void **state)
     tear_down(&f, 1);
 }
 
-static void too_many_parameters_are_refused_before_sending(void **state)
+static void
+query_is_refused_before_sending_when_its_parameters_are_invalid(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -146,7 +149,7 @@ static void too_many_parameters_are_refused_before_sending(void **state)
 }
 
 /* The server would end the session after such a message. */
-static void a_lease_stays_good_when_a_message_is_too_long(void **state)
+static void lease_stays_usable_when_a_parameter_is_too_long(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -170,7 +173,7 @@ static void a_lease_stays_good_when_a_message_is_too_long(void **state)
     tear_down(&f, 1);
 }
 
-static void the_largest_number_of_parameters_works(void **state)
+static void query_succeeds_when_it_has_65535_parameters(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -195,7 +198,8 @@ static void the_largest_number_of_parameters_works(void **state)
 }
 
 /* C15 */
-static void a_server_error_keeps_result_and_connection(void **state)
+static void
+result_and_connection_are_kept_when_server_reports_an_error(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -216,7 +220,8 @@ static void a_server_error_keeps_result_and_connection(void **state)
 }
 
 /* C16 P18 */
-static void statement_timeout_of_the_server_keeps_the_connection(void **state)
+static void
+connection_is_kept_when_statement_timeout_of_the_server_fires(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -230,7 +235,7 @@ static void statement_timeout_of_the_server_keeps_the_connection(void **state)
 }
 
 /* P17 */
-static void running_out_of_something_keeps_the_connection(void **state)
+static void connection_is_kept_when_server_disk_is_full(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -244,7 +249,8 @@ static void running_out_of_something_keeps_the_connection(void **state)
     tear_down(&f, 1);
 }
 
-static void a_statement_past_its_deadline_costs_the_connection(void **state)
+static void
+connection_is_closed_when_a_statement_exceeds_its_deadline(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -271,7 +277,7 @@ static void dawdle(void *arg, const pqp_event *event)
 }
 
 /* Notices come faster than they are read: the socket is never quiet. */
-static void a_server_that_keeps_sending_does_not_move_a_deadline(void **state)
+static void statement_times_out_when_server_keeps_sending_notices(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1, .on_event = dawdle);
@@ -292,7 +298,8 @@ static void a_server_that_keeps_sending_does_not_move_a_deadline(void **state)
     close_pool(&pool);
 }
 
-static void a_deadline_that_is_met_costs_nothing(void **state)
+static void
+connection_is_kept_when_statements_meet_their_deadlines(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -307,7 +314,8 @@ static void a_deadline_that_is_met_costs_nothing(void **state)
 }
 
 /* A frozen server reads nothing: a blocking send would not return. */
-static void a_huge_send_to_a_frozen_server_meets_its_deadline(void **state)
+static void
+statement_times_out_when_paused_server_does_not_read_its_parameter(void **state)
 {
     (void)state;
     need_server_ctl();
@@ -338,7 +346,7 @@ static void a_huge_send_to_a_frozen_server_meets_its_deadline(void **state)
     close_pool(&f.pool);
 }
 
-static void sixteen_megabytes_go_and_come(void **state)
+static void parameter_returns_unchanged_when_it_has_16_megabytes(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -361,7 +369,7 @@ static void sixteen_megabytes_go_and_come(void **state)
 }
 
 /* D05 D07 */
-static void copy_is_refused_and_costs_the_connection(void **state)
+static void exec_returns_unsupported_and_discards_when_sql_is_copy(void **state)
 {
     (void)state;
     static const char *const copies[] = {"COPY (SELECT 1) TO STDOUT",
@@ -380,7 +388,7 @@ static void copy_is_refused_and_costs_the_connection(void **state)
 }
 
 /* C16: what a statement raises is not about this connection. */
-static void a_connection_error_of_a_statement_keeps_the_session(void **state)
+static void session_is_kept_when_sql_raises_a_connection_sqlstate(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -396,7 +404,7 @@ static void a_connection_error_of_a_statement_keeps_the_session(void **state)
 }
 
 /* C16 P03 */
-static void a_backend_terminated_under_a_statement_is_lost(void **state)
+static void exec_returns_lost_when_backend_is_terminated_during_it(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -413,7 +421,8 @@ static void a_backend_terminated_under_a_statement_is_lost(void **state)
 }
 
 /* P06 */
-static void idle_in_transaction_timeout_is_a_loss_at_the_next_use(void **state)
+static void
+exec_returns_lost_when_idle_in_transaction_timeout_fired(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -425,7 +434,7 @@ static void idle_in_transaction_timeout_is_a_loss_at_the_next_use(void **state)
     tear_down(&f, 0);
 }
 
-static void a_connection_busy_with_its_borrower_is_refused(void **state)
+static void exec_is_refused_when_borrower_has_a_libpq_command_open(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -443,7 +452,7 @@ static void a_connection_busy_with_its_borrower_is_refused(void **state)
     tear_down(&f, 1);
 }
 
-static void the_blocking_flag_is_left_as_found(void **state)
+static void nonblocking_flag_is_unchanged_when_exec_returns(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -483,7 +492,7 @@ static int is_read_only(void *conn)
 
 /* P11: one was refused, the next statement of another one confirms it, and the
  * third, which nobody uses, leaves too. */
-static void a_server_that_turned_read_only_has_the_pool_recycled(void **state)
+static void pool_is_recycled_when_server_became_read_only(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 3);
@@ -510,7 +519,8 @@ static void a_server_that_turned_read_only_has_the_pool_recycled(void **state)
 }
 
 /* It goes on with its session, and leaves it alone; no other one leaves. */
-static void a_borrower_that_turned_read_only_costs_its_own_session(void **state)
+static void
+only_own_session_is_closed_when_borrower_set_it_read_only(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 2);
@@ -530,7 +540,8 @@ static void a_borrower_that_turned_read_only_costs_its_own_session(void **state)
     close_pool(&pool);
 }
 
-static void a_read_only_transaction_is_no_failover(void **state)
+static void
+session_is_kept_when_write_failed_in_a_read_only_transaction(void **state)
 {
     (void)state;
     struct fixture f = set_up();
@@ -542,34 +553,46 @@ static void a_read_only_transaction_is_no_failover(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_parameters_go_and_come),
-        cmocka_unit_test(null_and_empty_binary_parameters_differ),
-        cmocka_unit_test(binary_results_are_binary),
-        cmocka_unit_test(empty_statements_succeed_and_null_is_refused),
-        cmocka_unit_test(several_statements_with_parameters_are_a_server_error),
-        cmocka_unit_test(too_many_parameters_are_refused_before_sending),
-        cmocka_unit_test(a_lease_stays_good_when_a_message_is_too_long),
-        cmocka_unit_test(the_largest_number_of_parameters_works),
-        cmocka_unit_test(a_server_error_keeps_result_and_connection),
-        cmocka_unit_test(statement_timeout_of_the_server_keeps_the_connection),
-        cmocka_unit_test(running_out_of_something_keeps_the_connection),
-        cmocka_unit_test(a_statement_past_its_deadline_costs_the_connection),
-        cmocka_unit_test(a_server_that_keeps_sending_does_not_move_a_deadline),
-        cmocka_unit_test(a_deadline_that_is_met_costs_nothing),
-        cmocka_unit_test(a_huge_send_to_a_frozen_server_meets_its_deadline),
-        cmocka_unit_test(sixteen_megabytes_go_and_come),
-        cmocka_unit_test(copy_is_refused_and_costs_the_connection),
-        cmocka_unit_test(a_connection_error_of_a_statement_keeps_the_session),
-        cmocka_unit_test(a_backend_terminated_under_a_statement_is_lost),
-        cmocka_unit_test(idle_in_transaction_timeout_is_a_loss_at_the_next_use),
-        cmocka_unit_test(a_connection_busy_with_its_borrower_is_refused),
-        cmocka_unit_test(the_blocking_flag_is_left_as_found),
-        cmocka_unit_test_teardown(
-            a_server_that_turned_read_only_has_the_pool_recycled,
-            server_writes_again),
+        cmocka_unit_test(text_parameters_return_unchanged_when_selected),
+        cmocka_unit_test(null_and_empty_binary_parameters_differ_when_sent),
+        cmocka_unit_test(result_is_binary_when_result_format_is_1),
         cmocka_unit_test(
-            a_borrower_that_turned_read_only_costs_its_own_session),
-        cmocka_unit_test(a_read_only_transaction_is_no_failover),
+            empty_sql_succeeds_but_call_is_refused_when_sql_is_null),
+        cmocka_unit_test(
+            exec_params_fails_with_42601_when_sql_has_several_statements),
+        cmocka_unit_test(
+            query_is_refused_before_sending_when_its_parameters_are_invalid),
+        cmocka_unit_test(lease_stays_usable_when_a_parameter_is_too_long),
+        cmocka_unit_test(query_succeeds_when_it_has_65535_parameters),
+        cmocka_unit_test(
+            result_and_connection_are_kept_when_server_reports_an_error),
+        cmocka_unit_test(
+            connection_is_kept_when_statement_timeout_of_the_server_fires),
+        cmocka_unit_test(connection_is_kept_when_server_disk_is_full),
+        cmocka_unit_test(
+            connection_is_closed_when_a_statement_exceeds_its_deadline),
+        cmocka_unit_test(statement_times_out_when_server_keeps_sending_notices),
+        cmocka_unit_test(
+            connection_is_kept_when_statements_meet_their_deadlines),
+        cmocka_unit_test(
+            statement_times_out_when_paused_server_does_not_read_its_parameter),
+        cmocka_unit_test(parameter_returns_unchanged_when_it_has_16_megabytes),
+        cmocka_unit_test(
+            exec_returns_unsupported_and_discards_when_sql_is_copy),
+        cmocka_unit_test(session_is_kept_when_sql_raises_a_connection_sqlstate),
+        cmocka_unit_test(
+            exec_returns_lost_when_backend_is_terminated_during_it),
+        cmocka_unit_test(
+            exec_returns_lost_when_idle_in_transaction_timeout_fired),
+        cmocka_unit_test(
+            exec_is_refused_when_borrower_has_a_libpq_command_open),
+        cmocka_unit_test(nonblocking_flag_is_unchanged_when_exec_returns),
+        cmocka_unit_test_teardown(pool_is_recycled_when_server_became_read_only,
+                                  server_writes_again),
+        cmocka_unit_test(
+            only_own_session_is_closed_when_borrower_set_it_read_only),
+        cmocka_unit_test(
+            session_is_kept_when_write_failed_in_a_read_only_transaction),
     };
     return run_with_server(tests);
 }

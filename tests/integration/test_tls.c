@@ -126,7 +126,8 @@ static pqp_error refusal(const char *dsn, pqp_status expected)
 }
 
 /* O01 */
-static void another_authority_is_refused_for_good(void **state)
+static void
+connect_fails_permanently_when_certificate_authority_is_unknown(void **state)
 {
     (void)state;
     static const char *const modes[] = {"verify-ca", "verify-full"};
@@ -139,7 +140,7 @@ static void another_authority_is_refused_for_good(void **state)
 }
 
 /* O02 */
-static void another_name_is_refused_if_all_is_verified(void **state)
+static void connect_fails_when_verify_full_meets_another_host_name(void **state)
 {
     (void)state;
     const char *full =
@@ -153,7 +154,8 @@ static void another_name_is_refused_if_all_is_verified(void **state)
                                         in_dir("ca.crt"), server_address())));
 }
 
-static void the_right_name_and_authority_are_believed(void **state)
+static void
+connect_succeeds_when_host_name_and_authority_are_right(void **state)
 {
     (void)state;
     assert_true(works_over_tls(
@@ -161,7 +163,7 @@ static void the_right_name_and_authority_are_believed(void **state)
 }
 
 /* O04 */
-static void a_missing_authority_is_missed_only_if_asked_to_verify(void **state)
+static void connect_fails_when_verify_full_has_no_authority_file(void **state)
 {
     (void)state;
     pqp_error err =
@@ -173,7 +175,8 @@ static void a_missing_authority_is_missed_only_if_asked_to_verify(void **state)
 }
 
 /* O07 */
-static void an_address_alone_cannot_be_verified(void **state)
+static void
+connect_fails_when_verify_full_has_an_address_but_no_host_name(void **state)
 {
     (void)state;
     pqp_error err = refusal(dsn_with("sslmode=verify-full sslrootcert=%s "
@@ -184,7 +187,8 @@ static void an_address_alone_cannot_be_verified(void **state)
 }
 
 /* O13 */
-static void the_channel_is_bound_over_tls_only(void **state)
+static void
+connect_fails_when_channel_binding_is_required_without_tls(void **state)
 {
     (void)state;
     assert_true(works_over_tls(pg_dsn_with("channel_binding=require")));
@@ -208,7 +212,7 @@ static int own_versions_again(void **state)
 }
 
 static void
-connect_is_refused_for_good_when_no_tls_version_is_common(void **state)
+connect_fails_permanently_when_no_tls_version_is_common(void **state)
 {
     (void)state;
     char newest[] = "TLSv1.2";
@@ -224,7 +228,7 @@ connect_is_refused_for_good_when_no_tls_version_is_common(void **state)
 
 /* C05: records that libpq has read ahead are no trouble, and neither is a
  * socket with nothing in it. */
-static void large_results_and_pings_pass_over_tls(void **state)
+static void large_results_and_pings_succeed_when_session_uses_tls(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1, .ping_always = 1);
@@ -317,7 +321,8 @@ static int own_certificate_again(void **state)
 
 /* O17 O03: who is connected stays; who comes sees the new one, and verifies
  * it if asked to. */
-static void a_new_certificate_counts_for_new_sessions(void **state)
+static void
+only_new_sessions_verify_certificate_when_server_changed_it(void **state)
 {
     (void)state;
     const char *verify =
@@ -346,18 +351,24 @@ static void a_new_certificate_counts_for_new_sessions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(another_authority_is_refused_for_good),
-        cmocka_unit_test(another_name_is_refused_if_all_is_verified),
-        cmocka_unit_test(the_right_name_and_authority_are_believed),
-        cmocka_unit_test(a_missing_authority_is_missed_only_if_asked_to_verify),
-        cmocka_unit_test(an_address_alone_cannot_be_verified),
-        cmocka_unit_test(the_channel_is_bound_over_tls_only),
+        cmocka_unit_test(
+            connect_fails_permanently_when_certificate_authority_is_unknown),
+        cmocka_unit_test(
+            connect_fails_when_verify_full_meets_another_host_name),
+        cmocka_unit_test(
+            connect_succeeds_when_host_name_and_authority_are_right),
+        cmocka_unit_test(connect_fails_when_verify_full_has_no_authority_file),
+        cmocka_unit_test(
+            connect_fails_when_verify_full_has_an_address_but_no_host_name),
+        cmocka_unit_test(
+            connect_fails_when_channel_binding_is_required_without_tls),
         cmocka_unit_test_teardown(
-            connect_is_refused_for_good_when_no_tls_version_is_common,
+            connect_fails_permanently_when_no_tls_version_is_common,
             own_versions_again),
-        cmocka_unit_test(large_results_and_pings_pass_over_tls),
-        cmocka_unit_test_teardown(a_new_certificate_counts_for_new_sessions,
-                                  own_certificate_again),
+        cmocka_unit_test(large_results_and_pings_succeed_when_session_uses_tls),
+        cmocka_unit_test_teardown(
+            only_new_sessions_verify_certificate_when_server_changed_it,
+            own_certificate_again),
     };
     if (server_missing())
         return server_missing();

@@ -29,7 +29,7 @@ static pqp_status do_job(void *arg, pqp_conn *conn, pqp_error *err)
     return status != PQP_OK ? status : job->returns;
 }
 
-static void begin_commit_and_rollback_do_what_they_say(void **state)
+static void rows_stay_only_when_transaction_is_committed(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -47,7 +47,8 @@ static void begin_commit_and_rollback_do_what_they_say(void **state)
     close_pool(&pool);
 }
 
-static void begin_sets_the_mode_of_the_transaction(void **state)
+static void
+transaction_has_isolation_and_mode_when_begin_sets_them(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -72,7 +73,8 @@ static void begin_sets_the_mode_of_the_transaction(void **state)
     close_pool(&pool);
 }
 
-static void the_wrong_moment_is_refused(void **state)
+static void
+begin_and_commit_are_refused_when_transaction_state_is_wrong(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -89,7 +91,7 @@ static void the_wrong_moment_is_refused(void **state)
     close_pool(&pool);
 }
 
-static void commit_of_a_failed_transaction_says_so(void **state)
+static void commit_fails_with_25P02_when_transaction_had_failed(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -113,7 +115,8 @@ static void commit_of_a_failed_transaction_says_so(void **state)
 }
 
 /* C16: COMMIT was not sent, so there is no doubt. */
-static void a_commit_after_the_loss_is_not_in_doubt(void **state)
+static void
+commit_is_not_in_doubt_when_connection_was_lost_before_it(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -134,7 +137,9 @@ static void a_commit_after_the_loss_is_not_in_doubt(void **state)
 }
 
 /* S10 S12 */
-static void a_serialization_failure_is_run_again(void **state)
+static void
+callback_is_retried_when_serialization_fails_or_deadlock_is_detected(
+    void **state)
 {
     (void)state;
     static const char *const states[] = {RAISE("40001"), RAISE("40P01")};
@@ -153,7 +158,7 @@ static void a_serialization_failure_is_run_again(void **state)
 }
 
 /* S12 */
-static void attempts_are_bounded(void **state)
+static void transact_gives_up_when_max_attempts_failed(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -170,7 +175,8 @@ static void attempts_are_bounded(void **state)
     close_pool(&pool);
 }
 
-static void the_deadline_bounds_the_attempts(void **state)
+static void
+transact_gives_up_when_deadline_passes_between_attempts(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -188,7 +194,8 @@ static void the_deadline_bounds_the_attempts(void **state)
     close_pool(&pool);
 }
 
-static void any_other_error_is_not_run_again(void **state)
+static void
+callback_is_not_retried_when_error_is_no_serialization_failure(void **state)
 {
     (void)state;
     static const char *const states[] = {"22012", "08006", "57P01"};
@@ -215,7 +222,8 @@ static pqp_status insert_and_refuse(void *arg, pqp_conn *conn, pqp_error *err)
     return status == PQP_OK ? PQP_BUSY : status;
 }
 
-static void a_refusal_of_the_function_rolls_back(void **state)
+static void
+transaction_is_rolled_back_when_callback_returns_an_error(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -242,7 +250,8 @@ static pqp_status fail_and_go_on(void *arg, pqp_conn *conn, pqp_error *err)
 }
 
 /* S13 */
-static void the_first_error_is_the_one_reported(void **state)
+static void
+transact_reports_first_error_when_later_statements_fail_too(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -259,7 +268,8 @@ static void the_first_error_is_the_one_reported(void **state)
 #define SUICIDE "SELECT pg_terminate_backend(pg_backend_pid())"
 
 /* S10 */
-static void a_loss_before_commit_is_run_again(void **state)
+static void
+callback_is_retried_when_connection_is_lost_before_commit(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -291,7 +301,8 @@ static pqp_status die_at_commit(void *arg, pqp_conn *conn, pqp_error *err)
 }
 
 /* S11 */
-static void a_loss_during_commit_is_in_doubt_and_not_run_again(void **state)
+static void
+callback_is_not_retried_when_connection_is_lost_during_commit(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -323,7 +334,8 @@ static pqp_status die_at_own_commit(void *arg, pqp_conn *conn, pqp_error *err)
 }
 
 /* S11: though fn must not do that. */
-static void a_commit_in_doubt_of_the_function_is_not_run_again(void **state)
+static void
+callback_is_not_retried_when_its_own_commit_is_in_doubt(void **state)
 {
     (void)state;
     static const struct committer cases[] = {
@@ -354,7 +366,7 @@ static pqp_status commit_and_die(void *arg, pqp_conn *conn, pqp_error *err)
 }
 
 /* S11 */
-static void what_the_function_committed_is_not_run_again(void **state)
+static void callback_is_not_retried_when_it_committed_by_itself(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -378,7 +390,7 @@ static void kill_once(void *arg, const pqp_event *event)
 }
 
 /* D28 */
-static void a_begin_that_fails_gives_the_connection_back_once(void **state)
+static void connection_is_released_once_when_begin_fails(void **state)
 {
     (void)state;
     int left = 1;
@@ -395,7 +407,8 @@ static void a_begin_that_fails_gives_the_connection_back_once(void **state)
     close_pool(&pool);
 }
 
-static void a_function_that_ends_the_transaction_is_told_so(void **state)
+static void
+transact_returns_invalid_when_callback_ends_the_transaction(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -417,7 +430,8 @@ static pqp_status give_away(void *arg, pqp_conn *conn, pqp_error *err)
     return PQP_OK;
 }
 
-static void a_function_that_releases_the_lease_is_told_so(void **state)
+static void
+transact_returns_invalid_when_callback_releases_the_lease(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -430,7 +444,7 @@ static void a_function_that_releases_the_lease_is_told_so(void **state)
     close_pool(&pool);
 }
 
-static void transact_times_out_like_acquire(void **state)
+static void transact_times_out_when_no_connection_becomes_free(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -501,7 +515,7 @@ static void duel_ends_well(const char *a1, const char *a2, const char *b1,
 #define TOUCH(id) "UPDATE accounts SET balance = balance WHERE id = " id
 
 /* S15 P19 */
-static void a_deadlock_is_run_again_and_both_succeed(void **state)
+static void both_transactions_succeed_when_they_deadlock(void **state)
 {
     (void)state;
     duel_ends_well(TOUCH("1"), TOUCH("2"), TOUCH("2"), TOUCH("1"));
@@ -510,7 +524,7 @@ static void a_deadlock_is_run_again_and_both_succeed(void **state)
 #define LOOK(id) "SELECT balance FROM accounts WHERE id = " id
 
 /* S16 */
-static void write_skew_is_run_again_and_both_succeed(void **state)
+static void both_transactions_succeed_when_they_meet_write_skew(void **state)
 {
     (void)state;
     duel_ends_well(LOOK("3"), TOUCH("4"), LOOK("4"), TOUCH("3"));
@@ -519,27 +533,40 @@ static void write_skew_is_run_again_and_both_succeed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(begin_commit_and_rollback_do_what_they_say),
-        cmocka_unit_test(begin_sets_the_mode_of_the_transaction),
-        cmocka_unit_test(the_wrong_moment_is_refused),
-        cmocka_unit_test(commit_of_a_failed_transaction_says_so),
-        cmocka_unit_test(a_commit_after_the_loss_is_not_in_doubt),
-        cmocka_unit_test(a_serialization_failure_is_run_again),
-        cmocka_unit_test(attempts_are_bounded),
-        cmocka_unit_test(the_deadline_bounds_the_attempts),
-        cmocka_unit_test(any_other_error_is_not_run_again),
-        cmocka_unit_test(a_refusal_of_the_function_rolls_back),
-        cmocka_unit_test(the_first_error_is_the_one_reported),
-        cmocka_unit_test(a_loss_before_commit_is_run_again),
-        cmocka_unit_test(a_loss_during_commit_is_in_doubt_and_not_run_again),
-        cmocka_unit_test(a_commit_in_doubt_of_the_function_is_not_run_again),
-        cmocka_unit_test(what_the_function_committed_is_not_run_again),
-        cmocka_unit_test(a_begin_that_fails_gives_the_connection_back_once),
-        cmocka_unit_test(a_function_that_ends_the_transaction_is_told_so),
-        cmocka_unit_test(a_function_that_releases_the_lease_is_told_so),
-        cmocka_unit_test(transact_times_out_like_acquire),
-        cmocka_unit_test(a_deadlock_is_run_again_and_both_succeed),
-        cmocka_unit_test(write_skew_is_run_again_and_both_succeed),
+        cmocka_unit_test(rows_stay_only_when_transaction_is_committed),
+        cmocka_unit_test(
+            transaction_has_isolation_and_mode_when_begin_sets_them),
+        cmocka_unit_test(
+            begin_and_commit_are_refused_when_transaction_state_is_wrong),
+        cmocka_unit_test(commit_fails_with_25P02_when_transaction_had_failed),
+        cmocka_unit_test(
+            commit_is_not_in_doubt_when_connection_was_lost_before_it),
+        cmocka_unit_test(
+            callback_is_retried_when_serialization_fails_or_deadlock_is_detected),
+        cmocka_unit_test(transact_gives_up_when_max_attempts_failed),
+        cmocka_unit_test(
+            transact_gives_up_when_deadline_passes_between_attempts),
+        cmocka_unit_test(
+            callback_is_not_retried_when_error_is_no_serialization_failure),
+        cmocka_unit_test(
+            transaction_is_rolled_back_when_callback_returns_an_error),
+        cmocka_unit_test(
+            transact_reports_first_error_when_later_statements_fail_too),
+        cmocka_unit_test(
+            callback_is_retried_when_connection_is_lost_before_commit),
+        cmocka_unit_test(
+            callback_is_not_retried_when_connection_is_lost_during_commit),
+        cmocka_unit_test(
+            callback_is_not_retried_when_its_own_commit_is_in_doubt),
+        cmocka_unit_test(callback_is_not_retried_when_it_committed_by_itself),
+        cmocka_unit_test(connection_is_released_once_when_begin_fails),
+        cmocka_unit_test(
+            transact_returns_invalid_when_callback_ends_the_transaction),
+        cmocka_unit_test(
+            transact_returns_invalid_when_callback_releases_the_lease),
+        cmocka_unit_test(transact_times_out_when_no_connection_becomes_free),
+        cmocka_unit_test(both_transactions_succeed_when_they_deadlock),
+        cmocka_unit_test(both_transactions_succeed_when_they_meet_write_skew),
     };
     return run_with_server(tests);
 }

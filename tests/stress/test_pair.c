@@ -45,7 +45,7 @@ static void *borrow_again_and_again(void *arg)
 }
 
 /* I2 I3 A18: with twenty seconds' time, an item that is lost is a failure. */
-static void no_item_is_lent_twice_or_lost(void **state)
+static void no_item_is_leased_twice_or_lost_when_threads_compete(void **state)
 {
     (void)state;
     struct stress s;
@@ -86,7 +86,7 @@ static void no_item_is_lent_twice_or_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_item_is_lent_twice_or_lost),
+        cmocka_unit_test(no_item_is_leased_twice_or_lost_when_threads_compete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

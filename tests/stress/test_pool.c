@@ -183,14 +183,16 @@ static void run(int close_timeout_ms)
 }
 
 /* V01 F16 F21 A17 G09 */
-static void everything_at_once_until_a_close_that_waits(void **state)
+static void
+pool_stays_consistent_when_waiting_close_ends_random_calls(void **state)
 {
     (void)state;
     run(-1);
 }
 
 /* V01 F06 I14 */
-static void everything_at_once_until_a_close_that_does_not_wait(void **state)
+static void
+pool_stays_consistent_when_immediate_close_ends_random_calls(void **state)
 {
     (void)state;
     run(0);
@@ -199,8 +201,10 @@ static void everything_at_once_until_a_close_that_does_not_wait(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_at_once_until_a_close_that_waits),
-        cmocka_unit_test(everything_at_once_until_a_close_that_does_not_wait),
+        cmocka_unit_test(
+            pool_stays_consistent_when_waiting_close_ends_random_calls),
+        cmocka_unit_test(
+            pool_stays_consistent_when_immediate_close_ends_random_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

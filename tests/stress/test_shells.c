@@ -108,7 +108,8 @@ static void open_and_close(struct world *w, uint64_t *random)
 }
 
 /* F20 I-04 I-08 N16: and no pool's resource reaches the user of another. */
-static void handles_outlive_their_pools(void **state)
+static void
+stale_handles_are_refused_when_threads_open_and_close_pools(void **state)
 {
     (void)state;
     static struct world w;
@@ -155,7 +156,8 @@ static void *knock(void *arg)
 }
 
 /* F20 N16: what a quick path reads of a pool that becomes another. */
-static void a_shell_is_set_up_under_the_eyes_of_others(void **state)
+static void
+acquire_is_safe_when_another_thread_reopens_the_pools_cell(void **state)
 {
     (void)state;
     static struct world w;
@@ -186,8 +188,10 @@ static void a_shell_is_set_up_under_the_eyes_of_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(handles_outlive_their_pools),
-        cmocka_unit_test(a_shell_is_set_up_under_the_eyes_of_others),
+        cmocka_unit_test(
+            stale_handles_are_refused_when_threads_open_and_close_pools),
+        cmocka_unit_test(
+            acquire_is_safe_when_another_thread_reopens_the_pools_cell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,25 +172,25 @@ static void cut_after_every_byte(enum proxy_direction direction,
     cut_after_bytes(direction, action, 1, 0);
 }
 
-static void the_pool_recovers_when_fin_ends_any_byte_to_the_server(void **state)
+static void pool_recovers_when_fin_follows_any_byte_to_the_server(void **state)
 {
     (void)state;
     cut_after_every_byte(TO_SERVER, FAULT_FIN);
 }
 
-static void the_pool_recovers_when_rst_ends_any_byte_to_the_server(void **state)
+static void pool_recovers_when_rst_follows_any_byte_to_the_server(void **state)
 {
     (void)state;
     cut_after_every_byte(TO_SERVER, FAULT_RST);
 }
 
-static void the_pool_recovers_when_fin_ends_any_byte_to_the_client(void **state)
+static void pool_recovers_when_fin_follows_any_byte_to_the_client(void **state)
 {
     (void)state;
     cut_after_every_byte(TO_CLIENT, FAULT_FIN);
 }
 
-static void the_pool_recovers_when_rst_ends_any_byte_to_the_client(void **state)
+static void pool_recovers_when_rst_follows_any_byte_to_the_client(void **state)
 {
     (void)state;
     cut_after_every_byte(TO_CLIENT, FAULT_RST);
@@ -198,7 +198,7 @@ static void the_pool_recovers_when_rst_ends_any_byte_to_the_client(void **state)
 
 /* The bytes of a TLS handshake are many, their number differs by a few each
  * time, and neither side can tell one from the next. */
-static void the_pool_recovers_when_tls_is_cut(void **state)
+static void pool_recovers_when_a_tls_connection_is_cut(void **state)
 {
     (void)state;
     static const enum proxy_direction directions[] = {TO_SERVER, TO_CLIENT};
@@ -207,7 +207,7 @@ static void the_pool_recovers_when_tls_is_cut(void **state)
         cut_after_bytes(directions[i / 2], cuts[i % 2], 23, 16);
 }
 
-static void the_pool_recovers_when_silence_follows_a_byte(void **state)
+static void pool_recovers_when_network_falls_silent_after_a_byte(void **state)
 {
     (void)state;
     cut_after_bytes(TO_SERVER, FAULT_SILENCE, 23, 0);
@@ -219,15 +219,15 @@ static void the_pool_recovers_when_silence_follows_a_byte(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_pool_recovers_when_fin_ends_any_byte_to_the_server),
-        TEST(the_pool_recovers_when_rst_ends_any_byte_to_the_server),
-        TEST(the_pool_recovers_when_fin_ends_any_byte_to_the_client),
-        TEST(the_pool_recovers_when_rst_ends_any_byte_to_the_client),
-        cmocka_unit_test_setup_teardown(the_pool_recovers_when_tls_is_cut,
-                                        set_up_tls, tear_down),
+        TEST(pool_recovers_when_fin_follows_any_byte_to_the_server),
+        TEST(pool_recovers_when_rst_follows_any_byte_to_the_server),
+        TEST(pool_recovers_when_fin_follows_any_byte_to_the_client),
+        TEST(pool_recovers_when_rst_follows_any_byte_to_the_client),
         cmocka_unit_test_setup_teardown(
-            the_pool_recovers_when_silence_follows_a_byte, set_up_impatient,
-            tear_down),
+            pool_recovers_when_a_tls_connection_is_cut, set_up_tls, tear_down),
+        cmocka_unit_test_setup_teardown(
+            pool_recovers_when_network_falls_silent_after_a_byte,
+            set_up_impatient, tear_down),
     };
     if (server() == NULL) {
         (void)fprintf(stderr, "SKIP: no server\n");

@@ -285,7 +285,7 @@ static void release_given(void *arg)
 }
 
 /* I-07 */
-static void another_thread_may_release(void **state)
+static void lease_ends_when_another_thread_releases_it(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -449,7 +449,7 @@ int main(void)
         FAKE_TEST(an_item_marked_while_it_is_lent_leaves_at_its_return),
         FAKE_TEST(nothing_that_is_not_lent_can_be_given_back),
         cmocka_unit_test(a_race_of_two_releases_has_one_winner),
-        FAKE_TEST(another_thread_may_release),
+        FAKE_TEST(lease_ends_when_another_thread_releases_it),
         FAKE_TEST(lease_is_reset_when_it_was_not_used),
         FAKE_TEST(only_a_used_lease_is_reset_when_unused_is_clean),
         FAKE_TEST(item_leaves_at_its_release_when_its_lifetime_is_over),

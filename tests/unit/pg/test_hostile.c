@@ -125,7 +125,7 @@ static void try_deed(size_t point, hostile_deed deed, int64_t arg)
         fail_msg("%s: it took too long", what);
 }
 
-static void pool_recovers_when_lengths_are_garbage(void **state)
+static void pool_recovers_when_message_lengths_are_wrong(void **state)
 {
     (void)state;
     static const char types[] = "RSEZDT";
@@ -155,7 +155,7 @@ static void try_at_all_points(const struct named_deed *deeds, size_t count)
         }
 }
 
-static void pool_recovers_when_the_server_leaves_or_is_silent(void **state)
+static void pool_recovers_when_server_closes_or_is_silent(void **state)
 {
     (void)state;
     static const struct named_deed deeds[] = {
@@ -166,7 +166,7 @@ static void pool_recovers_when_the_server_leaves_or_is_silent(void **state)
     try_at_all_points(deeds, LENGTH(deeds));
 }
 
-static void pool_recovers_when_messages_are_no_protocol(void **state)
+static void pool_recovers_when_messages_violate_the_protocol(void **state)
 {
     (void)state;
     /* No CopyInResponse here: libpq 15 leaks the result of a RowDescription
@@ -195,7 +195,7 @@ static void pool_recovers_when_one_byte_comes_at_a_time(void **state)
     try_at_all_points(deeds, LENGTH(deeds));
 }
 
-static void pool_recovers_when_a_flood_has_no_end(void **state)
+static void pool_recovers_when_server_floods_without_end(void **state)
 {
     (void)state;
     static const struct named_deed deeds[] = {
@@ -214,11 +214,11 @@ static void pool_recovers_when_a_flood_has_no_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(pool_recovers_when_the_server_leaves_or_is_silent),
-        TEST(pool_recovers_when_messages_are_no_protocol),
+        TEST(pool_recovers_when_server_closes_or_is_silent),
+        TEST(pool_recovers_when_messages_violate_the_protocol),
         TEST(pool_recovers_when_one_byte_comes_at_a_time),
-        TEST(pool_recovers_when_lengths_are_garbage),
-        TEST(pool_recovers_when_a_flood_has_no_end),
+        TEST(pool_recovers_when_message_lengths_are_wrong),
+        TEST(pool_recovers_when_server_floods_without_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

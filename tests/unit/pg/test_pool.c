@@ -64,7 +64,7 @@ static pqp_pool *open_refused(const struct refusing *r)
 /* ---- arguments ---- */
 
 /* N01 */
-static void null_is_refused_everywhere(void **state)
+static void public_calls_are_refused_when_argument_is_null(void **state)
 {
     (void)state;
     pqp_error err;
@@ -91,7 +91,8 @@ static void null_is_refused_everywhere(void **state)
 }
 
 /* N01 */
-static void null_is_nothing_to_end(void **state)
+static void
+close_release_and_discard_do_nothing_when_argument_is_null(void **state)
 {
     (void)state;
     pqp_pool *pool = NULL;
@@ -107,7 +108,7 @@ static void null_is_nothing_to_end(void **state)
 }
 
 /* N01 */
-static void null_out_pointers_leave_the_pool_usable(void **state)
+static void pool_stays_usable_when_out_pointers_are_null(void **state)
 {
     (void)state;
     struct refusing r = refusing_open();
@@ -123,7 +124,7 @@ static void null_out_pointers_leave_the_pool_usable(void **state)
 }
 
 /* N16 N17 */
-static void handles_that_are_none_are_refused(void **state)
+static void public_calls_are_refused_when_handle_is_garbage(void **state)
 {
     (void)state;
     static const uintptr_t garbage[] = {
@@ -156,7 +157,7 @@ static void handles_that_are_none_are_refused(void **state)
 /* ---- options ---- */
 
 /* N02 */
-static void sizes_that_make_no_sense_are_refused(void **state)
+static void open_is_refused_when_pool_sizes_are_invalid(void **state)
 {
     (void)state;
     static const int bad[][2] = {{-2, 1}, {4, 2}, {1, -5}, {0, 1000000}};
@@ -175,7 +176,8 @@ static void sizes_that_make_no_sense_are_refused(void **state)
 }
 
 /* N05 */
-static void an_older_caller_has_the_defaults_of_what_it_lacks(void **state)
+static void
+open_uses_defaults_when_callers_older_struct_lacks_fields(void **state)
 {
     (void)state;
     struct refusing r = refusing_open();
@@ -192,7 +194,7 @@ static void an_older_caller_has_the_defaults_of_what_it_lacks(void **state)
 }
 
 /* N05 */
-static void a_newer_caller_is_refused_only_what_is_unknown(void **state)
+static void open_is_refused_when_newer_struct_sets_unknown_fields(void **state)
 {
     (void)state;
     struct {
@@ -211,7 +213,8 @@ static void a_newer_caller_is_refused_only_what_is_unknown(void **state)
 /* ---- statistics ---- */
 
 /* N05 */
-static void stats_fill_no_more_than_the_callers_struct(void **state)
+static void
+statistics_fill_only_callers_struct_when_its_size_differs(void **state)
 {
     (void)state;
     struct refusing r = refusing_open();
@@ -241,7 +244,8 @@ static void stats_fill_no_more_than_the_callers_struct(void **state)
 /* ---- an address that refuses ---- */
 
 /* A29 B04 */
-static void a_refused_connect_is_why_an_acquire_times_out(void **state)
+static void
+acquire_timeout_names_connect_error_when_port_is_closed(void **state)
 {
     (void)state;
     struct refusing r = refusing_open();
@@ -263,7 +267,8 @@ static void a_refused_connect_is_why_an_acquire_times_out(void **state)
     (void)close(r.fd);
 }
 
-static void try_acquire_says_busy_at_once(void **state)
+static void
+try_acquire_returns_busy_at_once_when_no_connection_exists(void **state)
 {
     (void)state;
     struct refusing r = refusing_open();
@@ -276,7 +281,7 @@ static void try_acquire_says_busy_at_once(void **state)
 }
 
 /* B18 */
-static void wait_times_out_and_the_pool_is_closed_cleanly(void **state)
+static void pool_closes_cleanly_when_wait_timed_out(void **state)
 {
     (void)state;
     struct refusing r = refusing_open();
@@ -295,7 +300,7 @@ static void wait_times_out_and_the_pool_is_closed_cleanly(void **state)
 }
 
 /* F05 F20 */
-static void a_closed_pool_stays_closed(void **state)
+static void calls_return_closed_when_pool_was_closed(void **state)
 {
     (void)state;
     struct refusing r = refusing_open();
@@ -317,7 +322,7 @@ static void a_closed_pool_stays_closed(void **state)
     (void)close(r.fd);
 }
 
-static void the_functions_behind_the_macros_exist(void **state)
+static void functions_can_be_called_when_their_macros_are_bypassed(void **state)
 {
     (void)state;
     pqp_conn *conn = NULL;
@@ -355,7 +360,7 @@ static pqp_conn *lease(pqp_pool *pool)
 }
 
 static void
-release_restores_libpq_only_when_the_connection_was_asked_for(void **state)
+release_restores_libpq_settings_only_when_pgconn_was_taken(void **state)
 {
     (void)state;
     struct mock *mock;
@@ -372,7 +377,7 @@ release_restores_libpq_only_when_the_connection_was_asked_for(void **state)
     mock_stop(mock);
 }
 
-static void discard_all_is_sent_when_the_lease_was_not_used(void **state)
+static void discard_all_is_sent_when_lease_was_unused(void **state)
 {
     (void)state;
     struct mock *mock;
@@ -404,22 +409,28 @@ connection_is_closed_when_an_unused_lease_ends_with_reset_close(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(null_is_refused_everywhere),
-        cmocka_unit_test(null_is_nothing_to_end),
-        cmocka_unit_test(null_out_pointers_leave_the_pool_usable),
-        cmocka_unit_test(handles_that_are_none_are_refused),
-        cmocka_unit_test(sizes_that_make_no_sense_are_refused),
-        cmocka_unit_test(an_older_caller_has_the_defaults_of_what_it_lacks),
-        cmocka_unit_test(a_newer_caller_is_refused_only_what_is_unknown),
-        cmocka_unit_test(stats_fill_no_more_than_the_callers_struct),
-        cmocka_unit_test(a_refused_connect_is_why_an_acquire_times_out),
-        cmocka_unit_test(try_acquire_says_busy_at_once),
-        cmocka_unit_test(wait_times_out_and_the_pool_is_closed_cleanly),
-        cmocka_unit_test(a_closed_pool_stays_closed),
-        cmocka_unit_test(the_functions_behind_the_macros_exist),
+        cmocka_unit_test(public_calls_are_refused_when_argument_is_null),
         cmocka_unit_test(
-            release_restores_libpq_only_when_the_connection_was_asked_for),
-        cmocka_unit_test(discard_all_is_sent_when_the_lease_was_not_used),
+            close_release_and_discard_do_nothing_when_argument_is_null),
+        cmocka_unit_test(pool_stays_usable_when_out_pointers_are_null),
+        cmocka_unit_test(public_calls_are_refused_when_handle_is_garbage),
+        cmocka_unit_test(open_is_refused_when_pool_sizes_are_invalid),
+        cmocka_unit_test(
+            open_uses_defaults_when_callers_older_struct_lacks_fields),
+        cmocka_unit_test(open_is_refused_when_newer_struct_sets_unknown_fields),
+        cmocka_unit_test(
+            statistics_fill_only_callers_struct_when_its_size_differs),
+        cmocka_unit_test(
+            acquire_timeout_names_connect_error_when_port_is_closed),
+        cmocka_unit_test(
+            try_acquire_returns_busy_at_once_when_no_connection_exists),
+        cmocka_unit_test(pool_closes_cleanly_when_wait_timed_out),
+        cmocka_unit_test(calls_return_closed_when_pool_was_closed),
+        cmocka_unit_test(
+            functions_can_be_called_when_their_macros_are_bypassed),
+        cmocka_unit_test(
+            release_restores_libpq_settings_only_when_pgconn_was_taken),
+        cmocka_unit_test(discard_all_is_sent_when_lease_was_unused),
         cmocka_unit_test(
             connection_is_closed_when_an_unused_lease_ends_with_reset_close),
     };

@@ -47,7 +47,7 @@ static pqp_status fail_with(const char *severity, const char *sqlstate,
 
 /* ---- names ---- */
 
-static void every_status_has_a_name_and_a_text(void **state)
+static void status_name_and_text_exist_for_every_status(void **state)
 {
     (void)state;
     for (int i = 0; i < PQP_STATUS_COUNT; i++) {
@@ -58,7 +58,8 @@ static void every_status_has_a_name_and_a_text(void **state)
     assert_string_equal(pqp_strerror(PQP_TIMEOUT), "deadline passed");
 }
 
-static void what_is_no_status_and_no_event_is_a_question_mark(void **state)
+static void
+name_is_a_question_mark_when_status_or_event_is_unknown(void **state)
 {
     (void)state;
     assert_string_equal(pqp_status_name(PQP_STATUS_COUNT), "?");
@@ -69,7 +70,7 @@ static void what_is_no_status_and_no_event_is_a_question_mark(void **state)
     assert_string_equal(pqp_event_name((pqp_event_type)-1), "?");
 }
 
-static void every_event_has_its_name(void **state)
+static void event_name_is_returned_when_event_is_known(void **state)
 {
     (void)state;
     assert_string_equal(pqp_event_name(PQP_EVENT_CREATED), "CREATED");
@@ -78,7 +79,7 @@ static void every_event_has_its_name(void **state)
 
 /* ---- SQLSTATE ---- */
 
-static void an_sqlstate_says_what_to_do_next(void **state)
+static void sqlstate_class_is_found_when_sqlstate_is_known(void **state)
 {
     (void)state;
     static const struct {
@@ -123,7 +124,7 @@ static void an_sqlstate_says_what_to_do_next(void **state)
     }
 }
 
-static void what_is_no_sqlstate_is_an_ordinary_error(void **state)
+static void sqlstate_class_is_ordinary_when_sqlstate_is_malformed(void **state)
 {
     (void)state;
     static const char *const cases[] = {NULL, "", "0", "4", "4000", "x", "%n"};
@@ -133,7 +134,7 @@ static void what_is_no_sqlstate_is_an_ordinary_error(void **state)
 
 /* ---- pqp__fail ---- */
 
-static void failing_fills_the_whole_error(void **state)
+static void error_struct_is_filled_completely_when_a_call_fails(void **state)
 {
     (void)state;
     pqp_error err;
@@ -148,7 +149,8 @@ static void failing_fills_the_whole_error(void **state)
 }
 
 /* N18 */
-static void a_percent_sign_in_an_argument_is_text(void **state)
+static void
+percent_sign_is_plain_text_when_it_stands_in_an_argument(void **state)
 {
     (void)state;
     pqp_error err;
@@ -156,7 +158,7 @@ static void a_percent_sign_in_an_argument_is_text(void **state)
     assert_string_equal(err.message, "name %s%n%99999d");
 }
 
-static void an_error_may_be_its_own_cause(void **state)
+static void error_message_is_right_when_it_quotes_its_own_old_text(void **state)
 {
     (void)state;
     pqp_error err;
@@ -165,7 +167,7 @@ static void an_error_may_be_its_own_cause(void **state)
     assert_string_equal(err.message, "outer: inner");
 }
 
-static void clearing_leaves_success(void **state)
+static void error_is_success_when_cleared(void **state)
 {
     (void)state;
     pqp_error err;
@@ -178,7 +180,8 @@ static void clearing_leaves_success(void **state)
     pqp__error_clear(NULL);
 }
 
-static void a_long_message_is_cut_between_characters_and_marked(void **state)
+static void
+message_is_cut_between_characters_and_marked_when_too_long(void **state)
 {
     (void)state;
     for (size_t shift = 0; shift < 4; shift++) {
@@ -199,7 +202,7 @@ static void a_long_message_is_cut_between_characters_and_marked(void **state)
 
 /* ---- pqp__clean_text ---- */
 
-static void a_text_becomes_one_line_of_valid_utf8(void **state)
+static void text_becomes_one_line_of_valid_utf8_when_cleaned(void **state)
 {
     (void)state;
     static const struct {
@@ -245,7 +248,7 @@ static void a_text_becomes_one_line_of_valid_utf8(void **state)
     }
 }
 
-static void no_size_is_too_small(void **state)
+static void cleaned_text_fits_when_its_buffer_is_tiny(void **state)
 {
     (void)state;
     for (size_t size = 1; size < 12; size++) {
@@ -259,7 +262,7 @@ static void no_size_is_too_small(void **state)
     }
 }
 
-static void a_text_that_is_cut_ends_with_dots(void **state)
+static void cleaned_text_ends_with_dots_when_it_was_cut(void **state)
 {
     (void)state;
     char *secrets[] = {(char[]){"hunter2"}};
@@ -296,7 +299,7 @@ static void a_text_that_is_cut_ends_with_dots(void **state)
 
 /* Control bytes shrink to one space, and must not hide that a text was cut
  * before it was cleaned. */
-static void a_cut_is_marked_even_if_the_text_shrinks_later(void **state)
+static void cut_is_marked_when_cleaning_shrinks_the_text(void **state)
 {
     (void)state;
     char text[2000];
@@ -308,7 +311,7 @@ static void a_cut_is_marked_even_if_the_text_shrinks_later(void **state)
     assert_string_equal(err.message, "begin ...");
 }
 
-static void secrets_are_hidden_in_every_spelling(void **state)
+static void secret_is_hidden_when_it_is_quoted_or_percent_encoded(void **state)
 {
     (void)state;
     char *secrets[] = {(char[]){"p%/'\\x"}, (char[]){"hunter2"},
@@ -341,7 +344,7 @@ static void secrets_are_hidden_in_every_spelling(void **state)
 }
 
 /* Hidden wherever it stands, "a" would be told by what is missing. */
-static void a_secret_of_three_bytes_is_not_looked_for(void **state)
+static void secret_is_not_hidden_when_it_has_three_bytes_or_fewer(void **state)
 {
     (void)state;
     char *secrets[] = {(char[]){"a"}, (char[]){"'%x"}, (char[]){"f0ur"}};
@@ -352,7 +355,7 @@ static void a_secret_of_three_bytes_is_not_looked_for(void **state)
     assert_string_equal(to, "a table, '%x', ***");
 }
 
-static void a_secret_is_never_shown_whatever_surrounds_it(void **state)
+static void secret_is_hidden_when_random_text_surrounds_it(void **state)
 {
     (void)state;
     char secret[] = "s3cr\xC3\xA9t\n%pw'";
@@ -376,7 +379,7 @@ static void a_secret_is_never_shown_whatever_surrounds_it(void **state)
 
 /* ---- what the server and libpq say ---- */
 
-static void a_server_error_keeps_its_sqlstate_and_message(void **state)
+static void error_has_sqlstate_and_message_when_server_reports_one(void **state)
 {
     (void)state;
     pqp_error err;
@@ -388,7 +391,7 @@ static void a_server_error_keeps_its_sqlstate_and_message(void **state)
     assert_string_equal(err.message, "duplicate key");
 }
 
-static void a_serialization_failure_may_be_run_again(void **state)
+static void error_has_retry_flag_when_serialization_failed(void **state)
 {
     (void)state;
     pqp_error err;
@@ -399,7 +402,7 @@ static void a_serialization_failure_may_be_run_again(void **state)
     assert_int_equal(err.flags, PQP_ERR_RETRY);
 }
 
-static void the_end_of_the_session_is_a_loss(void **state)
+static void status_is_lost_when_error_ends_the_session(void **state)
 {
     (void)state;
     pqp_error err;
@@ -416,7 +419,8 @@ static void the_end_of_the_session_is_a_loss(void **state)
 }
 
 /* C16: one of postgres_fdw or dblink, about a server behind this one. */
-static void a_connection_error_of_a_statement_is_no_loss(void **state)
+static void
+status_is_not_lost_when_a_statement_raises_a_connection_sqlstate(void **state)
 {
     (void)state;
     static const char *const cases[] = {"08006", "57P01", "57P02", "57P05"};
@@ -430,7 +434,7 @@ static void a_connection_error_of_a_statement_is_no_loss(void **state)
 }
 
 /* T09 */
-static void an_error_without_any_field_is_a_server_error(void **state)
+static void status_is_server_error_when_result_has_no_fields(void **state)
 {
     (void)state;
     pqp_error err;
@@ -445,7 +449,7 @@ static void an_error_without_any_field_is_a_server_error(void **state)
     assert_string_equal(err.message, "error without a message");
 }
 
-static void an_sqlstate_that_is_none_is_not_passed_on(void **state)
+static void sqlstate_is_empty_when_server_sends_a_malformed_one(void **state)
 {
     (void)state;
     static const char *const cases[] = {"",       "4",     "4000", "400011",
@@ -457,7 +461,8 @@ static void an_sqlstate_that_is_none_is_not_passed_on(void **state)
     }
 }
 
-static void a_loss_is_told_by_the_first_line_of_libpqs_text(void **state)
+static void
+lost_message_is_first_line_of_libpq_text_when_connection_is_lost(void **state)
 {
     (void)state;
     char *secrets[] = {(char[]){"hunter2"}, (char[]){"two\nlines"}};
@@ -489,7 +494,7 @@ static void a_loss_is_told_by_the_first_line_of_libpqs_text(void **state)
     assert_int_equal(pqp__fail_lost(NULL, &config, pg), PQP_LOST);
 }
 
-static void hints_of_libpq_are_dropped(void **state)
+static void libpq_hints_are_removed_when_they_are_indented_lines(void **state)
 {
     (void)state;
     static const struct {
@@ -513,31 +518,38 @@ static void hints_of_libpq_are_dropped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_status_has_a_name_and_a_text),
-        cmocka_unit_test(what_is_no_status_and_no_event_is_a_question_mark),
-        cmocka_unit_test(every_event_has_its_name),
-        cmocka_unit_test(an_sqlstate_says_what_to_do_next),
-        cmocka_unit_test(what_is_no_sqlstate_is_an_ordinary_error),
-        cmocka_unit_test(failing_fills_the_whole_error),
-        cmocka_unit_test(a_percent_sign_in_an_argument_is_text),
-        cmocka_unit_test(an_error_may_be_its_own_cause),
-        cmocka_unit_test(clearing_leaves_success),
-        cmocka_unit_test(a_long_message_is_cut_between_characters_and_marked),
-        cmocka_unit_test(a_text_becomes_one_line_of_valid_utf8),
-        cmocka_unit_test(no_size_is_too_small),
-        cmocka_unit_test(a_text_that_is_cut_ends_with_dots),
-        cmocka_unit_test(a_cut_is_marked_even_if_the_text_shrinks_later),
-        cmocka_unit_test(secrets_are_hidden_in_every_spelling),
-        cmocka_unit_test(a_secret_of_three_bytes_is_not_looked_for),
-        cmocka_unit_test(a_secret_is_never_shown_whatever_surrounds_it),
-        cmocka_unit_test(a_server_error_keeps_its_sqlstate_and_message),
-        cmocka_unit_test(a_serialization_failure_may_be_run_again),
-        cmocka_unit_test(the_end_of_the_session_is_a_loss),
-        cmocka_unit_test(a_connection_error_of_a_statement_is_no_loss),
-        cmocka_unit_test(an_error_without_any_field_is_a_server_error),
-        cmocka_unit_test(an_sqlstate_that_is_none_is_not_passed_on),
-        cmocka_unit_test(a_loss_is_told_by_the_first_line_of_libpqs_text),
-        cmocka_unit_test(hints_of_libpq_are_dropped),
+        cmocka_unit_test(status_name_and_text_exist_for_every_status),
+        cmocka_unit_test(
+            name_is_a_question_mark_when_status_or_event_is_unknown),
+        cmocka_unit_test(event_name_is_returned_when_event_is_known),
+        cmocka_unit_test(sqlstate_class_is_found_when_sqlstate_is_known),
+        cmocka_unit_test(sqlstate_class_is_ordinary_when_sqlstate_is_malformed),
+        cmocka_unit_test(error_struct_is_filled_completely_when_a_call_fails),
+        cmocka_unit_test(
+            percent_sign_is_plain_text_when_it_stands_in_an_argument),
+        cmocka_unit_test(
+            error_message_is_right_when_it_quotes_its_own_old_text),
+        cmocka_unit_test(error_is_success_when_cleared),
+        cmocka_unit_test(
+            message_is_cut_between_characters_and_marked_when_too_long),
+        cmocka_unit_test(text_becomes_one_line_of_valid_utf8_when_cleaned),
+        cmocka_unit_test(cleaned_text_fits_when_its_buffer_is_tiny),
+        cmocka_unit_test(cleaned_text_ends_with_dots_when_it_was_cut),
+        cmocka_unit_test(cut_is_marked_when_cleaning_shrinks_the_text),
+        cmocka_unit_test(secret_is_hidden_when_it_is_quoted_or_percent_encoded),
+        cmocka_unit_test(secret_is_not_hidden_when_it_has_three_bytes_or_fewer),
+        cmocka_unit_test(secret_is_hidden_when_random_text_surrounds_it),
+        cmocka_unit_test(
+            error_has_sqlstate_and_message_when_server_reports_one),
+        cmocka_unit_test(error_has_retry_flag_when_serialization_failed),
+        cmocka_unit_test(status_is_lost_when_error_ends_the_session),
+        cmocka_unit_test(
+            status_is_not_lost_when_a_statement_raises_a_connection_sqlstate),
+        cmocka_unit_test(status_is_server_error_when_result_has_no_fields),
+        cmocka_unit_test(sqlstate_is_empty_when_server_sends_a_malformed_one),
+        cmocka_unit_test(
+            lost_message_is_first_line_of_libpq_text_when_connection_is_lost),
+        cmocka_unit_test(libpq_hints_are_removed_when_they_are_indented_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

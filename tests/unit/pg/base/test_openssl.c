@@ -6,7 +6,7 @@
 
 #include "support.h"
 
-static void wiping_clears_every_byte_and_no_more(void **state)
+static void wipe_clears_exactly_the_bytes_when_given_a_range(void **state)
 {
     (void)state;
     unsigned char bytes[64];
@@ -18,7 +18,7 @@ static void wiping_clears_every_byte_and_no_more(void **state)
         assert_int_not_equal(bytes[i], 'x');
 }
 
-static void wiping_no_bytes_and_no_text_is_a_no_op(void **state)
+static void wipe_does_nothing_when_there_are_no_bytes_or_no_text(void **state)
 {
     (void)state;
     char byte = 'x';
@@ -30,8 +30,8 @@ static void wiping_no_bytes_and_no_text_is_a_no_op(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wiping_clears_every_byte_and_no_more),
-        cmocka_unit_test(wiping_no_bytes_and_no_text_is_a_no_op),
+        cmocka_unit_test(wipe_clears_exactly_the_bytes_when_given_a_range),
+        cmocka_unit_test(wipe_does_nothing_when_there_are_no_bytes_or_no_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

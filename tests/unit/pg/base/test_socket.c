@@ -32,14 +32,14 @@ static int64_t in_ms(int ms)
     return clock_after(clock_now(), ms);
 }
 
-static void readable_socket_ends_the_wait(void **state)
+static void wait_ends_when_socket_is_readable(void **state)
 {
     (void)state;
     assert_int_equal(write(pair[1], "x", 1), 1);
     assert_int_equal(pqp__wait_socket(pair[0], 0, -1, CLOCK_NEVER), 1);
 }
 
-static void passed_deadline_still_looks_once(void **state)
+static void wait_polls_once_when_deadline_has_passed(void **state)
 {
     (void)state;
     assert_int_equal(pqp__wait_socket(pair[0], 0, -1, 0), 0);
@@ -47,7 +47,7 @@ static void passed_deadline_still_looks_once(void **state)
     assert_int_equal(pqp__wait_socket(pair[0], 0, -1, 0), 1);
 }
 
-static void silent_socket_waits_until_the_deadline_and_not_less(void **state)
+static void wait_lasts_until_deadline_when_socket_is_silent(void **state)
 {
     (void)state;
     int64_t deadline = in_ms(20);
@@ -55,14 +55,14 @@ static void silent_socket_waits_until_the_deadline_and_not_less(void **state)
     assert_true(clock_now() >= deadline);
 }
 
-static void writable_socket_counts_only_when_asked_for(void **state)
+static void wait_ends_on_writable_socket_only_when_asked_to_write(void **state)
 {
     (void)state;
     assert_int_equal(pqp__wait_socket(pair[0], 1, -1, 0), 1);
     assert_int_equal(pqp__wait_socket(pair[0], 0, -1, 0), 0);
 }
 
-static void full_socket_is_not_writable_but_readable_ends_the_wait(void **state)
+static void wait_for_write_ends_when_full_socket_becomes_readable(void **state)
 {
     (void)state;
     char block[4096] = {0};
@@ -74,7 +74,7 @@ static void full_socket_is_not_writable_but_readable_ends_the_wait(void **state)
     assert_int_equal(pqp__wait_socket(pair[0], 1, -1, CLOCK_NEVER), 1);
 }
 
-static void stop_beats_a_readable_socket(void **state)
+static void wait_returns_stop_when_socket_is_readable_too(void **state)
 {
     (void)state;
     int stop = stop_open();
@@ -86,14 +86,14 @@ static void stop_beats_a_readable_socket(void **state)
     stop_close(stop);
 }
 
-static void hang_up_ends_the_wait(void **state)
+static void wait_ends_when_peer_closes(void **state)
 {
     (void)state;
     shutdown(pair[1], SHUT_RDWR);
     assert_int_equal(pqp__wait_socket(pair[0], 0, -1, CLOCK_NEVER), 1);
 }
 
-static void no_socket_is_an_error_and_no_endless_wait(void **state)
+static void wait_fails_at_once_when_descriptor_is_invalid(void **state)
 {
     (void)state;
     assert_int_equal(pqp__wait_socket(-1, 0, -1, CLOCK_NEVER), -1);
@@ -107,14 +107,14 @@ static void no_socket_is_an_error_and_no_endless_wait(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(readable_socket_ends_the_wait),
-        TEST(passed_deadline_still_looks_once),
-        TEST(silent_socket_waits_until_the_deadline_and_not_less),
-        TEST(writable_socket_counts_only_when_asked_for),
-        TEST(full_socket_is_not_writable_but_readable_ends_the_wait),
-        TEST(stop_beats_a_readable_socket),
-        TEST(hang_up_ends_the_wait),
-        TEST(no_socket_is_an_error_and_no_endless_wait),
+        TEST(wait_ends_when_socket_is_readable),
+        TEST(wait_polls_once_when_deadline_has_passed),
+        TEST(wait_lasts_until_deadline_when_socket_is_silent),
+        TEST(wait_ends_on_writable_socket_only_when_asked_to_write),
+        TEST(wait_for_write_ends_when_full_socket_becomes_readable),
+        TEST(wait_returns_stop_when_socket_is_readable_too),
+        TEST(wait_ends_when_peer_closes),
+        TEST(wait_fails_at_once_when_descriptor_is_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,7 +72,7 @@ static const char *parameter(const struct config *config, const char *keyword)
     return NULL;
 }
 
-static void without_a_string_all_is_left_to_the_environment(void **state)
+static void config_has_defaults_only_when_conninfo_is_empty(void **state)
 {
     (void)state;
     setenv("PGHOST", "elsewhere", 1);
@@ -93,7 +93,8 @@ static void without_a_string_all_is_left_to_the_environment(void **state)
     unsetenv("PGPASSWORD");
 }
 
-static void every_given_parameter_is_kept_and_nothing_else(void **state)
+static void
+config_keeps_exactly_the_parameters_when_conninfo_has_them(void **state)
 {
     (void)state;
     struct config *config =
@@ -114,7 +115,7 @@ static void every_given_parameter_is_kept_and_nothing_else(void **state)
     pqp__config_free(config);
 }
 
-static void a_uri_says_the_same_as_a_keyword_string(void **state)
+static void config_has_all_parameters_when_conninfo_is_a_uri(void **state)
 {
     (void)state;
     struct config *config =
@@ -133,7 +134,7 @@ static void a_uri_says_the_same_as_a_keyword_string(void **state)
     pqp__config_free(config);
 }
 
-static void the_last_of_two_equal_keywords_counts(void **state)
+static void last_value_counts_when_a_keyword_is_repeated(void **state)
 {
     (void)state;
     struct config *config =
@@ -143,7 +144,7 @@ static void the_last_of_two_equal_keywords_counts(void **state)
     pqp__config_free(config);
 }
 
-static void a_field_that_is_not_zero_beats_the_string(void **state)
+static void options_field_wins_when_it_is_not_zero(void **state)
 {
     (void)state;
     struct config *config = make(
@@ -156,7 +157,8 @@ static void a_field_that_is_not_zero_beats_the_string(void **state)
 }
 
 /* N18 */
-static void a_name_is_text_and_made_one_line(void **state)
+static void
+pool_name_becomes_one_line_when_it_has_control_characters(void **state)
 {
     (void)state;
     static const struct {
@@ -173,7 +175,7 @@ static void a_name_is_text_and_made_one_line(void **state)
 }
 
 static void
-connect_timeout_of_the_string_counts_if_ours_is_not_set(void **state)
+connect_timeout_of_conninfo_applies_when_pool_option_is_unset(void **state)
 {
     (void)state;
     static const struct {
@@ -203,7 +205,7 @@ connect_timeout_of_the_string_counts_if_ours_is_not_set(void **state)
 }
 
 /* N01 N05 */
-static void options_that_are_none_are_refused(void **state)
+static void config_is_refused_when_options_are_null_or_have_size_0(void **state)
 {
     (void)state;
     struct config *config;
@@ -214,7 +216,7 @@ static void options_that_are_none_are_refused(void **state)
 }
 
 /* N02 */
-static void sizes_that_cannot_be_are_refused(void **state)
+static void config_is_refused_when_pool_sizes_are_invalid(void **state)
 {
     (void)state;
     refusal_of(PQP_OPTIONS(.max_size = 2, .min_size = 4));
@@ -227,7 +229,7 @@ static void sizes_that_cannot_be_are_refused(void **state)
 }
 
 /* N04 */
-static void the_key_that_is_wrong_is_named(void **state)
+static void error_names_the_keyword_when_its_value_is_wrong(void **state)
 {
     (void)state;
     static const struct {
@@ -255,7 +257,7 @@ static void the_key_that_is_wrong_is_named(void **state)
         assert_string_equal(refusal(cases[i].conninfo), cases[i].message);
 }
 
-static void hosts_and_ports_are_checked_as_libpq_will(void **state)
+static void config_is_refused_when_host_or_port_is_invalid(void **state)
 {
     (void)state;
     static const char *const good[] = {
@@ -283,7 +285,7 @@ static void hosts_and_ports_are_checked_as_libpq_will(void **state)
         refusal(bad[i]);
 }
 
-static void lists_have_one_entry_for_each_host(void **state)
+static void config_is_refused_when_a_list_does_not_fit_the_hosts(void **state)
 {
     (void)state;
     static const char *const good[] = {
@@ -301,7 +303,7 @@ static void lists_have_one_entry_for_each_host(void **state)
                         "hostaddr is a list that does not fit the hosts");
 }
 
-static void what_libpq_never_takes_is_refused_and_named(void **state)
+static void config_is_refused_when_libpq_would_reject_a_value(void **state)
 {
     (void)state;
     static const char *const keywords[] = {
@@ -322,7 +324,7 @@ static void what_libpq_never_takes_is_refused_and_named(void **state)
                         "not take");
 }
 
-static void every_word_that_libpq_takes_is_taken(void **state)
+static void config_is_accepted_when_libpq_accepts_the_value(void **state)
 {
     (void)state;
     static const char *const good[] = {
@@ -341,7 +343,7 @@ static void every_word_that_libpq_takes_is_taken(void **state)
 }
 
 /* It may be mended until then. */
-static void a_wrong_environment_is_told_at_the_connect(void **state)
+static void config_is_accepted_when_only_the_environment_is_wrong(void **state)
 {
     (void)state;
     setenv("PGSSLMODE", "nonsense", 1);
@@ -353,7 +355,7 @@ static void a_wrong_environment_is_told_at_the_connect(void **state)
 }
 
 /* N06 */
-static void no_part_of_a_password_is_ever_told(void **state)
+static void error_hides_password_when_conninfo_is_malformed(void **state)
 {
     (void)state;
     static const char *const strings[] = {
@@ -392,7 +394,7 @@ static void no_part_of_a_password_is_ever_told(void **state)
 }
 
 /* N06 */
-static void a_string_of_a_mebibyte_is_refused(void **state)
+static void config_is_refused_when_conninfo_exceeds_65535_bytes(void **state)
 {
     (void)state;
     size_t size = 1 << 20;
@@ -408,7 +410,8 @@ static void a_string_of_a_mebibyte_is_refused(void **state)
     free(string);
 }
 
-static void every_copy_of_a_password_is_wiped(void **state)
+static void
+password_copies_are_wiped_when_config_is_made_and_freed(void **state)
 {
     (void)state;
     wiped_canaries = 0;
@@ -419,7 +422,7 @@ static void every_copy_of_a_password_is_wiped(void **state)
     assert_int_equal(wiped_canaries, 4);
 }
 
-static void a_refused_password_is_wiped_too(void **state)
+static void password_copies_are_wiped_when_config_is_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -447,26 +450,30 @@ static void a_refused_password_is_wiped_too(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_a_string_all_is_left_to_the_environment),
-        cmocka_unit_test(every_given_parameter_is_kept_and_nothing_else),
-        cmocka_unit_test(a_uri_says_the_same_as_a_keyword_string),
-        cmocka_unit_test(the_last_of_two_equal_keywords_counts),
-        cmocka_unit_test(a_field_that_is_not_zero_beats_the_string),
-        cmocka_unit_test(a_name_is_text_and_made_one_line),
+        cmocka_unit_test(config_has_defaults_only_when_conninfo_is_empty),
         cmocka_unit_test(
-            connect_timeout_of_the_string_counts_if_ours_is_not_set),
-        cmocka_unit_test(options_that_are_none_are_refused),
-        cmocka_unit_test(sizes_that_cannot_be_are_refused),
-        cmocka_unit_test(the_key_that_is_wrong_is_named),
-        cmocka_unit_test(hosts_and_ports_are_checked_as_libpq_will),
-        cmocka_unit_test(lists_have_one_entry_for_each_host),
-        cmocka_unit_test(what_libpq_never_takes_is_refused_and_named),
-        cmocka_unit_test(every_word_that_libpq_takes_is_taken),
-        cmocka_unit_test(a_wrong_environment_is_told_at_the_connect),
-        cmocka_unit_test(no_part_of_a_password_is_ever_told),
-        cmocka_unit_test(a_string_of_a_mebibyte_is_refused),
-        cmocka_unit_test(every_copy_of_a_password_is_wiped),
-        cmocka_unit_test(a_refused_password_is_wiped_too),
+            config_keeps_exactly_the_parameters_when_conninfo_has_them),
+        cmocka_unit_test(config_has_all_parameters_when_conninfo_is_a_uri),
+        cmocka_unit_test(last_value_counts_when_a_keyword_is_repeated),
+        cmocka_unit_test(options_field_wins_when_it_is_not_zero),
+        cmocka_unit_test(
+            pool_name_becomes_one_line_when_it_has_control_characters),
+        cmocka_unit_test(
+            connect_timeout_of_conninfo_applies_when_pool_option_is_unset),
+        cmocka_unit_test(
+            config_is_refused_when_options_are_null_or_have_size_0),
+        cmocka_unit_test(config_is_refused_when_pool_sizes_are_invalid),
+        cmocka_unit_test(error_names_the_keyword_when_its_value_is_wrong),
+        cmocka_unit_test(config_is_refused_when_host_or_port_is_invalid),
+        cmocka_unit_test(config_is_refused_when_a_list_does_not_fit_the_hosts),
+        cmocka_unit_test(config_is_refused_when_libpq_would_reject_a_value),
+        cmocka_unit_test(config_is_accepted_when_libpq_accepts_the_value),
+        cmocka_unit_test(config_is_accepted_when_only_the_environment_is_wrong),
+        cmocka_unit_test(error_hides_password_when_conninfo_is_malformed),
+        cmocka_unit_test(config_is_refused_when_conninfo_exceeds_65535_bytes),
+        cmocka_unit_test(
+            password_copies_are_wiped_when_config_is_made_and_freed),
+        cmocka_unit_test(password_copies_are_wiped_when_config_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,7 +53,8 @@ static void check_split(const struct split_case *c)
     pqp__wipe_free(rest);
 }
 
-static void our_keywords_are_taken_out_of_a_string(void **state)
+static void
+pool_keywords_are_removed_when_conninfo_is_a_keyword_string(void **state)
 {
     (void)state;
     static const struct split_case cases[] = {
@@ -85,7 +86,7 @@ static void our_keywords_are_taken_out_of_a_string(void **state)
         check_split(&cases[i]);
 }
 
-static void our_keywords_are_taken_out_of_a_uri(void **state)
+static void pool_keywords_are_removed_when_conninfo_is_a_uri(void **state)
 {
     (void)state;
     static const struct split_case cases[] = {
@@ -116,7 +117,8 @@ static void our_keywords_are_taken_out_of_a_uri(void **state)
 }
 
 /* N06 */
-static void what_is_malformed_is_told_by_its_place_alone(void **state)
+static void
+error_gives_only_the_position_when_conninfo_is_malformed(void **state)
 {
     (void)state;
     static const struct {
@@ -160,7 +162,7 @@ static void what_is_malformed_is_told_by_its_place_alone(void **state)
     }
 }
 
-static void a_refused_keyword_ends_the_split(void **state)
+static void conninfo_scan_stops_when_a_keyword_is_refused(void **state)
 {
     (void)state;
     struct taken taken;
@@ -176,7 +178,8 @@ static void a_refused_keyword_ends_the_split(void **state)
 /* ---- what libpq refused ---- */
 
 /* N04 N06 */
-static void an_unknown_keyword_is_named_unless_it_may_be_a_secret(void **state)
+static void
+unknown_keyword_is_named_only_when_it_cannot_be_a_secret(void **state)
 {
     (void)state;
     static const struct {
@@ -234,7 +237,7 @@ static void assert_same_parse(const char *a, const char *b)
 }
 
 /* N20 */
-static void whatever_libpq_accepts_passes_unchanged(void **state)
+static void conninfo_passes_unchanged_when_libpq_accepts_it(void **state)
 {
     (void)state;
     static const char *const pieces[] = {
@@ -332,7 +335,8 @@ static void random_pairs(struct pair *pairs, size_t count, uint64_t *seed)
 }
 
 /* N20 */
-static void what_is_left_means_to_libpq_what_it_meant_before(void **state)
+static void
+conninfo_keeps_its_meaning_when_pool_keywords_are_removed(void **state)
 {
     (void)state;
     uint64_t seed = 42;
@@ -373,13 +377,17 @@ static void what_is_left_means_to_libpq_what_it_meant_before(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(our_keywords_are_taken_out_of_a_string),
-        cmocka_unit_test(our_keywords_are_taken_out_of_a_uri),
-        cmocka_unit_test(what_is_malformed_is_told_by_its_place_alone),
-        cmocka_unit_test(a_refused_keyword_ends_the_split),
-        cmocka_unit_test(an_unknown_keyword_is_named_unless_it_may_be_a_secret),
-        cmocka_unit_test(whatever_libpq_accepts_passes_unchanged),
-        cmocka_unit_test(what_is_left_means_to_libpq_what_it_meant_before),
+        cmocka_unit_test(
+            pool_keywords_are_removed_when_conninfo_is_a_keyword_string),
+        cmocka_unit_test(pool_keywords_are_removed_when_conninfo_is_a_uri),
+        cmocka_unit_test(
+            error_gives_only_the_position_when_conninfo_is_malformed),
+        cmocka_unit_test(conninfo_scan_stops_when_a_keyword_is_refused),
+        cmocka_unit_test(
+            unknown_keyword_is_named_only_when_it_cannot_be_a_secret),
+        cmocka_unit_test(conninfo_passes_unchanged_when_libpq_accepts_it),
+        cmocka_unit_test(
+            conninfo_keeps_its_meaning_when_pool_keywords_are_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

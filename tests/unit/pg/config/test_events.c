@@ -25,7 +25,8 @@ static const char *reason_told(rpool_reason reason)
 }
 
 /* The notice alone tells: libpq has not seen the end of the connection yet. */
-static void session_is_hung_up_when_last_words_came_before_release(void **state)
+static void
+close_reason_names_peer_when_fatal_error_came_before_release(void **state)
 {
     (void)state;
     begin("qctpTw", PQP_RESET_ROLLBACK);
@@ -38,7 +39,8 @@ static void session_is_hung_up_when_last_words_came_before_release(void **state)
                         "hung up by the other end");
 }
 
-static void session_is_hung_up_when_a_statement_found_its_end(void **state)
+static void
+close_reason_names_peer_when_a_statement_found_connection_closed(void **state)
 {
     (void)state;
     begin("q", PQP_RESET_ROLLBACK);
@@ -48,7 +50,8 @@ static void session_is_hung_up_when_a_statement_found_its_end(void **state)
                         "hung up by the other end");
 }
 
-static void session_is_hung_up_when_the_ping_found_its_end(void **state)
+static void
+close_reason_names_peer_when_ping_found_connection_closed(void **state)
 {
     (void)state;
     begin("q", PQP_RESET_ROLLBACK);
@@ -57,7 +60,8 @@ static void session_is_hung_up_when_the_ping_found_its_end(void **state)
                         "hung up by the other end");
 }
 
-static void session_is_unfit_when_its_server_is_still_there(void **state)
+static void
+close_reason_does_not_name_peer_when_server_is_still_there(void **state)
 {
     (void)state;
     begin("qw", PQP_RESET_ROLLBACK);
@@ -76,10 +80,10 @@ static void session_is_unfit_when_its_server_is_still_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(session_is_hung_up_when_last_words_came_before_release),
-        TEST(session_is_hung_up_when_a_statement_found_its_end),
-        TEST(session_is_hung_up_when_the_ping_found_its_end),
-        TEST(session_is_unfit_when_its_server_is_still_there),
+        TEST(close_reason_names_peer_when_fatal_error_came_before_release),
+        TEST(close_reason_names_peer_when_a_statement_found_connection_closed),
+        TEST(close_reason_names_peer_when_ping_found_connection_closed),
+        TEST(close_reason_does_not_name_peer_when_server_is_still_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 
 /* ---- the table ---- */
 
-static void the_table_has_a_row_for_every_field_of_the_struct(void **state)
+static void option_table_has_a_row_for_every_field_of_the_struct(void **state)
 {
     (void)state;
     size_t end = offsetof(pqp_options, conninfo);
@@ -24,7 +24,7 @@ static void the_table_has_a_row_for_every_field_of_the_struct(void **state)
                      sizeof(pqp_options));
 }
 
-static void every_row_is_right_in_itself(void **state)
+static void option_row_is_consistent_for_every_option(void **state)
 {
     (void)state;
     for (const struct option *o = pqp__options; o->name; o++) {
@@ -46,7 +46,7 @@ static void every_row_is_right_in_itself(void **state)
     assert_null(pqp__option_find("max_sizes"));
 }
 
-static void the_defaults_are_the_documented_ones(void **state)
+static void defaults_are_as_documented_when_no_option_is_set(void **state)
 {
     (void)state;
     pqp_options options = {.size = 0}, given = {.size = 0};
@@ -98,7 +98,7 @@ static void assert_refused(const char *name, const char *value)
 }
 
 /* L05 L06 */
-static void each_number_is_taken_within_its_range_and_no_further(void **state)
+static void option_is_refused_when_its_number_is_out_of_range(void **state)
 {
     (void)state;
     for (const struct option *o = pqp__options; o->name; o++) {
@@ -127,7 +127,7 @@ static void each_number_is_taken_within_its_range_and_no_further(void **state)
 }
 
 static void
-zero_by_name_is_refused_where_it_would_mean_the_default(void **state)
+option_set_by_name_is_refused_when_0_would_mean_default(void **state)
 {
     (void)state;
     pqp_options options;
@@ -144,7 +144,7 @@ zero_by_name_is_refused_where_it_would_mean_the_default(void **state)
     assert_set("ping_always", "0", 0);
 }
 
-static void never_is_taken_where_it_makes_sense(void **state)
+static void never_is_accepted_only_when_the_option_allows_it(void **state)
 {
     (void)state;
     assert_set("idle_timeout_ms", "never", PQP_NEVER);
@@ -159,7 +159,8 @@ static void never_is_taken_where_it_makes_sense(void **state)
 }
 
 /* L06 */
-static void what_is_no_plain_number_is_refused_in_every_locale(void **state)
+static void
+option_is_refused_in_every_locale_when_value_is_no_number(void **state)
 {
     (void)state;
     static const char *const values[] = {
@@ -179,7 +180,7 @@ static void what_is_no_plain_number_is_refused_in_every_locale(void **state)
     (void)setlocale(LC_ALL, "C");
 }
 
-static void a_word_is_one_of_its_words(void **state)
+static void reset_option_is_refused_when_its_word_is_unknown(void **state)
 {
     (void)state;
     assert_set("reset", "rollback", PQP_RESET_ROLLBACK);
@@ -197,7 +198,7 @@ static void a_word_is_one_of_its_words(void **state)
                         "reset must be one of rollback, discard_all, close");
 }
 
-static void a_text_is_borrowed(void **state)
+static void text_option_is_stored_by_pointer_when_set(void **state)
 {
     (void)state;
     const char conninfo[] = "host=a", name[] = "web";
@@ -210,7 +211,8 @@ static void a_text_is_borrowed(void **state)
 }
 
 /* N04 */
-static void an_unknown_name_is_told_and_the_value_is_not(void **state)
+static void
+error_names_option_but_hides_value_when_name_is_unknown(void **state)
 {
     (void)state;
     static const char *const names[] = {
@@ -228,7 +230,7 @@ static void an_unknown_name_is_told_and_the_value_is_not(void **state)
 }
 
 /* N04 */
-static void a_refused_value_is_not_told(void **state)
+static void error_hides_value_when_option_value_is_refused(void **state)
 {
     (void)state;
     for (const struct option *o = pqp__options; o->name; o++) {
@@ -244,7 +246,7 @@ static void a_refused_value_is_not_told(void **state)
 }
 
 /* N01 */
-static void null_is_refused(void **state)
+static void call_is_refused_when_argument_is_null(void **state)
 {
     (void)state;
     pqp_options options;
@@ -260,7 +262,8 @@ static void null_is_refused(void **state)
 /* ---- structs ---- */
 
 /* N05 */
-static void a_smaller_struct_of_an_older_caller_is_taken(void **state)
+static void
+options_struct_is_accepted_when_it_is_an_older_smaller_one(void **state)
 {
     (void)state;
     for (size_t size = offsetof(pqp_options, max_size);
@@ -279,7 +282,8 @@ static void a_smaller_struct_of_an_older_caller_is_taken(void **state)
 }
 
 /* N05 */
-static void a_field_beyond_an_older_callers_struct_is_not_written(void **state)
+static void
+option_is_refused_when_callers_older_struct_lacks_its_field(void **state)
 {
     (void)state;
     pqp_options options = {.size = offsetof(pqp_options, reset) - 4};
@@ -291,7 +295,8 @@ static void a_field_beyond_an_older_callers_struct_is_not_written(void **state)
 }
 
 /* N05 */
-static void a_bigger_struct_is_taken_while_its_new_fields_are_zero(void **state)
+static void
+options_struct_is_accepted_when_unknown_newer_fields_are_zero(void **state)
 {
     (void)state;
     struct {
@@ -309,7 +314,7 @@ static void a_bigger_struct_is_taken_while_its_new_fields_are_zero(void **state)
 }
 
 /* N05 */
-static void a_size_that_is_none_is_refused(void **state)
+static void options_struct_is_refused_when_its_size_is_invalid(void **state)
 {
     (void)state;
     static const size_t sizes[] = {0,
@@ -329,7 +334,7 @@ static void a_size_that_is_none_is_refused(void **state)
 }
 
 /* N02 L05 */
-static void a_field_out_of_range_is_refused_and_named(void **state)
+static void options_field_is_refused_and_named_when_out_of_range(void **state)
 {
     (void)state;
     for (const struct option *o = pqp__options; o->name; o++) {
@@ -420,7 +425,8 @@ static void check_in_a_way(const struct option *o, int64_t number, enum way way)
 }
 
 /* L05 N02 */
-static void every_option_has_one_range_when_set_in_any_way(void **state)
+static void
+option_range_is_the_same_when_set_by_field_name_or_keyword(void **state)
 {
     (void)state;
     for (const struct option *o = pqp__options; o->name; o++) {
@@ -467,7 +473,8 @@ static void call_back(void *arg, const pqp_event *event)
     (void)event;
 }
 
-static void the_struct_beats_the_string_and_defaults_fill_the_rest(void **state)
+static void
+struct_field_wins_over_conninfo_and_default_when_options_merge(void **state)
 {
     (void)state;
     pqp_options text = {.max_size = 20, .min_size = 3, .max_uses = PQP_NEVER};
@@ -483,7 +490,7 @@ static void the_struct_beats_the_string_and_defaults_fill_the_rest(void **state)
 }
 
 /* N02 */
-static void min_above_max_is_refused_wherever_they_come_from(void **state)
+static void options_are_refused_when_min_size_exceeds_max_size(void **state)
 {
     (void)state;
     static const struct {
@@ -510,7 +517,8 @@ static void min_above_max_is_refused_wherever_they_come_from(void **state)
 }
 
 /* N03 */
-static void a_time_that_would_never_be_reached_is_cut_down(void **state)
+static void
+time_is_lowered_when_a_shorter_limit_makes_it_unreachable(void **state)
 {
     (void)state;
     pqp_options text = {.size = 0};
@@ -536,31 +544,37 @@ static void a_time_that_would_never_be_reached_is_cut_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_table_has_a_row_for_every_field_of_the_struct),
-        cmocka_unit_test(every_row_is_right_in_itself),
-        cmocka_unit_test(the_defaults_are_the_documented_ones),
-        cmocka_unit_test(each_number_is_taken_within_its_range_and_no_further),
+        cmocka_unit_test(option_table_has_a_row_for_every_field_of_the_struct),
+        cmocka_unit_test(option_row_is_consistent_for_every_option),
+        cmocka_unit_test(defaults_are_as_documented_when_no_option_is_set),
+        cmocka_unit_test(option_is_refused_when_its_number_is_out_of_range),
         cmocka_unit_test(
-            zero_by_name_is_refused_where_it_would_mean_the_default),
-        cmocka_unit_test(never_is_taken_where_it_makes_sense),
-        cmocka_unit_test(what_is_no_plain_number_is_refused_in_every_locale),
-        cmocka_unit_test(a_word_is_one_of_its_words),
-        cmocka_unit_test(a_text_is_borrowed),
-        cmocka_unit_test(an_unknown_name_is_told_and_the_value_is_not),
-        cmocka_unit_test(a_refused_value_is_not_told),
-        cmocka_unit_test(null_is_refused),
-        cmocka_unit_test(a_smaller_struct_of_an_older_caller_is_taken),
-        cmocka_unit_test(a_field_beyond_an_older_callers_struct_is_not_written),
+            option_set_by_name_is_refused_when_0_would_mean_default),
+        cmocka_unit_test(never_is_accepted_only_when_the_option_allows_it),
         cmocka_unit_test(
-            a_bigger_struct_is_taken_while_its_new_fields_are_zero),
-        cmocka_unit_test(a_size_that_is_none_is_refused),
-        cmocka_unit_test(a_field_out_of_range_is_refused_and_named),
-        cmocka_unit_test(every_option_has_one_range_when_set_in_any_way),
+            option_is_refused_in_every_locale_when_value_is_no_number),
+        cmocka_unit_test(reset_option_is_refused_when_its_word_is_unknown),
+        cmocka_unit_test(text_option_is_stored_by_pointer_when_set),
+        cmocka_unit_test(
+            error_names_option_but_hides_value_when_name_is_unknown),
+        cmocka_unit_test(error_hides_value_when_option_value_is_refused),
+        cmocka_unit_test(call_is_refused_when_argument_is_null),
+        cmocka_unit_test(
+            options_struct_is_accepted_when_it_is_an_older_smaller_one),
+        cmocka_unit_test(
+            option_is_refused_when_callers_older_struct_lacks_its_field),
+        cmocka_unit_test(
+            options_struct_is_accepted_when_unknown_newer_fields_are_zero),
+        cmocka_unit_test(options_struct_is_refused_when_its_size_is_invalid),
+        cmocka_unit_test(options_field_is_refused_and_named_when_out_of_range),
+        cmocka_unit_test(
+            option_range_is_the_same_when_set_by_field_name_or_keyword),
         cmocka_unit_test(ping_always_is_refused_when_it_is_neither_0_nor_1),
         cmocka_unit_test(
-            the_struct_beats_the_string_and_defaults_fill_the_rest),
-        cmocka_unit_test(min_above_max_is_refused_wherever_they_come_from),
-        cmocka_unit_test(a_time_that_would_never_be_reached_is_cut_down),
+            struct_field_wins_over_conninfo_and_default_when_options_merge),
+        cmocka_unit_test(options_are_refused_when_min_size_exceeds_max_size),
+        cmocka_unit_test(
+            time_is_lowered_when_a_shorter_limit_makes_it_unreachable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

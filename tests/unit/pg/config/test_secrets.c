@@ -18,8 +18,7 @@ static void check_hidden(const struct config *config,
 }
 
 /* A "***" in place of a word that the reader expects would tell the word. */
-static void
-plain_word_is_hidden_only_where_it_is_called_a_password(void **state)
+static void plain_word_is_hidden_only_when_labelled_as_password(void **state)
 {
     (void)state;
     char *secrets[] = {(char[]){"postgres"},    (char[]){"users"},
@@ -54,8 +53,7 @@ plain_word_is_hidden_only_where_it_is_called_a_password(void **state)
 }
 
 /* Of a longer word, what is left beside a "***" would tell it. */
-static void
-word_is_hidden_as_a_whole_when_a_secret_is_a_part_of_it(void **state)
+static void whole_word_is_hidden_when_a_secret_is_part_of_it(void **state)
 {
     (void)state;
     char *secrets[] = {(char[]){"test123"}, (char[]){"s3cret!"}};
@@ -72,8 +70,7 @@ word_is_hidden_as_a_whole_when_a_secret_is_a_part_of_it(void **state)
     check_hidden(&config, cases, LENGTH(cases));
 }
 
-static void
-password_that_is_a_name_is_hidden_only_where_it_is_called_so(void **state)
+static void password_equal_to_a_name_is_hidden_only_when_labelled(void **state)
 {
     (void)state;
     struct config *config = calloc(1, sizeof *config);
@@ -100,12 +97,9 @@ password_that_is_a_name_is_hidden_only_where_it_is_called_so(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(
-            plain_word_is_hidden_only_where_it_is_called_a_password),
-        cmocka_unit_test(
-            word_is_hidden_as_a_whole_when_a_secret_is_a_part_of_it),
-        cmocka_unit_test(
-            password_that_is_a_name_is_hidden_only_where_it_is_called_so),
+        cmocka_unit_test(plain_word_is_hidden_only_when_labelled_as_password),
+        cmocka_unit_test(whole_word_is_hidden_when_a_secret_is_part_of_it),
+        cmocka_unit_test(password_equal_to_a_name_is_hidden_only_when_labelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

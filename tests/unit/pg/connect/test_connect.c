@@ -108,7 +108,8 @@ static void assert_took_ms(int least, int most)
 
 /* ---- a server that answers ---- */
 
-static void session_is_as_libpq_makes_it_but_for_the_defaults(void **state)
+static void
+session_has_libpq_defaults_and_pqpool_name_when_connected(void **state)
 {
     (void)state;
     serve("sow", NULL);
@@ -137,7 +138,7 @@ static int tcp_option(const struct session *session, int option)
 }
 
 static void
-peer_that_reads_nothing_is_kept_unless_the_user_sets_a_timeout(void **state)
+tcp_user_timeout_is_unset_when_conninfo_does_not_set_it(void **state)
 {
     (void)state;
     serve("so", NULL);
@@ -158,7 +159,7 @@ peer_that_reads_nothing_is_kept_unless_the_user_sets_a_timeout(void **state)
     assert_int_equal(timeout, 7000);
 }
 
-static void users_own_application_name_stays(void **state)
+static void application_name_of_user_is_sent_when_conninfo_sets_it(void **state)
 {
     (void)state;
     serve("sow", NULL);
@@ -168,7 +169,8 @@ static void users_own_application_name_stays(void **state)
     assert_false(mock_heard(mocks[0], "pqpool"));
 }
 
-static void environments_application_name_beats_ours(void **state)
+static void
+application_name_of_environment_is_sent_when_PGAPPNAME_is_set(void **state)
 {
     (void)state;
     serve("sow", NULL);
@@ -182,7 +184,8 @@ static void environments_application_name_beats_ours(void **state)
 }
 
 /* T01 */
-static void notice_while_connecting_is_an_event_of_one_line(void **state)
+static void
+notice_event_is_emitted_when_notice_comes_while_connecting(void **state)
 {
     (void)state;
     serve("sknzw", NULL);
@@ -198,7 +201,8 @@ static void notice_while_connecting_is_an_event_of_one_line(void **state)
 /* ---- a server that refuses ---- */
 
 /* O14 */
-static void refusal_has_its_sqlstate_and_is_permanent(void **state)
+static void
+connect_fails_permanently_when_server_rejects_login_or_database(void **state)
 {
     (void)state;
     serve("sP sD", NULL);
@@ -207,7 +211,8 @@ static void refusal_has_its_sqlstate_and_is_permanent(void **state)
     assert_refused("3D000", 1, "the server says no");
 }
 
-static void errors_name_the_host_and_its_address(void **state)
+static void
+connect_error_names_host_and_address_when_connect_fails(void **state)
 {
     (void)state;
     char text[64];
@@ -226,7 +231,8 @@ static void errors_name_the_host_and_its_address(void **state)
 }
 
 /* Each address keeps its own line, and no line is pushed out by advice. */
-static void refused_addresses_are_named_without_libpqs_hints(void **state)
+static void
+connect_error_lists_addresses_without_hints_when_all_refuse(void **state)
 {
     (void)state;
     char text[256], list[64];
@@ -246,7 +252,7 @@ static void refused_addresses_are_named_without_libpqs_hints(void **state)
     assert_string_equal(why.message, text);
 }
 
-static void password_of_the_environment_is_hidden_too(void **state)
+static void password_is_hidden_when_it_comes_from_the_environment(void **state)
 {
     (void)state;
     serve("sP sknzw", NULL);
@@ -263,7 +269,8 @@ static void password_of_the_environment_is_hidden_too(void **state)
     assert_string_equal(text, "the ***: ***");
 }
 
-static void password_of_a_file_is_hidden_for_each_host(void **state)
+static void
+password_is_hidden_for_each_host_when_it_comes_from_a_passfile(void **state)
 {
     (void)state;
     char path[] = "/tmp/pqpool-passfile-XXXXXX", lines[128];
@@ -286,7 +293,7 @@ static void password_of_a_file_is_hidden_for_each_host(void **state)
 }
 
 /* P02 */
-static void starting_server_is_a_transient_failure(void **state)
+static void connect_failure_is_transient_when_server_is_starting(void **state)
 {
     (void)state;
     serve("sU so", NULL);
@@ -295,7 +302,8 @@ static void starting_server_is_a_transient_failure(void **state)
 }
 
 /* T09 */
-static void error_without_sqlstate_has_a_message_and_no_code(void **state)
+static void connect_error_has_message_but_no_code_when_server_sends_no_sqlstate(
+    void **state)
 {
     (void)state;
     serve("sX", NULL);
@@ -303,7 +311,7 @@ static void error_without_sqlstate_has_a_message_and_no_code(void **state)
 }
 
 /* Q11 */
-static void garbage_is_a_transient_failure(void **state)
+static void connect_failure_is_transient_when_server_sends_garbage(void **state)
 {
     (void)state;
     serve("sg", NULL);
@@ -311,7 +319,7 @@ static void garbage_is_a_transient_failure(void **state)
 }
 
 /* Q01 */
-static void refused_connection_fails_at_once(void **state)
+static void connect_fails_at_once_when_port_is_closed(void **state)
 {
     (void)state;
     serve("sow", NULL);
@@ -323,7 +331,8 @@ static void refused_connection_fails_at_once(void **state)
     assert_took_ms(0, 5000);
 }
 
-static void wrong_parameter_is_told_by_libpq_itself_for_good(void **state)
+static void
+connect_fails_permanently_when_libpq_rejects_a_parameter(void **state)
 {
     (void)state;
     serve("sow", NULL);
@@ -332,7 +341,8 @@ static void wrong_parameter_is_told_by_libpq_itself_for_good(void **state)
     assert_int_equal(mock_accepted(mocks[0]), 0);
 }
 
-static void wrong_environment_is_a_permanent_failure(void **state)
+static void
+connect_fails_permanently_when_an_environment_variable_is_wrong(void **state)
 {
     (void)state;
     static const char *const wrong[][3] = {
@@ -349,7 +359,8 @@ static void wrong_environment_is_a_permanent_failure(void **state)
     assert_connected_to(mock_port(mocks[0]));
 }
 
-static void socket_that_is_not_there_is_a_transient_failure(void **state)
+static void
+connect_failure_is_transient_when_unix_socket_is_missing(void **state)
 {
     (void)state;
     serve("sow", NULL);
@@ -382,7 +393,8 @@ static void assert_both_refuse(const char *first, const char *second,
 }
 
 /* B24 */
-static void failure_is_permanent_only_if_that_of_every_host_is(void **state)
+static void connect_failure_is_permanent_only_when_every_host_fails_permanently(
+    void **state)
 {
     (void)state;
     assert_both_refuse("s(28000:no)", "s(28P01:no)", "28P01", 1);
@@ -396,14 +408,15 @@ static void failure_is_permanent_only_if_that_of_every_host_is(void **state)
     assert_both_refuse("sA3", "sP", "28P01", 1);
 }
 
-static void second_host_serves_when_the_first_refuses_for_good(void **state)
+static void second_host_serves_when_first_fails_permanently(void **state)
 {
     (void)state;
     serve("s(28000:no_entry_while_it_is_fenced)", "so");
     assert_connected_to(mock_port(mocks[1]));
 }
 
-static void hosts_are_gone_through_twice_for_a_preferred_standby(void **state)
+static void
+host_list_is_tried_twice_when_standby_is_preferred_but_missing(void **state)
 {
     (void)state;
     serve("sHz", "sHz");
@@ -416,7 +429,7 @@ static void hosts_are_gone_through_twice_for_a_preferred_standby(void **state)
 /* ---- a server that is silent ---- */
 
 /* Q13 */
-static void silent_server_costs_its_timeout_in_ms(void **state)
+static void connect_times_out_when_server_is_silent(void **state)
 {
     (void)state;
     serve("w", NULL);
@@ -426,7 +439,7 @@ static void silent_server_costs_its_timeout_in_ms(void **state)
 }
 
 /* Q12 */
-static void dripping_server_costs_no_more_than_its_timeout(void **state)
+static void connect_times_out_when_server_sends_one_byte_at_a_time(void **state)
 {
     (void)state;
     serve("sd", NULL);
@@ -436,7 +449,7 @@ static void dripping_server_costs_no_more_than_its_timeout(void **state)
 }
 
 /* B24 */
-static void second_address_serves_when_the_first_is_silent(void **state)
+static void second_address_serves_when_first_is_silent(void **state)
 {
     (void)state;
     serve("w", "sow");
@@ -447,7 +460,7 @@ static void second_address_serves_when_the_first_is_silent(void **state)
 }
 
 /* Together they take longer than one address may. */
-static void clock_of_an_address_begins_when_it_is_tried(void **state)
+static void connect_timeout_starts_anew_when_next_address_is_tried(void **state)
 {
     (void)state;
     serve("slU", "slow");
@@ -456,7 +469,7 @@ static void clock_of_an_address_begins_when_it_is_tried(void **state)
     assert_int_equal(mock_accepted(mocks[1]), 1);
 }
 
-static void second_address_serves_when_the_first_refuses(void **state)
+static void second_address_serves_when_first_refuses(void **state)
 {
     (void)state;
     serve("sU", "sow");
@@ -464,7 +477,8 @@ static void second_address_serves_when_the_first_refuses(void **state)
 }
 
 /* P16 */
-static void deadline_holds_over_all_addresses(void **state)
+static void
+connect_keeps_its_deadline_when_all_addresses_are_silent(void **state)
 {
     (void)state;
     serve("w", "w");
@@ -476,7 +490,8 @@ static void deadline_holds_over_all_addresses(void **state)
 }
 
 static void
-error_of_a_server_is_told_rather_than_the_silence_of_another(void **state)
+connect_error_has_sqlstate_when_one_server_refuses_and_one_is_silent(
+    void **state)
 {
     (void)state;
     serve("sU", "w");
@@ -485,7 +500,8 @@ error_of_a_server_is_told_rather_than_the_silence_of_another(void **state)
 }
 
 /* Of the service file it is the same: libpq merges both. */
-static void environments_timeout_counts_if_nothing_else_is_set(void **state)
+static void
+connect_timeout_of_environment_applies_when_no_other_is_set(void **state)
 {
     (void)state;
     serve("w", NULL);
@@ -498,7 +514,7 @@ static void environments_timeout_counts_if_nothing_else_is_set(void **state)
     unsetenv("PGCONNECT_TIMEOUT");
 }
 
-static void timeout_that_is_no_number_is_a_permanent_failure(void **state)
+static void connect_fails_permanently_when_timeout_is_no_number(void **state)
 {
     (void)state;
     serve("sow", NULL);
@@ -511,7 +527,7 @@ static void timeout_that_is_no_number_is_a_permanent_failure(void **state)
 
 /* ---- stop ---- */
 
-static void stop_ends_a_connect_at_once(void **state)
+static void connect_ends_at_once_when_stop_is_raised(void **state)
 {
     (void)state;
     serve("w", NULL);
@@ -530,36 +546,39 @@ static void stop_ends_a_connect_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(session_is_as_libpq_makes_it_but_for_the_defaults),
-        TEST(peer_that_reads_nothing_is_kept_unless_the_user_sets_a_timeout),
-        TEST(users_own_application_name_stays),
-        TEST(environments_application_name_beats_ours),
-        TEST(notice_while_connecting_is_an_event_of_one_line),
-        TEST(refusal_has_its_sqlstate_and_is_permanent),
-        TEST(errors_name_the_host_and_its_address),
-        TEST(refused_addresses_are_named_without_libpqs_hints),
-        TEST(password_of_the_environment_is_hidden_too),
-        TEST(password_of_a_file_is_hidden_for_each_host),
-        TEST(starting_server_is_a_transient_failure),
-        TEST(error_without_sqlstate_has_a_message_and_no_code),
-        TEST(garbage_is_a_transient_failure),
-        TEST(refused_connection_fails_at_once),
-        TEST(wrong_parameter_is_told_by_libpq_itself_for_good),
-        TEST(wrong_environment_is_a_permanent_failure),
-        TEST(socket_that_is_not_there_is_a_transient_failure),
-        TEST(failure_is_permanent_only_if_that_of_every_host_is),
-        TEST(second_host_serves_when_the_first_refuses_for_good),
-        TEST(hosts_are_gone_through_twice_for_a_preferred_standby),
-        TEST(silent_server_costs_its_timeout_in_ms),
-        TEST(dripping_server_costs_no_more_than_its_timeout),
-        TEST(second_address_serves_when_the_first_is_silent),
-        TEST(clock_of_an_address_begins_when_it_is_tried),
-        TEST(second_address_serves_when_the_first_refuses),
-        TEST(deadline_holds_over_all_addresses),
-        TEST(error_of_a_server_is_told_rather_than_the_silence_of_another),
-        TEST(environments_timeout_counts_if_nothing_else_is_set),
-        TEST(timeout_that_is_no_number_is_a_permanent_failure),
-        TEST(stop_ends_a_connect_at_once),
+        TEST(session_has_libpq_defaults_and_pqpool_name_when_connected),
+        TEST(tcp_user_timeout_is_unset_when_conninfo_does_not_set_it),
+        TEST(application_name_of_user_is_sent_when_conninfo_sets_it),
+        TEST(application_name_of_environment_is_sent_when_PGAPPNAME_is_set),
+        TEST(notice_event_is_emitted_when_notice_comes_while_connecting),
+        TEST(connect_fails_permanently_when_server_rejects_login_or_database),
+        TEST(connect_error_names_host_and_address_when_connect_fails),
+        TEST(connect_error_lists_addresses_without_hints_when_all_refuse),
+        TEST(password_is_hidden_when_it_comes_from_the_environment),
+        TEST(password_is_hidden_for_each_host_when_it_comes_from_a_passfile),
+        TEST(connect_failure_is_transient_when_server_is_starting),
+        TEST(
+            connect_error_has_message_but_no_code_when_server_sends_no_sqlstate),
+        TEST(connect_failure_is_transient_when_server_sends_garbage),
+        TEST(connect_fails_at_once_when_port_is_closed),
+        TEST(connect_fails_permanently_when_libpq_rejects_a_parameter),
+        TEST(connect_fails_permanently_when_an_environment_variable_is_wrong),
+        TEST(connect_failure_is_transient_when_unix_socket_is_missing),
+        TEST(
+            connect_failure_is_permanent_only_when_every_host_fails_permanently),
+        TEST(second_host_serves_when_first_fails_permanently),
+        TEST(host_list_is_tried_twice_when_standby_is_preferred_but_missing),
+        TEST(connect_times_out_when_server_is_silent),
+        TEST(connect_times_out_when_server_sends_one_byte_at_a_time),
+        TEST(second_address_serves_when_first_is_silent),
+        TEST(connect_timeout_starts_anew_when_next_address_is_tried),
+        TEST(second_address_serves_when_first_refuses),
+        TEST(connect_keeps_its_deadline_when_all_addresses_are_silent),
+        TEST(
+            connect_error_has_sqlstate_when_one_server_refuses_and_one_is_silent),
+        TEST(connect_timeout_of_environment_applies_when_no_other_is_set),
+        TEST(connect_fails_permanently_when_timeout_is_no_number),
+        TEST(connect_ends_at_once_when_stop_is_raised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

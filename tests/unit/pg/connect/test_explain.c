@@ -202,13 +202,13 @@ static const struct failing transient[] = {
     {NULL, {"host=/no/private key file"}, "No such file", NULL},
 };
 
-static void failure_is_permanent_when_no_attempt_can_mend_it(void **state)
+static void connect_failure_is_permanent_when_a_retry_cannot_help(void **state)
 {
     (void)state;
     assert_all(permanent, LENGTH(permanent), 1);
 }
 
-static void failure_is_transient_when_it_may_pass(void **state)
+static void connect_failure_is_transient_when_a_retry_may_help(void **state)
 {
     (void)state;
     assert_all(transient, LENGTH(transient), 0);
@@ -243,7 +243,8 @@ static int speak_as_before(void **state)
     return unsetenv("LANGUAGE");
 }
 
-static void failure_is_classified_alike_when_libpq_speaks_german(void **state)
+static void
+connect_failure_is_classified_alike_when_libpq_speaks_german(void **state)
 {
     (void)state;
     if (!speak_german())
@@ -276,7 +277,8 @@ static int library_holds(void *function, const char *text)
 
 /* A failure that cannot be provoked without a KDC, another certificate or an
  * engine of OpenSSL is compared with what libpq would say, by version. */
-static void text_stands_in_libpq_when_it_cannot_be_provoked(void **state)
+static void
+error_text_is_found_in_libpq_when_it_cannot_be_provoked(void **state)
 {
     (void)state;
     static const struct {
@@ -314,7 +316,9 @@ static void text_stands_in_libpq_when_it_cannot_be_provoked(void **state)
 /* ---- several hosts ---- */
 
 /* The server listens on one of the two addresses that a name has. */
-static void refusal_of_one_family_of_addresses_is_permanent(void **state)
+static void
+connect_failure_is_permanent_when_one_address_family_fails_permanently(
+    void **state)
 {
     (void)state;
     static const struct {
@@ -344,7 +348,7 @@ static void refusal_of_one_family_of_addresses_is_permanent(void **state)
 }
 
 static void
-reason_of_each_host_is_told_when_there_is_no_room_for_all(void **state)
+connect_error_has_part_of_each_reason_when_all_do_not_fit(void **state)
 {
     (void)state;
     struct target at[5] = {{.host = 0}};
@@ -400,15 +404,17 @@ static int remove_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(failure_is_permanent_when_no_attempt_can_mend_it),
-        cmocka_unit_test(failure_is_transient_when_it_may_pass),
+        cmocka_unit_test(connect_failure_is_permanent_when_a_retry_cannot_help),
+        cmocka_unit_test(connect_failure_is_transient_when_a_retry_may_help),
         cmocka_unit_test_teardown(
-            failure_is_classified_alike_when_libpq_speaks_german,
+            connect_failure_is_classified_alike_when_libpq_speaks_german,
             speak_as_before),
-        cmocka_unit_test(text_stands_in_libpq_when_it_cannot_be_provoked),
-        cmocka_unit_test(refusal_of_one_family_of_addresses_is_permanent),
         cmocka_unit_test(
-            reason_of_each_host_is_told_when_there_is_no_room_for_all),
+            error_text_is_found_in_libpq_when_it_cannot_be_provoked),
+        cmocka_unit_test(
+            connect_failure_is_permanent_when_one_address_family_fails_permanently),
+        cmocka_unit_test(
+            connect_error_has_part_of_each_reason_when_all_do_not_fit),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -46,7 +46,8 @@ static void assert_list(int part, const char *expected)
     assert_string_equal(buffer, expected);
 }
 
-static void one_port_serves_all_hosts(void **state)
+static void
+single_port_applies_to_each_host_when_there_are_several(void **state)
 {
     (void)state;
     assert_int_equal(resolve("127.0.0.1,127.0.0.2", "", "77"), 0);
@@ -55,7 +56,8 @@ static void one_port_serves_all_hosts(void **state)
     assert_list(TARGET_PORT, "77,77");
 }
 
-static void each_host_may_have_its_own_port(void **state)
+static void
+port_list_applies_host_by_host_when_it_has_several_entries(void **state)
 {
     (void)state;
     assert_int_equal(resolve("127.0.0.1,127.0.0.2,::1", "", "1,,3"), 0);
@@ -63,7 +65,7 @@ static void each_host_may_have_its_own_port(void **state)
     assert_list(TARGET_PORT, "1,5432,3");
 }
 
-static void name_keeps_standing_beside_each_of_its_addresses(void **state)
+static void host_name_is_kept_with_each_address_when_resolved(void **state)
 {
     (void)state;
     assert_int_equal(resolve("localhost", "", "77"), 0);
@@ -74,7 +76,7 @@ static void name_keeps_standing_beside_each_of_its_addresses(void **state)
     }
 }
 
-static void given_address_is_used_and_the_name_not_resolved(void **state)
+static void host_name_is_not_resolved_when_hostaddr_is_given(void **state)
 {
     (void)state;
     assert_int_equal(resolve("no-such-host.invalid", "127.0.0.9", "77"), 0);
@@ -82,7 +84,8 @@ static void given_address_is_used_and_the_name_not_resolved(void **state)
     assert_list(TARGET_HOSTADDR, "127.0.0.9");
 }
 
-static void unix_sockets_pass_as_they_are(void **state)
+static void
+unix_socket_host_is_passed_unchanged_when_targets_are_listed(void **state)
 {
     (void)state;
     assert_int_equal(resolve("/run/a,@b,127.0.0.1", "", "77"), 0);
@@ -90,7 +93,8 @@ static void unix_sockets_pass_as_they_are(void **state)
     assert_list(TARGET_HOSTADDR, ",,127.0.0.1");
 }
 
-static void name_without_an_address_keeps_its_place_and_its_reason(void **state)
+static void
+host_keeps_its_place_and_reason_when_it_cannot_be_resolved(void **state)
 {
     (void)state;
     assert_int_equal(
@@ -105,7 +109,7 @@ static void name_without_an_address_keeps_its_place_and_its_reason(void **state)
     assert_int_equal(t->host, 1);
 }
 
-static void hostaddr_that_is_no_address_is_a_permanent_failure(void **state)
+static void target_fails_permanently_when_hostaddr_is_no_address(void **state)
 {
     (void)state;
     assert_int_equal(resolve("127.0.0.1", "no-address", "1"), 0);
@@ -115,7 +119,7 @@ static void hostaddr_that_is_no_address_is_a_permanent_failure(void **state)
     assert_non_null(strstr(targets.at[0].why.message, "\"no-address\""));
 }
 
-static void shuffle_keeps_each_entry_once(void **state)
+static void targets_are_all_kept_when_shuffled(void **state)
 {
     (void)state;
     assert_int_equal(resolve("127.0.0.1,127.0.0.2,127.0.0.3", "", "7"), 0);
@@ -131,7 +135,8 @@ static void shuffle_keeps_each_entry_once(void **state)
     assert_true(first[0] && first[1] && first[2]);
 }
 
-static void lists_that_do_not_fit_are_a_permanent_failure(void **state)
+static void
+resolve_fails_permanently_when_port_list_does_not_fit_hosts(void **state)
 {
     (void)state;
     assert_int_equal(resolve("127.0.0.1,127.0.0.2,127.0.0.3", "", "1,2"), -1);
@@ -141,7 +146,7 @@ static void lists_that_do_not_fit_are_a_permanent_failure(void **state)
                         "port is a list that does not fit the hosts");
 }
 
-static void environments_port_that_is_none_is_a_permanent_failure(void **state)
+static void resolve_fails_permanently_when_PGPORT_is_invalid(void **state)
 {
     (void)state;
     setenv("PGPORT", "77777", 1);
@@ -152,7 +157,7 @@ static void environments_port_that_is_none_is_a_permanent_failure(void **state)
     assert_non_null(strstr(why.message, "port must be a number"));
 }
 
-static void no_host_at_all_is_left_to_libpq(void **state)
+static void host_is_left_to_libpq_when_none_is_given(void **state)
 {
     (void)state;
     assert_int_equal(resolve("", "", "77"), 0);
@@ -162,7 +167,8 @@ static void no_host_at_all_is_left_to_libpq(void **state)
     assert_list(TARGET_PORT, "77");
 }
 
-static void environment_fills_what_the_string_leaves_open(void **state)
+static void
+settings_come_from_environment_when_conninfo_lacks_them(void **state)
 {
     (void)state;
     setenv("PGHOST", "127.0.0.8", 1);
@@ -177,7 +183,8 @@ static void environment_fills_what_the_string_leaves_open(void **state)
     assert_string_equal(pqp__setting(settings, "no such keyword"), "");
 }
 
-static void service_file_fills_what_the_string_leaves_open(void **state)
+static void
+settings_come_from_service_file_when_conninfo_lacks_them(void **state)
 {
     (void)state;
     char path[] = "/tmp/pqpool-service-XXXXXX";
@@ -198,7 +205,8 @@ static void service_file_fills_what_the_string_leaves_open(void **state)
     assert_string_equal(pqp__setting(settings, "password"), "-");
 }
 
-static void settings_hold_no_secret(void **state)
+static void
+settings_have_no_password_when_conninfo_and_environment_set_one(void **state)
 {
     (void)state;
     setenv("PGPASSWORD", "from-the-environment", 1);
@@ -219,20 +227,20 @@ static void settings_hold_no_secret(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(one_port_serves_all_hosts),
-        TEST(each_host_may_have_its_own_port),
-        TEST(name_keeps_standing_beside_each_of_its_addresses),
-        TEST(given_address_is_used_and_the_name_not_resolved),
-        TEST(unix_sockets_pass_as_they_are),
-        TEST(name_without_an_address_keeps_its_place_and_its_reason),
-        TEST(hostaddr_that_is_no_address_is_a_permanent_failure),
-        TEST(shuffle_keeps_each_entry_once),
-        TEST(lists_that_do_not_fit_are_a_permanent_failure),
-        TEST(environments_port_that_is_none_is_a_permanent_failure),
-        TEST(no_host_at_all_is_left_to_libpq),
-        TEST(environment_fills_what_the_string_leaves_open),
-        TEST(service_file_fills_what_the_string_leaves_open),
-        TEST(settings_hold_no_secret),
+        TEST(single_port_applies_to_each_host_when_there_are_several),
+        TEST(port_list_applies_host_by_host_when_it_has_several_entries),
+        TEST(host_name_is_kept_with_each_address_when_resolved),
+        TEST(host_name_is_not_resolved_when_hostaddr_is_given),
+        TEST(unix_socket_host_is_passed_unchanged_when_targets_are_listed),
+        TEST(host_keeps_its_place_and_reason_when_it_cannot_be_resolved),
+        TEST(target_fails_permanently_when_hostaddr_is_no_address),
+        TEST(targets_are_all_kept_when_shuffled),
+        TEST(resolve_fails_permanently_when_port_list_does_not_fit_hosts),
+        TEST(resolve_fails_permanently_when_PGPORT_is_invalid),
+        TEST(host_is_left_to_libpq_when_none_is_given),
+        TEST(settings_come_from_environment_when_conninfo_lacks_them),
+        TEST(settings_come_from_service_file_when_conninfo_lacks_them),
+        TEST(settings_have_no_password_when_conninfo_and_environment_set_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

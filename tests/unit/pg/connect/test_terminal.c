@@ -192,7 +192,7 @@ static void use_key(const char *certificate, const char *key)
 /* ---- keys ---- */
 
 static void
-encrypted_key_without_a_password_is_a_permanent_failure(void **state)
+connect_fails_without_prompt_when_encrypted_key_has_no_password(void **state)
 {
     (void)state;
     static const char *const keys[] = {"encrypted.pem", "encrypted8.pem",
@@ -206,7 +206,7 @@ encrypted_key_without_a_password_is_a_permanent_failure(void **state)
 }
 
 static void
-encrypted_key_with_an_empty_password_is_a_permanent_failure(void **state)
+connect_fails_without_prompt_when_key_password_is_empty(void **state)
 {
     (void)state;
     use_key("client.crt", "encrypted.pem");
@@ -215,7 +215,7 @@ encrypted_key_with_an_empty_password_is_a_permanent_failure(void **state)
 }
 
 static void
-encrypted_key_with_a_wrong_password_is_a_permanent_failure(void **state)
+connect_fails_without_prompt_when_key_password_is_wrong(void **state)
 {
     (void)state;
     use_key("client.crt", "encrypted.pem");
@@ -235,7 +235,7 @@ static int opens_the_key(const char *expected)
     return strstr(why.message, "private key file") ? 2 : IS_AS_EXPECTED;
 }
 
-static void key_opens_with_the_password_of_the_string(void **state)
+static void encrypted_key_opens_when_conninfo_has_its_password(void **state)
 {
     (void)state;
     use_key("client.crt", "encrypted.pem");
@@ -243,7 +243,7 @@ static void key_opens_with_the_password_of_the_string(void **state)
     assert_silent(opens_the_key, "");
 }
 
-static void key_opens_with_the_password_of_the_service_file(void **state)
+static void encrypted_key_opens_when_service_file_has_its_password(void **state)
 {
     (void)state;
     use_key("client.crt", "encrypted.pem");
@@ -254,7 +254,7 @@ static void key_opens_with_the_password_of_the_service_file(void **state)
     unsetenv("PGSERVICEFILE");
 }
 
-static void key_without_encryption_opens(void **state)
+static void key_opens_when_it_is_not_encrypted(void **state)
 {
     (void)state;
     use_key("client.crt", "plain.pem");
@@ -263,7 +263,8 @@ static void key_without_encryption_opens(void **state)
 
 /* ---- password files ---- */
 
-static void password_file_of_others_is_ignored_without_a_word(void **state)
+static void
+password_file_is_ignored_silently_when_other_users_can_read_it(void **state)
 {
     (void)state;
     write_file("pass", "*:*:*:*:opensesame\n", 0644);
@@ -276,7 +277,8 @@ static void password_file_of_others_is_ignored_without_a_word(void **state)
     assert_silent(is_refused_for_good, "others have access to it");
 }
 
-static void password_file_in_the_home_is_ignored_if_it_is_a_folder(void **state)
+static void
+password_file_is_ignored_silently_when_it_is_a_directory(void **state)
 {
     (void)state;
     char *home = getenv("HOME"), old[256];
@@ -288,7 +290,7 @@ static void password_file_in_the_home_is_ignored_if_it_is_a_folder(void **state)
     setenv("HOME", old, 1);
 }
 
-static void password_file_of_the_users_own_is_read(void **state)
+static void password_file_is_read_when_only_its_owner_can_read_it(void **state)
 {
     (void)state;
     write_file("pass", "*:*:*:*:opensesame\n", 0600);
@@ -303,15 +305,15 @@ static void password_file_of_the_users_own_is_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(encrypted_key_without_a_password_is_a_permanent_failure),
-        TEST(encrypted_key_with_an_empty_password_is_a_permanent_failure),
-        TEST(encrypted_key_with_a_wrong_password_is_a_permanent_failure),
-        TEST(key_opens_with_the_password_of_the_string),
-        TEST(key_opens_with_the_password_of_the_service_file),
-        TEST(key_without_encryption_opens),
-        TEST(password_file_of_others_is_ignored_without_a_word),
-        TEST(password_file_in_the_home_is_ignored_if_it_is_a_folder),
-        TEST(password_file_of_the_users_own_is_read),
+        TEST(connect_fails_without_prompt_when_encrypted_key_has_no_password),
+        TEST(connect_fails_without_prompt_when_key_password_is_empty),
+        TEST(connect_fails_without_prompt_when_key_password_is_wrong),
+        TEST(encrypted_key_opens_when_conninfo_has_its_password),
+        TEST(encrypted_key_opens_when_service_file_has_its_password),
+        TEST(key_opens_when_it_is_not_encrypted),
+        TEST(password_file_is_ignored_silently_when_other_users_can_read_it),
+        TEST(password_file_is_ignored_silently_when_it_is_a_directory),
+        TEST(password_file_is_read_when_only_its_owner_can_read_it),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -23,7 +23,8 @@
 #define NOT_A_RESULT ((PGresult *)(uintptr_t)1)
 
 /* N01 */
-static void null_is_refused_and_the_result_cleared(void **state)
+static void
+exec_is_refused_and_result_cleared_when_an_argument_is_null(void **state)
 {
     (void)state;
     pqp_error err;
@@ -58,7 +59,8 @@ static const char *refusal_of(const pqp_query *query)
 }
 
 /* N01 */
-static void parameters_are_checked_before_the_connection(void **state)
+static void
+exec_params_reports_bad_parameters_when_conn_is_null_too(void **state)
 {
     (void)state;
     const char *values[] = {"x"};
@@ -79,7 +81,8 @@ static void parameters_are_checked_before_the_connection(void **state)
 }
 
 /* N01 */
-static void a_query_is_checked_before_the_acquire(void **state)
+static void
+pool_exec_params_reports_bad_query_when_pool_is_null_too(void **state)
 {
     (void)state;
     const pqp_query bad = {.size = 3, .sql = ""};
@@ -215,7 +218,8 @@ static void parameters_are_refused_when_their_message_is_too_long(void **state)
     }
 }
 
-static void a_parameter_is_refused_when_its_length_is_negative(void **state)
+static void
+binary_parameter_is_refused_when_its_length_is_negative(void **state)
 {
     (void)state;
     const char *values[] = {"", "x"};
@@ -280,13 +284,17 @@ static void sql_and_parameters_are_refused_when_libpq_cannot_hold_both(void **s)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(null_is_refused_and_the_result_cleared),
-        cmocka_unit_test(parameters_are_checked_before_the_connection),
-        cmocka_unit_test(a_query_is_checked_before_the_acquire),
+        cmocka_unit_test(
+            exec_is_refused_and_result_cleared_when_an_argument_is_null),
+        cmocka_unit_test(
+            exec_params_reports_bad_parameters_when_conn_is_null_too),
+        cmocka_unit_test(
+            pool_exec_params_reports_bad_query_when_pool_is_null_too),
         cmocka_unit_test(sql_is_refused_when_its_query_message_is_too_long),
         cmocka_unit_test(sql_is_refused_when_its_parse_message_is_too_long),
         cmocka_unit_test(parameters_are_refused_when_their_message_is_too_long),
-        cmocka_unit_test(a_parameter_is_refused_when_its_length_is_negative),
+        cmocka_unit_test(
+            binary_parameter_is_refused_when_its_length_is_negative),
         cmocka_unit_test(
             text_parameters_are_refused_when_their_sum_is_too_long),
         cmocka_unit_test(

@@ -132,20 +132,20 @@ static void assert_deadline_holds(hostile_deed deed)
     }
 }
 
-static void deadline_holds_when_results_come_without_end(void **state)
+static void statement_times_out_when_results_never_end(void **state)
 {
     (void)state;
     assert_deadline_holds(deed_results);
 }
 
-static void deadline_holds_when_rows_come_without_end(void **state)
+static void statement_times_out_when_rows_never_end(void **state)
 {
     (void)state;
     assert_deadline_holds(deed_rows);
 }
 
 /* In the simple protocol that ends earlier. */
-static void deadline_holds_when_errors_come_without_end(void **state)
+static void statement_times_out_when_errors_never_end(void **state)
 {
     (void)state;
     pqp_error err;
@@ -158,26 +158,27 @@ static void deadline_holds_when_errors_come_without_end(void **state)
     end_with_a_new_session();
 }
 
-static void deadline_holds_when_notices_come_without_end(void **state)
+static void statement_times_out_when_notices_never_end(void **state)
 {
     (void)state;
     assert_deadline_holds(deed_notices);
 }
 
-static void deadline_holds_when_notifications_come_without_end(void **state)
+static void statement_times_out_when_notifications_never_end(void **state)
 {
     (void)state;
     assert_deadline_holds(deed_notifications);
 }
 
-static void deadline_holds_when_parameters_come_without_end(void **state)
+static void statement_times_out_when_parameter_reports_never_end(void **state)
 {
     (void)state;
     assert_deadline_holds(deed_parameters);
 }
 
 /* Results come while a statement is on its way that the server never reads. */
-static void deadline_holds_when_results_come_during_a_long_send(void **state)
+static void
+statement_times_out_when_results_come_during_a_long_send(void **state)
 {
     (void)state;
     enum { LONG = 64 * 1024 * 1024 };
@@ -204,7 +205,7 @@ static void deadline_holds_when_results_come_during_a_long_send(void **state)
 /* ---- errors ---- */
 
 /* Then libpq keeps the text of each until the statement has ended. */
-static void session_is_lost_when_errors_of_exec_come_without_end(void **state)
+static void exec_returns_lost_when_errors_never_end(void **state)
 {
     (void)state;
     pqp_error err;
@@ -218,7 +219,7 @@ static void session_is_lost_when_errors_of_exec_come_without_end(void **state)
 }
 
 /* As after a deferred constraint, or after the words of an administrator. */
-static void first_error_counts_when_a_few_follow(void **state)
+static void exec_reports_first_error_when_more_errors_follow(void **state)
 {
     (void)state;
     for (int simple = 0; simple < 2; simple++) {
@@ -250,19 +251,20 @@ static void assert_takes_no_memory(hostile_deed deed, int64_t arg, int takes)
     }
 }
 
-static void rows_take_no_memory_when_the_caller_takes_no_result(void **state)
+static void memory_does_not_grow_when_caller_takes_no_rows(void **state)
 {
     (void)state;
     assert_takes_no_memory(deed_rows, 1000000, 0);
 }
 
-static void results_take_no_memory_when_another_one_follows(void **state)
+static void
+memory_does_not_grow_when_many_results_follow_each_other(void **state)
 {
     (void)state;
     assert_takes_no_memory(deed_results, 300000, 1);
 }
 
-static void errors_take_no_memory_when_they_follow_the_first(void **state)
+static void memory_does_not_grow_when_many_errors_follow_the_first(void **state)
 {
     (void)state;
     assert_takes_no_memory(deed_errors, 300000, 1);
@@ -272,18 +274,18 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_teardown(name, tear_down)
-        TEST(deadline_holds_when_results_come_without_end),
-        TEST(deadline_holds_when_rows_come_without_end),
-        TEST(deadline_holds_when_errors_come_without_end),
-        TEST(deadline_holds_when_notices_come_without_end),
-        TEST(deadline_holds_when_notifications_come_without_end),
-        TEST(deadline_holds_when_parameters_come_without_end),
-        TEST(deadline_holds_when_results_come_during_a_long_send),
-        TEST(session_is_lost_when_errors_of_exec_come_without_end),
-        TEST(first_error_counts_when_a_few_follow),
-        TEST(rows_take_no_memory_when_the_caller_takes_no_result),
-        TEST(results_take_no_memory_when_another_one_follows),
-        TEST(errors_take_no_memory_when_they_follow_the_first),
+        TEST(statement_times_out_when_results_never_end),
+        TEST(statement_times_out_when_rows_never_end),
+        TEST(statement_times_out_when_errors_never_end),
+        TEST(statement_times_out_when_notices_never_end),
+        TEST(statement_times_out_when_notifications_never_end),
+        TEST(statement_times_out_when_parameter_reports_never_end),
+        TEST(statement_times_out_when_results_come_during_a_long_send),
+        TEST(exec_returns_lost_when_errors_never_end),
+        TEST(exec_reports_first_error_when_more_errors_follow),
+        TEST(memory_does_not_grow_when_caller_takes_no_rows),
+        TEST(memory_does_not_grow_when_many_results_follow_each_other),
+        TEST(memory_does_not_grow_when_many_errors_follow_the_first),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

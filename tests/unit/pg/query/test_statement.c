@@ -29,7 +29,7 @@ static int end_test(void **state)
 /* ---- before a statement ---- */
 
 static void
-statement_is_not_sent_when_an_answer_or_the_end_came_before(void **state)
+statement_is_not_sent_when_unsolicited_answer_or_close_came_before(void **state)
 {
     (void)state;
     static const struct {
@@ -59,7 +59,7 @@ statement_is_not_sent_when_an_answer_or_the_end_came_before(void **state)
     }
 }
 
-static void statement_has_its_own_answer_when_notices_came_before(void **state)
+static void statement_gets_its_own_answer_when_notices_came_before(void **state)
 {
     (void)state;
     begin("pnamyquzw", PQP_RESET_ROLLBACK);
@@ -76,7 +76,7 @@ static void statement_has_its_own_answer_when_notices_came_before(void **state)
 /* ---- behind a statement ---- */
 
 static void
-session_ends_when_two_answers_to_one_statement_are_read(void **state)
+session_is_discarded_when_one_statement_gets_two_answers(void **state)
 {
     (void)state;
     begin("qJw", PQP_RESET_ROLLBACK);
@@ -86,7 +86,7 @@ session_ends_when_two_answers_to_one_statement_are_read(void **state)
     assert_int_equal(reset(), RPOOL_DISCARD);
 }
 
-static void second_answer_is_not_that_of_the_next_statement(void **state)
+static void next_statement_is_lost_when_last_one_got_two_answers(void **state)
 {
     (void)state;
     begin("qczpuzqczw", PQP_RESET_ROLLBACK);
@@ -98,7 +98,7 @@ static void second_answer_is_not_that_of_the_next_statement(void **state)
 }
 
 /* An error may follow the result: a constraint is checked at the end. */
-static void second_result_of_an_extended_query_is_no_answer(void **state)
+static void extended_query_is_lost_when_it_gets_two_results(void **state)
 {
     (void)state;
     const pqp_query query = {.size = sizeof query, .sql = "SELECT"};
@@ -118,7 +118,7 @@ static void second_result_of_an_extended_query_is_no_answer(void **state)
 
 /* ---- what libpq says of results ---- */
 
-static void warning_about_a_result_of_ours_breaks_nothing(void **state)
+static void session_stays_usable_when_libpq_warns_about_a_result(void **state)
 {
     (void)state;
     begin("qczqczw", PQP_RESET_ROLLBACK);
@@ -138,7 +138,8 @@ static void ask_for_a_row_in_vain(void *arg, const pqp_event *event)
 }
 
 /* A listener is called while the statement is under way. */
-static void warning_about_a_result_of_the_listener_breaks_nothing(void **state)
+static void
+session_stays_usable_when_libpq_warns_inside_the_listener(void **state)
 {
     (void)state;
     begin("qczqnczw", PQP_RESET_ROLLBACK);
@@ -195,7 +196,8 @@ static void close_and_stop(pqp_pool *pool)
 }
 
 /* Nor does it get the part of it that comes later. */
-static void borrower_of_the_pgconn_gets_no_answer_that_came_before(void **state)
+static void
+pgconn_is_closed_when_an_unsolicited_answer_came_before_its_use(void **state)
 {
     (void)state;
     pqp_pool *pool = open_on("sopupczw");
@@ -215,7 +217,7 @@ static void borrower_of_the_pgconn_gets_no_answer_that_came_before(void **state)
     close_and_stop(pool);
 }
 
-static void borrower_of_the_pgconn_keeps_its_notifications(void **state)
+static void notification_is_kept_when_borrower_takes_the_pgconn(void **state)
 {
     (void)state;
     pqp_pool *pool = open_on("sopaw");
@@ -241,8 +243,7 @@ static void leave_unread(pqp_pool *pool)
 }
 
 /* C01: what had ended before is another one's to answer. */
-static void
-pool_run_takes_another_connection_when_its_first_one_had_ended(void **state)
+static void pool_exec_uses_another_connection_when_first_had_ended(void **state)
 {
     (void)state;
     static const char *const scripts[] = {"sopTw soqxczw", "sopuzw soqxczw"};
@@ -259,7 +260,8 @@ pool_run_takes_another_connection_when_its_first_one_had_ended(void **state)
 }
 
 /* The core looks at what was idle for two ticks of its clock. */
-static void acquire_takes_another_connection_when_last_words_came(void **state)
+static void
+acquire_uses_another_connection_when_server_ended_the_idle_one(void **state)
 {
     (void)state;
     static const char *const scripts[] = {"sopTw soqczw", "sopuzw soqczw"};
@@ -279,7 +281,7 @@ static void acquire_takes_another_connection_when_last_words_came(void **state)
 
 /* It was sent, and may have been done. */
 static void
-pool_run_does_not_send_again_when_its_connection_is_lost(void **state)
+pool_exec_does_not_resend_when_connection_is_lost_after_sending(void **state)
 {
     (void)state;
     pqp_pool *pool = open_on("soqT soqxczw");
@@ -292,7 +294,7 @@ pool_run_does_not_send_again_when_its_connection_is_lost(void **state)
 }
 
 /* A05: the call gives up after some connections, long before its deadline. */
-static void pool_run_gives_up_when_each_connection_has_ended(void **state)
+static void pool_exec_gives_up_when_each_connection_has_ended(void **state)
 {
     (void)state;
     pqp_pool *pool = open_on("soT");
@@ -302,7 +304,8 @@ static void pool_run_gives_up_when_each_connection_has_ended(void **state)
     close_and_stop(pool);
 }
 
-static void no_doubt_is_left_when_the_end_came_before_commit(void **state)
+static void
+commit_is_not_in_doubt_when_server_ended_session_before_it(void **state)
 {
     (void)state;
     pqp_pool *pool = open_on("soqctpTw");
@@ -323,23 +326,25 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
-            statement_is_not_sent_when_an_answer_or_the_end_came_before),
-        TEST(statement_has_its_own_answer_when_notices_came_before),
-        TEST(session_ends_when_two_answers_to_one_statement_are_read),
-        TEST(second_answer_is_not_that_of_the_next_statement),
-        TEST(second_result_of_an_extended_query_is_no_answer),
-        TEST(warning_about_a_result_of_ours_breaks_nothing),
-        TEST(warning_about_a_result_of_the_listener_breaks_nothing),
+            statement_is_not_sent_when_unsolicited_answer_or_close_came_before),
+        TEST(statement_gets_its_own_answer_when_notices_came_before),
+        TEST(session_is_discarded_when_one_statement_gets_two_answers),
+        TEST(next_statement_is_lost_when_last_one_got_two_answers),
+        TEST(extended_query_is_lost_when_it_gets_two_results),
+        TEST(session_stays_usable_when_libpq_warns_about_a_result),
+        TEST(session_stays_usable_when_libpq_warns_inside_the_listener),
         cmocka_unit_test(
-            borrower_of_the_pgconn_gets_no_answer_that_came_before),
-        cmocka_unit_test(borrower_of_the_pgconn_keeps_its_notifications),
+            pgconn_is_closed_when_an_unsolicited_answer_came_before_its_use),
+        cmocka_unit_test(notification_is_kept_when_borrower_takes_the_pgconn),
         cmocka_unit_test(
-            pool_run_takes_another_connection_when_its_first_one_had_ended),
-        cmocka_unit_test(acquire_takes_another_connection_when_last_words_came),
+            pool_exec_uses_another_connection_when_first_had_ended),
         cmocka_unit_test(
-            pool_run_does_not_send_again_when_its_connection_is_lost),
-        cmocka_unit_test(pool_run_gives_up_when_each_connection_has_ended),
-        cmocka_unit_test(no_doubt_is_left_when_the_end_came_before_commit),
+            acquire_uses_another_connection_when_server_ended_the_idle_one),
+        cmocka_unit_test(
+            pool_exec_does_not_resend_when_connection_is_lost_after_sending),
+        cmocka_unit_test(pool_exec_gives_up_when_each_connection_has_ended),
+        cmocka_unit_test(
+            commit_is_not_in_doubt_when_server_ended_session_before_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@ static pqp_status count_run(void *arg, pqp_conn *conn, pqp_error *err)
 }
 
 /* N01 */
-static void null_is_refused(void **state)
+static void call_is_refused_when_argument_is_null(void **state)
 {
     (void)state;
     int runs = 0;
@@ -49,7 +49,8 @@ static void null_is_refused(void **state)
 }
 
 /* N01 N05 */
-static void a_tx_that_makes_no_sense_is_refused(void **state)
+static void
+begin_and_transact_are_refused_when_tx_options_are_invalid(void **state)
 {
     (void)state;
     const struct {
@@ -107,7 +108,8 @@ static int64_t ms_since(int64_t began)
     return (clock_now() - began) / CLOCK_MS;
 }
 
-static void transact_tries_another_session_when_begin_is_silent(void **state)
+static void
+transact_uses_another_session_when_begin_gets_no_answer(void **state)
 {
     (void)state;
     struct hostile *server;
@@ -125,7 +127,7 @@ static void transact_tries_another_session_when_begin_is_silent(void **state)
     hostile_stop(server);
 }
 
-static void transact_ends_in_time_when_every_begin_is_silent(void **state)
+static void transact_times_out_when_no_session_answers_begin(void **state)
 {
     (void)state;
     struct hostile *server;
@@ -150,10 +152,12 @@ static void transact_ends_in_time_when_every_begin_is_silent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(null_is_refused),
-        cmocka_unit_test(a_tx_that_makes_no_sense_is_refused),
-        cmocka_unit_test(transact_tries_another_session_when_begin_is_silent),
-        cmocka_unit_test(transact_ends_in_time_when_every_begin_is_silent),
+        cmocka_unit_test(call_is_refused_when_argument_is_null),
+        cmocka_unit_test(
+            begin_and_transact_are_refused_when_tx_options_are_invalid),
+        cmocka_unit_test(
+            transact_uses_another_session_when_begin_gets_no_answer),
+        cmocka_unit_test(transact_times_out_when_no_session_answers_begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

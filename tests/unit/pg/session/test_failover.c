@@ -58,7 +58,7 @@ reset_discards_when_role_contradicts_target_session_attrs(void **state)
     assert_int_equal(reset(), RPOOL_DISCARD);
 }
 
-static void role_is_known_by_each_name_of_target_session_attrs(void **state)
+static void role_is_found_when_target_session_attrs_names_it(void **state)
 {
     (void)state;
     static const struct {
@@ -78,7 +78,8 @@ static void role_is_known_by_each_name_of_target_session_attrs(void **state)
         assert_int_equal(pqp__role_named(names[i].name), names[i].role);
 }
 
-static void role_is_taken_from_the_string_and_from_the_environment(void **state)
+static void
+wanted_role_is_set_when_conninfo_or_environment_names_it(void **state)
 {
     (void)state;
     begin_on_primary(NULL, "w");
@@ -95,7 +96,7 @@ static void role_is_taken_from_the_string_and_from_the_environment(void **state)
 }
 
 static void
-check_fails_when_primary_became_standby_under_the_socket(void **state)
+check_fails_when_primary_became_standby_during_the_session(void **state)
 {
     (void)state;
     begin_on_primary("primary", "qezqyezw");
@@ -137,7 +138,7 @@ static void reset_discards_when_standby_refused_a_write(void **state)
 
 /* Through libpq's functions. */
 static void
-reset_discards_when_standby_refused_a_write_of_the_borrower(void **state)
+reset_discards_when_standby_refused_a_write_sent_through_libpq(void **state)
 {
     (void)state;
     begin("qyRzw", PQP_RESET_ROLLBACK);
@@ -159,8 +160,7 @@ static void reset_reuses_when_primary_refused_a_write(void **state)
     }
 }
 
-static void
-reset_reuses_when_standby_was_asked_for_and_refused_a_write(void **state)
+static void reset_reuses_when_wanted_standby_refused_a_write(void **state)
 {
     (void)state;
     static const enum role wanted[] = {ROLE_STANDBY, ROLE_READ_ONLY,
@@ -175,7 +175,8 @@ reset_reuses_when_standby_was_asked_for_and_refused_a_write(void **state)
     }
 }
 
-static void older_session_leaves_when_its_standby_was_marked(void **state)
+static void
+session_is_discarded_when_another_session_marked_its_standby(void **state)
 {
     (void)state;
     begin("qyezqezw", PQP_RESET_ROLLBACK);
@@ -185,7 +186,8 @@ static void older_session_leaves_when_its_standby_was_marked(void **state)
     assert_int_equal(check(60000), RPOOL_BAD);
 }
 
-static void session_stays_when_it_is_newer_than_the_mark(void **state)
+static void
+session_stays_when_it_is_newer_than_the_mark_of_its_standby(void **state)
 {
     (void)state;
     begin("qyezqezw", PQP_RESET_ROLLBACK);
@@ -212,7 +214,7 @@ static void session_stays_when_its_marked_server_is_no_standby(void **state)
 /* A standby under the name of the primary costs no more connections than
  * that, however many writes it refuses. */
 static void
-address_is_marked_once_a_second_when_writes_go_on_failing(void **state)
+standby_is_marked_once_a_second_when_writes_keep_failing(void **state)
 {
     (void)state;
     begin("qyRzqRzw", PQP_RESET_ROLLBACK);
@@ -229,7 +231,8 @@ address_is_marked_once_a_second_when_writes_go_on_failing(void **state)
     assert_int_equal(reset(), RPOOL_DISCARD);
 }
 
-static void session_leaves_when_its_late_mark_has_come(void **state)
+static void
+session_is_discarded_only_when_time_of_its_standby_mark_has_come(void **state)
 {
     (void)state;
     begin("qyezw", PQP_RESET_ROLLBACK);
@@ -250,20 +253,19 @@ int main(void)
         cmocka_unit_test(
             check_fails_when_role_contradicts_target_session_attrs),
         TEST(reset_discards_when_role_contradicts_target_session_attrs),
-        cmocka_unit_test(role_is_known_by_each_name_of_target_session_attrs),
+        cmocka_unit_test(role_is_found_when_target_session_attrs_names_it),
         cmocka_unit_test(
-            role_is_taken_from_the_string_and_from_the_environment),
-        TEST(check_fails_when_primary_became_standby_under_the_socket),
+            wanted_role_is_set_when_conninfo_or_environment_names_it),
+        TEST(check_fails_when_primary_became_standby_during_the_session),
         TEST(reset_discards_when_standby_refused_a_write),
-        TEST(reset_discards_when_standby_refused_a_write_of_the_borrower),
+        TEST(reset_discards_when_standby_refused_a_write_sent_through_libpq),
         cmocka_unit_test(reset_reuses_when_primary_refused_a_write),
-        cmocka_unit_test(
-            reset_reuses_when_standby_was_asked_for_and_refused_a_write),
-        TEST(older_session_leaves_when_its_standby_was_marked),
-        TEST(session_stays_when_it_is_newer_than_the_mark),
+        cmocka_unit_test(reset_reuses_when_wanted_standby_refused_a_write),
+        TEST(session_is_discarded_when_another_session_marked_its_standby),
+        TEST(session_stays_when_it_is_newer_than_the_mark_of_its_standby),
         cmocka_unit_test(session_stays_when_its_marked_server_is_no_standby),
-        TEST(address_is_marked_once_a_second_when_writes_go_on_failing),
-        TEST(session_leaves_when_its_late_mark_has_come),
+        TEST(standby_is_marked_once_a_second_when_writes_keep_failing),
+        TEST(session_is_discarded_only_when_time_of_its_standby_mark_has_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

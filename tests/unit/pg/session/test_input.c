@@ -38,7 +38,7 @@ static int judgement(int (*judge)(void), int fit)
 
 /* ---- look ---- */
 
-static void look_succeeds_when_nothing_came(void **state)
+static void look_finds_session_good_when_no_input_came(void **state)
 {
     (void)state;
     begin("w", PQP_RESET_ROLLBACK);
@@ -48,7 +48,8 @@ static void look_succeeds_when_nothing_came(void **state)
 }
 
 /* C03 C04 */
-static void look_fails_when_an_answer_or_the_end_came_unasked(void **state)
+static void
+look_finds_session_bad_when_unsolicited_answer_or_close_came(void **state)
 {
     (void)state;
     for (size_t i = 0; i < LENGTH(unfit); i++) {
@@ -65,7 +66,8 @@ static void look_fails_when_an_answer_or_the_end_came_unasked(void **state)
 }
 
 /* C06 */
-static void look_succeeds_when_only_notices_and_reports_came(void **state)
+static void
+look_finds_session_good_when_only_notices_and_reports_came(void **state)
 {
     (void)state;
     for (size_t i = 0; i < LENGTH(harmless); i++) {
@@ -77,7 +79,7 @@ static void look_succeeds_when_only_notices_and_reports_came(void **state)
     }
 }
 
-static void look_finds_the_answer_to_a_ping_when_it_came(void **state)
+static void look_finds_session_good_when_ping_answer_came(void **state)
 {
     (void)state;
     begin("qpezw", PQP_RESET_ROLLBACK);
@@ -89,7 +91,7 @@ static void look_finds_the_answer_to_a_ping_when_it_came(void **state)
     assert_int_equal(session->answers, 0);
 }
 
-static void look_fails_when_a_ping_was_not_answered_in_time(void **state)
+static void look_finds_session_bad_when_ping_deadline_passed(void **state)
 {
     (void)state;
     begin("qw", PQP_RESET_ROLLBACK);
@@ -99,7 +101,7 @@ static void look_fails_when_a_ping_was_not_answered_in_time(void **state)
 }
 
 /* Also if the server says nothing. */
-static void look_fails_when_the_address_was_marked(void **state)
+static void look_finds_session_bad_when_its_standby_was_marked(void **state)
 {
     (void)state;
     begin("qyezw", PQP_RESET_ROLLBACK);
@@ -109,7 +111,8 @@ static void look_fails_when_the_address_was_marked(void **state)
     assert_int_equal(look(), RPOOL_BAD);
 }
 
-static void look_fails_when_the_connection_was_finished_or_shut(void **state)
+static void
+look_finds_session_bad_when_borrower_finished_or_shut_it(void **state)
 {
     (void)state;
     begin("w", PQP_RESET_ROLLBACK);
@@ -121,7 +124,7 @@ static void look_fails_when_the_connection_was_finished_or_shut(void **state)
 
 /* ---- the end of a lease ---- */
 
-static void reset_discards_when_an_answer_or_the_end_came_unasked(void **state)
+static void reset_discards_when_unsolicited_answer_or_close_came(void **state)
 {
     (void)state;
     for (size_t i = 0; i < LENGTH(unfit); i++) {
@@ -150,7 +153,7 @@ static void reset_reuses_when_only_notices_and_reports_came(void **state)
 
 /* Else it would be taken for the answer to the ROLLBACK. */
 static void
-rollback_is_not_sent_when_an_answer_came_in_the_transaction(void **state)
+rollback_is_not_sent_when_unsolicited_answer_came_in_transaction(void **state)
 {
     (void)state;
     begin("qctpcw", PQP_RESET_ROLLBACK);
@@ -166,7 +169,9 @@ static void drop_notice(void *arg, const PGresult *res)
 }
 
 /* Its receiver is replaced before the rest is read. */
-static void reset_discards_when_borrower_had_a_receiver_of_its_own(void **state)
+static void
+reset_discards_unsolicited_answer_when_borrower_set_a_notice_receiver(
+    void **state)
 {
     (void)state;
     begin("puzw", PQP_RESET_ROLLBACK);
@@ -180,17 +185,20 @@ static void reset_discards_when_borrower_had_a_receiver_of_its_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(look_succeeds_when_nothing_came),
-        cmocka_unit_test(look_fails_when_an_answer_or_the_end_came_unasked),
-        cmocka_unit_test(look_succeeds_when_only_notices_and_reports_came),
-        TEST(look_finds_the_answer_to_a_ping_when_it_came),
-        TEST(look_fails_when_a_ping_was_not_answered_in_time),
-        TEST(look_fails_when_the_address_was_marked),
-        TEST(look_fails_when_the_connection_was_finished_or_shut),
-        cmocka_unit_test(reset_discards_when_an_answer_or_the_end_came_unasked),
+        TEST(look_finds_session_good_when_no_input_came),
+        cmocka_unit_test(
+            look_finds_session_bad_when_unsolicited_answer_or_close_came),
+        cmocka_unit_test(
+            look_finds_session_good_when_only_notices_and_reports_came),
+        TEST(look_finds_session_good_when_ping_answer_came),
+        TEST(look_finds_session_bad_when_ping_deadline_passed),
+        TEST(look_finds_session_bad_when_its_standby_was_marked),
+        TEST(look_finds_session_bad_when_borrower_finished_or_shut_it),
+        cmocka_unit_test(reset_discards_when_unsolicited_answer_or_close_came),
         cmocka_unit_test(reset_reuses_when_only_notices_and_reports_came),
-        TEST(rollback_is_not_sent_when_an_answer_came_in_the_transaction),
-        TEST(reset_discards_when_borrower_had_a_receiver_of_its_own),
+        TEST(rollback_is_not_sent_when_unsolicited_answer_came_in_transaction),
+        TEST(
+            reset_discards_unsolicited_answer_when_borrower_set_a_notice_receiver),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 
 /* ---- the error that libpq keeps ---- */
 
-static void error_of_a_borrower_is_not_there_for_the_next(void **state)
+static void libpq_error_text_is_cleared_when_lease_is_released(void **state)
 {
     (void)state;
     begin("qrzqrzqrzw", PQP_RESET_ROLLBACK);
@@ -32,7 +32,7 @@ static void error_of_a_borrower_is_not_there_for_the_next(void **state)
 /* ---- messages that answer nothing ---- */
 
 /* What was not asked for shifts all answers by one. */
-static void answer_that_nobody_asked_for_fails_the_check(void **state)
+static void check_fails_when_an_unsolicited_answer_came(void **state)
 {
     (void)state;
     static const char *const scripts[] = {"pezqezw", "pczqezw", "przqezw",
@@ -49,7 +49,7 @@ static void answer_that_nobody_asked_for_fails_the_check(void **state)
     }
 }
 
-static void answer_too_many_behind_the_pings_fails_the_check(void **state)
+static void check_fails_when_a_second_answer_follows_the_ping(void **state)
 {
     (void)state;
     begin("qpezezw", PQP_RESET_ROLLBACK);
@@ -61,7 +61,8 @@ static void answer_too_many_behind_the_pings_fails_the_check(void **state)
     assert_int_equal(check(60000), RPOOL_BAD);
 }
 
-static void answer_too_many_is_seen_at_release_if_it_was_read(void **state)
+static void
+reset_discards_when_borrower_had_read_an_unsolicited_answer(void **state)
 {
     (void)state;
     begin("pczw", PQP_RESET_ROLLBACK);
@@ -71,7 +72,7 @@ static void answer_too_many_is_seen_at_release_if_it_was_read(void **state)
 }
 
 /* libpq warns of a row that is not there, without an SQLSTATE. */
-static void warning_of_libpq_to_the_borrower_breaks_nothing(void **state)
+static void session_stays_usable_when_libpq_warns_the_borrower(void **state)
 {
     (void)state;
     begin("qczqezw", PQP_RESET_ROLLBACK);
@@ -98,7 +99,8 @@ static void count_result(void *arg, const PGresult *res)
     ++*(int *)arg;
 }
 
-static void notices_of_a_detached_connection_go_to_its_processor(void **state)
+static void
+notice_goes_to_new_processor_when_connection_is_detached(void **state)
 {
     (void)state;
     begin("qnczw", PQP_RESET_ROLLBACK);
@@ -111,7 +113,8 @@ static void notices_of_a_detached_connection_go_to_its_processor(void **state)
     assert_int_equal(lines, 1);
 }
 
-static void receiver_that_the_borrower_set_is_detached_with_it(void **state)
+static void
+notice_receiver_of_borrower_stays_when_connection_is_detached(void **state)
 {
     (void)state;
     begin("qnczw", PQP_RESET_ROLLBACK);
@@ -129,13 +132,13 @@ static void receiver_that_the_borrower_set_is_detached_with_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(error_of_a_borrower_is_not_there_for_the_next),
-        cmocka_unit_test(answer_that_nobody_asked_for_fails_the_check),
-        TEST(answer_too_many_behind_the_pings_fails_the_check),
-        TEST(answer_too_many_is_seen_at_release_if_it_was_read),
-        TEST(warning_of_libpq_to_the_borrower_breaks_nothing),
-        TEST(notices_of_a_detached_connection_go_to_its_processor),
-        TEST(receiver_that_the_borrower_set_is_detached_with_it),
+        TEST(libpq_error_text_is_cleared_when_lease_is_released),
+        cmocka_unit_test(check_fails_when_an_unsolicited_answer_came),
+        TEST(check_fails_when_a_second_answer_follows_the_ping),
+        TEST(reset_discards_when_borrower_had_read_an_unsolicited_answer),
+        TEST(session_stays_usable_when_libpq_warns_the_borrower),
+        TEST(notice_goes_to_new_processor_when_connection_is_detached),
+        TEST(notice_receiver_of_borrower_stays_when_connection_is_detached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

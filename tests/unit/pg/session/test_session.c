@@ -11,7 +11,7 @@
 
 /* ---- check ---- */
 
-static void ping_is_one_empty_query(void **state)
+static void check_sends_one_empty_query_when_session_is_good(void **state)
 {
     (void)state;
     begin("qezw", PQP_RESET_ROLLBACK);
@@ -21,7 +21,8 @@ static void ping_is_one_empty_query(void **state)
 }
 
 /* C08 */
-static void unanswered_ping_fails_after_its_own_timeout(void **state)
+static void
+check_fails_after_ping_timeout_when_ping_gets_no_answer(void **state)
 {
     (void)state;
     begin("w", PQP_RESET_ROLLBACK);
@@ -32,7 +33,8 @@ static void unanswered_ping_fails_after_its_own_timeout(void **state)
     assert_true(clock_now() - began < 5000 * CLOCK_MS);
 }
 
-static void callers_shorter_deadline_leaves_the_answer_outstanding(void **state)
+static void
+check_returns_again_when_caller_deadline_precedes_ping_timeout(void **state)
 {
     (void)state;
     begin("qpezw", PQP_RESET_ROLLBACK);
@@ -43,7 +45,8 @@ static void callers_shorter_deadline_leaves_the_answer_outstanding(void **state)
     assert_int_equal(check(60000), RPOOL_GOOD);
 }
 
-static void ping_timeout_runs_from_the_send_over_several_checks(void **state)
+static void
+ping_timeout_counts_from_the_send_when_check_is_repeated(void **state)
 {
     (void)state;
     begin("qw", PQP_RESET_ROLLBACK);
@@ -54,7 +57,7 @@ static void ping_timeout_runs_from_the_send_over_several_checks(void **state)
     assert_true(clock_now() - began >= 60 * CLOCK_MS);
 }
 
-static void check_without_waiting_reads_what_is_there(void **state)
+static void check_without_waiting_succeeds_when_answer_is_there(void **state)
 {
     (void)state;
     begin("qpezw", PQP_RESET_ROLLBACK);
@@ -68,7 +71,8 @@ static void check_without_waiting_reads_what_is_there(void **state)
     assert_int_equal(answer, RPOOL_GOOD);
 }
 
-static void answer_that_nobody_came_for_is_still_in_time(void **state)
+static void
+check_succeeds_when_answer_came_in_time_but_is_read_late(void **state)
 {
     (void)state;
     begin("qpezw", PQP_RESET_ROLLBACK);
@@ -82,7 +86,7 @@ static void answer_that_nobody_came_for_is_still_in_time(void **state)
 }
 
 /* C03 C04 T01 */
-static void last_words_of_the_server_fail_the_check_in_silence(void **state)
+static void check_fails_silently_when_server_sent_fatal_and_closed(void **state)
 {
     (void)state;
     begin("pT", PQP_RESET_ROLLBACK);
@@ -96,7 +100,8 @@ static void last_words_of_the_server_fail_the_check_in_silence(void **state)
 }
 
 /* C03 */
-static void last_words_read_by_the_borrower_break_the_session(void **state)
+static void
+reset_discards_when_borrower_read_the_servers_fatal_error(void **state)
 {
     (void)state;
     begin("pTw", PQP_RESET_ROLLBACK);
@@ -112,7 +117,7 @@ static void last_words_read_by_the_borrower_break_the_session(void **state)
     assert_int_equal(reset(), RPOOL_DISCARD);
 }
 
-static void closed_connection_fails_the_check(void **state)
+static void check_fails_when_server_closed_the_connection(void **state)
 {
     (void)state;
     begin("p", PQP_RESET_ROLLBACK);
@@ -121,7 +126,7 @@ static void closed_connection_fails_the_check(void **state)
 }
 
 /* C06 */
-static void notify_and_notice_do_not_fail_the_check(void **state)
+static void check_succeeds_when_notification_and_notice_came(void **state)
 {
     (void)state;
     begin("paqnezw", PQP_RESET_ROLLBACK);
@@ -132,7 +137,8 @@ static void notify_and_notice_do_not_fail_the_check(void **state)
 }
 
 /* P29: PgBouncer's console knows no empty statement. */
-static void check_succeeds_when_ping_is_refused_at_rest(void **state)
+static void
+check_succeeds_when_ping_gets_an_error_but_session_is_idle(void **state)
 {
     (void)state;
     static const char *const scripts[] = {"qrzw", "qbzw", "qnrzw"};
@@ -146,7 +152,7 @@ static void check_succeeds_when_ping_is_refused_at_rest(void **state)
 }
 
 static void
-check_fails_when_session_is_not_at_rest_after_refused_ping(void **state)
+check_fails_when_ping_gets_an_error_and_session_is_not_idle(void **state)
 {
     (void)state;
     static const char *const scripts[] = {"qrtw", "qrfw", "qTzw", "qT", "qr"};
@@ -157,7 +163,7 @@ check_fails_when_session_is_not_at_rest_after_refused_ping(void **state)
     }
 }
 
-static void ping_answered_by_a_copy_fails_the_check(void **state)
+static void check_fails_when_ping_is_answered_by_copy(void **state)
 {
     (void)state;
     begin("qhw", PQP_RESET_ROLLBACK);
@@ -165,7 +171,7 @@ static void ping_answered_by_a_copy_fails_the_check(void **state)
 }
 
 /* C20 */
-static void ping_answered_inside_a_transaction_fails_the_check(void **state)
+static void check_fails_when_ping_answer_says_in_transaction(void **state)
 {
     (void)state;
     begin("qetw", PQP_RESET_ROLLBACK);
@@ -173,7 +179,7 @@ static void ping_answered_inside_a_transaction_fails_the_check(void **state)
 }
 
 /* Q11 */
-static void garbage_fails_the_check(void **state)
+static void check_fails_when_server_sends_garbage(void **state)
 {
     (void)state;
     begin("qgw", PQP_RESET_ROLLBACK);
@@ -183,7 +189,7 @@ static void garbage_fails_the_check(void **state)
 /* ---- reset ---- */
 
 /* D32 */
-static void clean_session_is_reused_and_nothing_is_sent(void **state)
+static void reset_sends_nothing_when_session_is_clean(void **state)
 {
     (void)state;
     begin("w", PQP_RESET_ROLLBACK);
@@ -192,7 +198,7 @@ static void clean_session_is_reused_and_nothing_is_sent(void **state)
 }
 
 /* D01 */
-static void open_transaction_is_rolled_back_before_the_next_lease(void **state)
+static void transaction_is_rolled_back_when_session_is_reset(void **state)
 {
     (void)state;
     begin("qctqczw", PQP_RESET_ROLLBACK);
@@ -207,7 +213,7 @@ static void open_transaction_is_rolled_back_before_the_next_lease(void **state)
 
 /* D04 */
 static void
-rollback_that_is_not_answered_fails_after_the_ping_timeout(void **state)
+check_fails_after_ping_timeout_when_rollback_gets_no_answer(void **state)
 {
     (void)state;
     begin("qctw", PQP_RESET_ROLLBACK);
@@ -218,7 +224,7 @@ rollback_that_is_not_answered_fails_after_the_ping_timeout(void **state)
 }
 
 /* D03 D26 */
-static void refused_reset_fails_the_check(void **state)
+static void check_fails_when_server_refused_discard_all(void **state)
 {
     (void)state;
     begin("qrzw", PQP_RESET_DISCARD_ALL);
@@ -227,7 +233,8 @@ static void refused_reset_fails_the_check(void **state)
     assert_true(mock_heard(mock, "DISCARD ALL"));
 }
 
-static void rollback_and_discard_go_out_together(void **state)
+static void
+rollback_and_discard_all_are_sent_together_when_both_are_needed(void **state)
 {
     (void)state;
     begin("qctqxczqxczw", PQP_RESET_DISCARD_ALL);
@@ -239,7 +246,7 @@ static void rollback_and_discard_go_out_together(void **state)
     assert_false(PQisnonblocking(session->pg));
 }
 
-static void refusal_in_the_middle_of_both_fails_the_check(void **state)
+static void check_fails_when_discard_all_after_rollback_is_refused(void **state)
 {
     (void)state;
     begin("qctqxczqrzw", PQP_RESET_DISCARD_ALL);
@@ -248,7 +255,7 @@ static void refusal_in_the_middle_of_both_fails_the_check(void **state)
     assert_int_equal(check(60000), RPOOL_BAD);
 }
 
-static void syncs_without_the_answers_before_them_fail_the_check(void **state)
+static void check_fails_when_reset_answers_lack_command_completion(void **state)
 {
     (void)state;
     begin("qctqzqzw", PQP_RESET_DISCARD_ALL);
@@ -258,7 +265,8 @@ static void syncs_without_the_answers_before_them_fail_the_check(void **state)
 }
 
 /* D12 */
-static void server_lost_between_both_answers_fails_the_check(void **state)
+static void
+check_fails_when_connection_closes_between_reset_answers(void **state)
 {
     (void)state;
     begin("qctqxcz", PQP_RESET_DISCARD_ALL);
@@ -267,7 +275,7 @@ static void server_lost_between_both_answers_fails_the_check(void **state)
     assert_int_equal(check(60000), RPOOL_BAD);
 }
 
-static void reset_by_closing_asks_nothing(void **state)
+static void reset_discards_without_sending_when_reset_is_close(void **state)
 {
     (void)state;
     begin("w", PQP_RESET_CLOSE);
@@ -275,7 +283,7 @@ static void reset_by_closing_asks_nothing(void **state)
 }
 
 /* D10 */
-static void unread_result_discards(void **state)
+static void reset_discards_when_a_result_is_unread(void **state)
 {
     (void)state;
     begin("qczw", PQP_RESET_ROLLBACK);
@@ -284,7 +292,7 @@ static void unread_result_discards(void **state)
 }
 
 /* D05 D07 */
-static void open_copy_discards(void **state)
+static void reset_discards_when_copy_is_open(void **state)
 {
     (void)state;
     begin("qhw", PQP_RESET_DISCARD_ALL);
@@ -293,7 +301,7 @@ static void open_copy_discards(void **state)
 }
 
 /* D11 */
-static void pipeline_mode_discards(void **state)
+static void reset_discards_when_pipeline_mode_is_on(void **state)
 {
     (void)state;
     begin("w", PQP_RESET_ROLLBACK);
@@ -312,7 +320,8 @@ static void drop_line(void *arg, const char *line)
 }
 
 /* D30 */
-static void what_the_borrower_set_in_libpq_is_restored(void **state)
+static void
+reset_restores_libpq_settings_when_borrower_changed_them(void **state)
 {
     (void)state;
     begin("qnczw", PQP_RESET_ROLLBACK);
@@ -340,7 +349,8 @@ static void what_the_borrower_set_in_libpq_is_restored(void **state)
 }
 
 /* D32 */
-static void session_that_was_not_touched_is_not_restored(void **state)
+static void
+reset_restores_nothing_when_borrower_never_took_the_pgconn(void **state)
 {
     (void)state;
     begin("w", PQP_RESET_ROLLBACK);
@@ -351,7 +361,7 @@ static void session_that_was_not_touched_is_not_restored(void **state)
                      PQERRORS_TERSE);
 }
 
-static void session_is_touched_for_one_lease(void **state)
+static void touched_flag_is_cleared_when_session_is_reset(void **state)
 {
     (void)state;
     begin("w", PQP_RESET_ROLLBACK);
@@ -360,7 +370,7 @@ static void session_is_touched_for_one_lease(void **state)
 }
 
 /* D31 */
-static void changed_encoding_discards(void **state)
+static void reset_discards_when_client_encoding_changed(void **state)
 {
     (void)state;
     begin("w", PQP_RESET_ROLLBACK);
@@ -368,7 +378,7 @@ static void changed_encoding_discards(void **state)
     assert_int_equal(reset(), RPOOL_DISCARD);
 }
 
-static void notifies_do_not_reach_the_next_borrower(void **state)
+static void notifications_are_dropped_when_session_is_reset(void **state)
 {
     (void)state;
     begin("paw", PQP_RESET_ROLLBACK);
@@ -381,7 +391,7 @@ static void notifies_do_not_reach_the_next_borrower(void **state)
 /* ---- libpq's events ---- */
 
 /* I-09 */
-static void finished_connection_is_seen_and_not_touched_again(void **state)
+static void session_is_discarded_when_borrower_called_PQfinish(void **state)
 {
     (void)state;
     begin("w", PQP_RESET_ROLLBACK);
@@ -395,7 +405,7 @@ static void finished_connection_is_seen_and_not_touched_again(void **state)
 }
 
 /* I-10 */
-static void reset_connection_is_seen_and_discarded(void **state)
+static void session_is_discarded_when_borrower_called_PQreset(void **state)
 {
     (void)state;
     begin(" sow", PQP_RESET_ROLLBACK);
@@ -406,7 +416,7 @@ static void reset_connection_is_seen_and_discarded(void **state)
 }
 
 /* T11 I-18 */
-static void results_outlive_the_session(void **state)
+static void results_are_usable_when_session_is_destroyed(void **state)
 {
     (void)state;
     begin("qczw", PQP_RESET_ROLLBACK);
@@ -427,7 +437,7 @@ static void results_outlive_the_session(void **state)
     assert_int_equal(notices, 0);
 }
 
-static void detached_connection_lives_on_without_the_pool(void **state)
+static void detached_connection_works_when_session_is_gone(void **state)
 {
     (void)state;
     begin("qnczw", PQP_RESET_ROLLBACK);
@@ -446,7 +456,7 @@ static void detached_connection_lives_on_without_the_pool(void **state)
 /* ---- destroy ---- */
 
 /* Nobody reads there: saying goodbye would never end. */
-static void destroying_a_session_with_a_full_socket_does_not_block(void **state)
+static void destroy_does_not_block_when_socket_buffer_is_full(void **state)
 {
     (void)state;
     begin("p", PQP_RESET_ROLLBACK);
@@ -460,7 +470,7 @@ static void destroying_a_session_with_a_full_socket_does_not_block(void **state)
     assert_true(clock_now() - began < 1000 * CLOCK_MS);
 }
 
-static void destroying_an_unfinished_copy_does_not_block(void **state)
+static void destroy_does_not_block_when_copy_is_unfinished(void **state)
 {
     (void)state;
     begin("qip", PQP_RESET_ROLLBACK);
@@ -481,45 +491,46 @@ static void destroying_an_unfinished_copy_does_not_block(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(ping_is_one_empty_query),
-        TEST(unanswered_ping_fails_after_its_own_timeout),
-        TEST(callers_shorter_deadline_leaves_the_answer_outstanding),
-        TEST(ping_timeout_runs_from_the_send_over_several_checks),
-        TEST(check_without_waiting_reads_what_is_there),
-        TEST(answer_that_nobody_came_for_is_still_in_time),
-        TEST(last_words_of_the_server_fail_the_check_in_silence),
-        TEST(last_words_read_by_the_borrower_break_the_session),
-        TEST(closed_connection_fails_the_check),
-        TEST(notify_and_notice_do_not_fail_the_check),
-        cmocka_unit_test(check_succeeds_when_ping_is_refused_at_rest),
+        TEST(check_sends_one_empty_query_when_session_is_good),
+        TEST(check_fails_after_ping_timeout_when_ping_gets_no_answer),
+        TEST(check_returns_again_when_caller_deadline_precedes_ping_timeout),
+        TEST(ping_timeout_counts_from_the_send_when_check_is_repeated),
+        TEST(check_without_waiting_succeeds_when_answer_is_there),
+        TEST(check_succeeds_when_answer_came_in_time_but_is_read_late),
+        TEST(check_fails_silently_when_server_sent_fatal_and_closed),
+        TEST(reset_discards_when_borrower_read_the_servers_fatal_error),
+        TEST(check_fails_when_server_closed_the_connection),
+        TEST(check_succeeds_when_notification_and_notice_came),
         cmocka_unit_test(
-            check_fails_when_session_is_not_at_rest_after_refused_ping),
-        TEST(ping_answered_by_a_copy_fails_the_check),
-        TEST(ping_answered_inside_a_transaction_fails_the_check),
-        TEST(garbage_fails_the_check),
-        TEST(clean_session_is_reused_and_nothing_is_sent),
-        TEST(open_transaction_is_rolled_back_before_the_next_lease),
-        TEST(rollback_that_is_not_answered_fails_after_the_ping_timeout),
-        TEST(refused_reset_fails_the_check),
-        TEST(rollback_and_discard_go_out_together),
-        TEST(refusal_in_the_middle_of_both_fails_the_check),
-        TEST(syncs_without_the_answers_before_them_fail_the_check),
-        TEST(server_lost_between_both_answers_fails_the_check),
-        TEST(reset_by_closing_asks_nothing),
-        TEST(unread_result_discards),
-        TEST(open_copy_discards),
-        TEST(pipeline_mode_discards),
-        TEST(what_the_borrower_set_in_libpq_is_restored),
-        TEST(session_that_was_not_touched_is_not_restored),
-        TEST(session_is_touched_for_one_lease),
-        TEST(changed_encoding_discards),
-        TEST(notifies_do_not_reach_the_next_borrower),
-        TEST(finished_connection_is_seen_and_not_touched_again),
-        TEST(reset_connection_is_seen_and_discarded),
-        TEST(results_outlive_the_session),
-        TEST(detached_connection_lives_on_without_the_pool),
-        TEST(destroying_a_session_with_a_full_socket_does_not_block),
-        TEST(destroying_an_unfinished_copy_does_not_block),
+            check_succeeds_when_ping_gets_an_error_but_session_is_idle),
+        cmocka_unit_test(
+            check_fails_when_ping_gets_an_error_and_session_is_not_idle),
+        TEST(check_fails_when_ping_is_answered_by_copy),
+        TEST(check_fails_when_ping_answer_says_in_transaction),
+        TEST(check_fails_when_server_sends_garbage),
+        TEST(reset_sends_nothing_when_session_is_clean),
+        TEST(transaction_is_rolled_back_when_session_is_reset),
+        TEST(check_fails_after_ping_timeout_when_rollback_gets_no_answer),
+        TEST(check_fails_when_server_refused_discard_all),
+        TEST(rollback_and_discard_all_are_sent_together_when_both_are_needed),
+        TEST(check_fails_when_discard_all_after_rollback_is_refused),
+        TEST(check_fails_when_reset_answers_lack_command_completion),
+        TEST(check_fails_when_connection_closes_between_reset_answers),
+        TEST(reset_discards_without_sending_when_reset_is_close),
+        TEST(reset_discards_when_a_result_is_unread),
+        TEST(reset_discards_when_copy_is_open),
+        TEST(reset_discards_when_pipeline_mode_is_on),
+        TEST(reset_restores_libpq_settings_when_borrower_changed_them),
+        TEST(reset_restores_nothing_when_borrower_never_took_the_pgconn),
+        TEST(touched_flag_is_cleared_when_session_is_reset),
+        TEST(reset_discards_when_client_encoding_changed),
+        TEST(notifications_are_dropped_when_session_is_reset),
+        TEST(session_is_discarded_when_borrower_called_PQfinish),
+        TEST(session_is_discarded_when_borrower_called_PQreset),
+        TEST(results_are_usable_when_session_is_destroyed),
+        TEST(detached_connection_works_when_session_is_gone),
+        TEST(destroy_does_not_block_when_socket_buffer_is_full),
+        TEST(destroy_does_not_block_when_copy_is_unfinished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
