@@ -99,7 +99,7 @@ static void acquire_succeeds_when_one_byte_comes_at_a_time(void **state)
 }
 
 /* A byte every 20 ms is an answer each time, and never enough. */
-static void connect_times_out_when_its_bytes_drip(void **state)
+static void connect_times_out_when_server_sends_a_byte_each_20_ms(void **state)
 {
     (void)state;
     pqp_pool *pool = open_impatient();
@@ -244,7 +244,7 @@ static void lose_commit(enum proxy_direction direction,
     close_pool(&pool);
 }
 
-static void commit_is_in_doubt_when_it_was_lost_on_its_way(void **state)
+static void commit_is_in_doubt_when_its_message_was_lost(void **state)
 {
     (void)state;
     static const enum fault_action cuts[] = {FAULT_RST, FAULT_FIN};
@@ -329,13 +329,13 @@ int main(void)
         TEST(acquire_succeeds_when_a_connect_was_closed),
         TEST(acquire_keeps_its_deadline_when_all_connects_are_silent),
         TEST(acquire_succeeds_when_one_byte_comes_at_a_time),
-        TEST(connect_times_out_when_its_bytes_drip),
+        TEST(connect_times_out_when_server_sends_a_byte_each_20_ms),
         TEST(acquire_succeeds_when_a_silent_ping_has_timed_out),
         TEST(acquire_succeeds_when_its_ping_is_reset),
         TEST(statement_times_out_when_the_network_is_silent),
         TEST(statement_is_lost_when_the_network_resets_or_closes),
         TEST(statement_times_out_when_the_server_stops_reading),
-        TEST_TX(commit_is_in_doubt_when_it_was_lost_on_its_way),
+        TEST_TX(commit_is_in_doubt_when_its_message_was_lost),
         TEST_TX(commit_is_in_doubt_when_its_answer_was_lost),
         TEST_TX(other_connections_work_when_network_is_silent_during_commit),
     };

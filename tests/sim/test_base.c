@@ -59,7 +59,7 @@ static void sleep_30(void *arg)
     woke_ms[*(int *)arg] = sim_now_ms();
 }
 
-static void time_jumps_when_all_are_blocked(void **state)
+static void virtual_time_jumps_when_all_coroutines_are_blocked(void **state)
 {
     (void)state;
     int first = 0;
@@ -75,7 +75,8 @@ static void time_jumps_when_all_are_blocked(void **state)
     sim_end();
 }
 
-static void coarse_clock_is_at_most_a_tick_behind(void **state)
+static void
+simulated_coarse_clock_is_less_than_a_tick_behind_when_read(void **state)
 {
     (void)state;
     sim_advance_ms(7);
@@ -93,7 +94,7 @@ static void wait_50(void *arg)
     lock_drop(&lock);
 }
 
-static void wait_ends_when_woken_or_at_its_deadline(void **state)
+static void simulated_wait_ends_when_woken_or_at_its_deadline(void **state)
 {
     (void)state;
     int index[] = {0, 1};
@@ -116,7 +117,7 @@ static void watch_next(void *arg)
     *(uint64_t *)arg = n > 0 ? tokens[0] : (uint64_t)n;
 }
 
-static void watch_reports_a_hang_up_once(void **state)
+static void simulated_watch_reports_once_when_peer_closes(void **state)
 {
     (void)state;
     assert_int_equal(watch_open(&watch), 0);
@@ -160,7 +161,8 @@ static void *raise_soon(void *arg)
     return NULL;
 }
 
-static void threads_have_memos_and_raise_stops(void **state)
+static void
+simulated_thread_has_own_memo_and_stops_a_wait_when_it_raises(void **state)
 {
     (void)state;
     struct thread thread;
@@ -177,7 +179,7 @@ static void threads_have_memos_and_raise_stops(void **state)
     sim_end();
 }
 
-static void the_nth_call_can_fail(void **state)
+static void simulated_nth_call_fails_when_told_to_break(void **state)
 {
     (void)state;
     struct lock other;
@@ -207,7 +209,7 @@ static int answer_7(void *arg)
     return forked_in_child ? *(int *)arg : 0;
 }
 
-static void fork_calls_the_handlers_in_the_child(void **state)
+static void simulated_fork_runs_handlers_when_child_starts(void **state)
 {
     (void)state;
     int seven = 7;
@@ -252,7 +254,8 @@ static void wake_the_dead(void)
     cond_wake(&dead);
 }
 
-static void complains_of_what_goes_wrong(void **state)
+static void
+simulator_reports_an_error_when_code_deadlocks_or_misuses_it(void **state)
 {
     (void)state;
     assert_non_null(strstr(complaint(wait_for_ever), "deadlock"));
@@ -288,7 +291,8 @@ static uint64_t race(void)
     return sum;
 }
 
-static void search_finds_a_lost_update_and_replays_it(void **state)
+static void
+schedule_search_replays_a_lost_update_when_it_found_one(void **state)
 {
     (void)state;
     assert_int_equal(race(), 6);
@@ -318,16 +322,26 @@ static void search_finds_a_lost_update_and_replays_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(time_jumps_when_all_are_blocked, setup),
-        cmocka_unit_test_setup(coarse_clock_is_at_most_a_tick_behind, setup),
-        cmocka_unit_test_setup(wait_ends_when_woken_or_at_its_deadline, setup),
-        cmocka_unit_test_setup(watch_reports_a_hang_up_once, setup),
-        cmocka_unit_test_setup(threads_have_memos_and_raise_stops, setup),
-        cmocka_unit_test_setup(the_nth_call_can_fail, setup),
-        cmocka_unit_test_setup(fork_calls_the_handlers_in_the_child, setup),
-        cmocka_unit_test_setup(complains_of_what_goes_wrong, setup),
-        cmocka_unit_test_setup(search_finds_a_lost_update_and_replays_it,
+        cmocka_unit_test_setup(
+            virtual_time_jumps_when_all_coroutines_are_blocked, setup),
+        cmocka_unit_test_setup(
+            simulated_coarse_clock_is_less_than_a_tick_behind_when_read, setup),
+        cmocka_unit_test_setup(
+            simulated_wait_ends_when_woken_or_at_its_deadline, setup),
+        cmocka_unit_test_setup(simulated_watch_reports_once_when_peer_closes,
                                setup),
+        cmocka_unit_test_setup(
+            simulated_thread_has_own_memo_and_stops_a_wait_when_it_raises,
+            setup),
+        cmocka_unit_test_setup(simulated_nth_call_fails_when_told_to_break,
+                               setup),
+        cmocka_unit_test_setup(simulated_fork_runs_handlers_when_child_starts,
+                               setup),
+        cmocka_unit_test_setup(
+            simulator_reports_an_error_when_code_deadlocks_or_misuses_it,
+            setup),
+        cmocka_unit_test_setup(
+            schedule_search_replays_a_lost_update_when_it_found_one, setup),
     };
     return cmocka_run_group_tests_name("sim base", tests, NULL, NULL);
 }

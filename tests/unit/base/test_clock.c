@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <limits.h>
 
-static void the_clock_never_goes_back(void **state)
+static void clock_never_goes_back_when_read_repeatedly(void **state)
 {
     (void)state;
     int64_t last = clock_now();
@@ -23,7 +23,7 @@ static void the_clock_never_goes_back(void **state)
     }
 }
 
-static void the_coarse_clock_is_at_most_a_tick_behind(void **state)
+static void coarse_clock_is_at_most_some_ticks_behind_when_read(void **state)
 {
     (void)state;
     for (int i = 0; i < 1000; i++) {
@@ -36,7 +36,7 @@ static void the_coarse_clock_is_at_most_a_tick_behind(void **state)
 }
 
 /* M05 L06 A30 */
-static void a_deadline_saturates(void **state)
+static void deadline_saturates_when_timeout_is_huge_or_negative(void **state)
 {
     (void)state;
     assert_int_equal(clock_after(0, 0), 0);
@@ -55,7 +55,8 @@ static void a_deadline_saturates(void **state)
 }
 
 /* L06 */
-static void milliseconds_until_are_rounded_up(void **state)
+static void
+milliseconds_until_deadline_are_rounded_up_when_fractional(void **state)
 {
     (void)state;
     assert_int_equal(clock_ms_until(CLOCK_NEVER, 0), -1);
@@ -73,10 +74,11 @@ static void milliseconds_until_are_rounded_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_clock_never_goes_back),
-        cmocka_unit_test(the_coarse_clock_is_at_most_a_tick_behind),
-        cmocka_unit_test(a_deadline_saturates),
-        cmocka_unit_test(milliseconds_until_are_rounded_up),
+        cmocka_unit_test(clock_never_goes_back_when_read_repeatedly),
+        cmocka_unit_test(coarse_clock_is_at_most_some_ticks_behind_when_read),
+        cmocka_unit_test(deadline_saturates_when_timeout_is_huge_or_negative),
+        cmocka_unit_test(
+            milliseconds_until_deadline_are_rounded_up_when_fractional),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ static void check_order(const struct list *l, const int *values, int count)
     assert_ptr_equal(l->prev, at);
 }
 
-static void members_stand_where_they_were_put(void **state)
+static void list_keeps_order_when_members_are_added_and_removed(void **state)
 {
     (void)state;
     struct list l;
@@ -60,7 +60,7 @@ static void members_stand_where_they_were_put(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(members_stand_where_they_were_put),
+        cmocka_unit_test(list_keeps_order_when_members_are_added_and_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,7 @@ static int teardown(void **state)
 }
 
 /* I6 */
-static void a_wait_ends_at_its_deadline_and_not_before(void **state)
+static void wait_ends_at_its_deadline_when_not_woken(void **state)
 {
     (void)state;
     lock_take(&lock);
@@ -49,7 +49,7 @@ static void a_wait_ends_at_its_deadline_and_not_before(void **state)
     lock_drop(&lock);
 }
 
-static void a_deadline_that_has_passed_does_not_wait(void **state)
+static void wait_returns_at_once_when_deadline_has_passed(void **state)
 {
     (void)state;
     lock_take(&lock);
@@ -90,7 +90,7 @@ static void wake_three(int64_t deadline)
     assert_int_equal(waiting, 0);
 }
 
-static void all_that_wait_are_woken(void **state)
+static void all_waiters_are_woken_when_condition_is_broadcast(void **state)
 {
     (void)state;
     wake_three(CLOCK_NEVER);
@@ -109,7 +109,7 @@ static void *count_up(void *arg)
     return NULL;
 }
 
-static void a_lock_has_one_holder(void **state)
+static void lock_has_one_holder_when_threads_compete(void **state)
 {
     (void)state;
     struct thread thread[4];
@@ -125,10 +125,10 @@ static void a_lock_has_one_holder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LOCK_TEST(a_wait_ends_at_its_deadline_and_not_before),
-        LOCK_TEST(a_deadline_that_has_passed_does_not_wait),
-        LOCK_TEST(all_that_wait_are_woken),
-        LOCK_TEST(a_lock_has_one_holder),
+        LOCK_TEST(wait_ends_at_its_deadline_when_not_woken),
+        LOCK_TEST(wait_returns_at_once_when_deadline_has_passed),
+        LOCK_TEST(all_waiters_are_woken_when_condition_is_broadcast),
+        LOCK_TEST(lock_has_one_holder_when_threads_compete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-static void numbers_are_in_range(void **state)
+static void random_number_is_below_its_limit_when_drawn(void **state)
 {
     (void)state;
     assert_int_equal(random_below(0), 0);
@@ -23,7 +23,7 @@ static void numbers_are_in_range(void **state)
 }
 
 /* E09: a jitter that is none would bring all back together. */
-static void numbers_are_spread(void **state)
+static void random_numbers_are_spread_evenly_when_many_are_drawn(void **state)
 {
     (void)state;
     int tenth[10] = {0};
@@ -33,7 +33,7 @@ static void numbers_are_spread(void **state)
         assert_in_range(tenth[i], 790, 1210); /* seven standard deviations */
 }
 
-static void large_numbers_do_not_repeat(void **state)
+static void large_random_numbers_do_not_repeat_when_many_are_drawn(void **state)
 {
     (void)state;
     uint64_t seen[200];
@@ -47,9 +47,10 @@ static void large_numbers_do_not_repeat(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_are_in_range),
-        cmocka_unit_test(numbers_are_spread),
-        cmocka_unit_test(large_numbers_do_not_repeat),
+        cmocka_unit_test(random_number_is_below_its_limit_when_drawn),
+        cmocka_unit_test(random_numbers_are_spread_evenly_when_many_are_drawn),
+        cmocka_unit_test(
+            large_random_numbers_do_not_repeat_when_many_are_drawn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ static const char *copy_sample(struct sample *to, const void *from)
 }
 
 /* N05 */
-static void sized_read_zeroes_fields_that_an_older_caller_lacks(void **state)
+static void sized_read_zeroes_fields_when_older_struct_lacks_them(void **state)
 {
     (void)state;
     struct sample from = {.size = FIRST, .a = 1, .b = 2}, to = {.b = 3};
@@ -41,7 +41,8 @@ static void sized_read_zeroes_fields_that_an_older_caller_lacks(void **state)
 }
 
 /* N05 */
-static void sized_read_takes_a_larger_struct_when_the_rest_is_zero(void **state)
+static void
+sized_read_succeeds_when_larger_struct_is_zero_beyond_known_fields(void **state)
 {
     (void)state;
     struct larger from = {.known = {.size = sizeof from, .a = 1, .b = 2}};
@@ -52,7 +53,8 @@ static void sized_read_takes_a_larger_struct_when_the_rest_is_zero(void **state)
 }
 
 /* N05 */
-static void sized_read_refuses_a_larger_struct_with_unknown_fields(void **state)
+static void
+sized_read_fails_when_larger_struct_sets_unknown_fields(void **state)
 {
     (void)state;
     struct larger from = {.known = {.size = sizeof from, .a = 1}};
@@ -69,7 +71,7 @@ static void sized_read_refuses_a_larger_struct_with_unknown_fields(void **state)
 }
 
 /* N05 */
-static void sized_read_refuses_an_invalid_size(void **state)
+static void sized_read_fails_when_size_is_invalid(void **state)
 {
     (void)state;
     static const size_t sizes[] = {0,
@@ -93,7 +95,8 @@ static void sized_read_refuses_an_invalid_size(void **state)
 }
 
 /* N05 */
-static void sized_write_fills_no_more_than_the_callers_struct(void **state)
+static void
+sized_write_stays_inside_struct_when_callers_struct_is_smaller(void **state)
 {
     (void)state;
     const struct sample from = {.size = sizeof from, .a = 1, .b = 2};
@@ -111,7 +114,7 @@ static void sized_write_fills_no_more_than_the_callers_struct(void **state)
 }
 
 /* N05 */
-static void sized_is_writable_unless_the_size_is_absurd(void **state)
+static void sized_struct_is_writable_unless_its_size_is_absurd(void **state)
 {
     (void)state;
     static const size_t bad[] = {0, sizeof(size_t) - 1, 4097, SIZE_MAX};
@@ -125,14 +128,15 @@ static void sized_is_writable_unless_the_size_is_absurd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sized_read_zeroes_fields_that_an_older_caller_lacks),
+        cmocka_unit_test(sized_read_zeroes_fields_when_older_struct_lacks_them),
         cmocka_unit_test(
-            sized_read_takes_a_larger_struct_when_the_rest_is_zero),
+            sized_read_succeeds_when_larger_struct_is_zero_beyond_known_fields),
         cmocka_unit_test(
-            sized_read_refuses_a_larger_struct_with_unknown_fields),
-        cmocka_unit_test(sized_read_refuses_an_invalid_size),
-        cmocka_unit_test(sized_write_fills_no_more_than_the_callers_struct),
-        cmocka_unit_test(sized_is_writable_unless_the_size_is_absurd),
+            sized_read_fails_when_larger_struct_sets_unknown_fields),
+        cmocka_unit_test(sized_read_fails_when_size_is_invalid),
+        cmocka_unit_test(
+            sized_write_stays_inside_struct_when_callers_struct_is_smaller),
+        cmocka_unit_test(sized_struct_is_writable_unless_its_size_is_absurd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

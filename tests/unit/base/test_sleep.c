@@ -69,7 +69,7 @@ static long send_late(const void *target)
     return syscall(SYS_futex, target, 1 | 128, 1, NULL, NULL, 0);
 }
 
-static void sleep_ends_when_roused(void **state)
+static void sleep_ends_when_sleeper_is_woken(void **state)
 {
     (void)state;
     const int64_t deadlines[] = {CLOCK_NEVER,
@@ -87,7 +87,7 @@ static void sleep_ends_when_roused(void **state)
     }
 }
 
-static void sleep_does_not_begin_when_already_roused(void **state)
+static void sleep_does_not_begin_when_sleeper_was_already_woken(void **state)
 {
     (void)state;
     lock_take(&lock);
@@ -97,7 +97,7 @@ static void sleep_does_not_begin_when_already_roused(void **state)
     wake_send(wake); /* which finds nobody */
 }
 
-static void sleep_ends_at_its_deadline_and_not_before(void **state)
+static void sleep_ends_at_its_deadline_when_not_woken(void **state)
 {
     (void)state;
     lock_take(&lock);
@@ -113,7 +113,7 @@ static void sleep_ends_at_its_deadline_and_not_before(void **state)
 }
 
 /* A wake-up for a record that stood at this address before. */
-static void sleep_goes_on_when_a_late_wake_up_comes(void **state)
+static void sleep_goes_on_when_a_stale_futex_wake_comes(void **state)
 {
     (void)state;
     int64_t deadline = CLOCK_NEVER;
@@ -164,7 +164,8 @@ static void sleep_goes_on_when_a_signal_comes(void **state)
     assert_int_equal(sigaction(SIGUSR1, &old, NULL), 0);
 }
 
-static void late_wake_up_is_harmless_when_the_stack_is_unmapped(void **state)
+static void
+stale_futex_wake_is_harmless_when_its_stack_is_unmapped(void **state)
 {
     (void)state;
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -194,7 +195,8 @@ static void *wait_for_post(void *arg)
 }
 
 /* The stack of a sleeper that is gone may hold a semaphore by now. */
-static void late_wake_up_is_harmless_when_a_semaphore_stands_there(void **state)
+static void
+stale_futex_wake_is_harmless_when_address_holds_a_semaphore(void **state)
 {
     (void)state;
     reused.posted = 0;
@@ -217,13 +219,13 @@ static void late_wake_up_is_harmless_when_a_semaphore_stands_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SLEEP_TEST(sleep_ends_when_roused),
-        SLEEP_TEST(sleep_does_not_begin_when_already_roused),
-        SLEEP_TEST(sleep_ends_at_its_deadline_and_not_before),
-        SLEEP_TEST(sleep_goes_on_when_a_late_wake_up_comes),
+        SLEEP_TEST(sleep_ends_when_sleeper_is_woken),
+        SLEEP_TEST(sleep_does_not_begin_when_sleeper_was_already_woken),
+        SLEEP_TEST(sleep_ends_at_its_deadline_when_not_woken),
+        SLEEP_TEST(sleep_goes_on_when_a_stale_futex_wake_comes),
         SLEEP_TEST(sleep_goes_on_when_a_signal_comes),
-        SLEEP_TEST(late_wake_up_is_harmless_when_the_stack_is_unmapped),
-        SLEEP_TEST(late_wake_up_is_harmless_when_a_semaphore_stands_there),
+        SLEEP_TEST(stale_futex_wake_is_harmless_when_its_stack_is_unmapped),
+        SLEEP_TEST(stale_futex_wake_is_harmless_when_address_holds_a_semaphore),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-static void what_fits_is_there(void **state)
+static void text_is_complete_when_it_fits_the_buffer(void **state)
 {
     (void)state;
     char buffer[16];
@@ -25,7 +25,7 @@ static void what_fits_is_there(void **state)
     assert_int_equal(text.used, 8);
 }
 
-static void a_cut_ends_with_dots_when_they_fit(void **state)
+static void text_ends_with_dots_when_it_was_cut_and_dots_fit(void **state)
 {
     (void)state;
     for (size_t size = 1; size <= 12; size++) {
@@ -44,7 +44,7 @@ static void a_cut_ends_with_dots_when_they_fit(void **state)
     }
 }
 
-static void a_text_that_fits_exactly_is_not_marked(void **state)
+static void text_is_not_marked_when_it_fits_exactly(void **state)
 {
     (void)state;
     char buffer[7];
@@ -60,7 +60,7 @@ static void a_text_that_fits_exactly_is_not_marked(void **state)
     assert_string_equal(buffer, "abc...");
 }
 
-static void a_cut_never_splits_a_character(void **state)
+static void text_is_cut_between_characters_when_too_long(void **state)
 {
     (void)state;
     static const char *const cut[] = {"...", "x...", "xx...", "xxx..."};
@@ -76,7 +76,7 @@ static void a_cut_never_splits_a_character(void **state)
     }
 }
 
-static void a_piece_with_a_limit_is_cut_alone(void **state)
+static void text_piece_is_cut_alone_when_it_exceeds_its_own_limit(void **state)
 {
     (void)state;
     char buffer[40];
@@ -94,7 +94,8 @@ static void a_piece_with_a_limit_is_cut_alone(void **state)
 }
 
 /* N18 */
-static void what_is_given_is_no_format(void **state)
+static void
+text_argument_is_not_a_format_when_it_has_percent_signs(void **state)
 {
     (void)state;
     char buffer[64];
@@ -107,12 +108,13 @@ static void what_is_given_is_no_format(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_fits_is_there),
-        cmocka_unit_test(a_cut_ends_with_dots_when_they_fit),
-        cmocka_unit_test(a_text_that_fits_exactly_is_not_marked),
-        cmocka_unit_test(a_cut_never_splits_a_character),
-        cmocka_unit_test(a_piece_with_a_limit_is_cut_alone),
-        cmocka_unit_test(what_is_given_is_no_format),
+        cmocka_unit_test(text_is_complete_when_it_fits_the_buffer),
+        cmocka_unit_test(text_ends_with_dots_when_it_was_cut_and_dots_fit),
+        cmocka_unit_test(text_is_not_marked_when_it_fits_exactly),
+        cmocka_unit_test(text_is_cut_between_characters_when_too_long),
+        cmocka_unit_test(text_piece_is_cut_alone_when_it_exceeds_its_own_limit),
+        cmocka_unit_test(
+            text_argument_is_not_a_format_when_it_has_percent_signs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

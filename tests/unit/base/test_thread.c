@@ -29,7 +29,7 @@ static void *look_at_signals(void *arg)
 }
 
 /* K04 K02 */
-static void every_signal_is_blocked_there_and_none_here(void **state)
+static void signals_are_blocked_only_in_new_thread_when_it_starts(void **state)
 {
     (void)state;
     sigset_t before, after;
@@ -53,7 +53,7 @@ static void *note_itself(void *arg)
     return NULL;
 }
 
-static void a_thread_is_whom_it_says(void **state)
+static void thread_id_matches_when_a_thread_records_itself(void **state)
 {
     (void)state;
     struct thread started, noted;
@@ -72,7 +72,7 @@ static void *remember(void *arg)
     return NULL;
 }
 
-static void each_thread_remembers_for_itself(void **state)
+static void thread_memo_is_separate_when_several_threads_use_it(void **state)
 {
     (void)state;
     thread_memo()->hint[0].key = 5;
@@ -97,7 +97,7 @@ static void *name_itself(void *arg)
 }
 
 /* A name that is longer than the kernel's is cut. */
-static void a_thread_names_itself(void **state)
+static void thread_name_is_set_and_cut_when_a_thread_begins(void **state)
 {
     (void)state;
     char name[2][40] = {"a name of more than 15 characters", "short"};
@@ -172,7 +172,7 @@ static int pin_to_one(void)
 }
 
 static void
-processors_are_the_main_threads_when_started_by_a_pinned_one(void **state)
+thread_has_main_threads_cpu_set_when_started_by_a_pinned_thread(void **state)
 {
     (void)state;
     cpu_set_t main_thread;
@@ -195,7 +195,7 @@ static int become_real_time(void)
 }
 
 static void
-policy_is_the_main_threads_when_started_by_a_batch_thread(void **state)
+thread_has_main_threads_policy_when_started_by_a_batch_thread(void **state)
 {
     (void)state;
     struct special s = started_by(become_batch);
@@ -203,7 +203,7 @@ policy_is_the_main_threads_when_started_by_a_batch_thread(void **state)
 }
 
 static void
-policy_is_the_main_threads_when_started_by_a_real_time_thread(void **state)
+thread_has_main_threads_policy_when_started_by_a_real_time_thread(void **state)
 {
     (void)state;
     struct special s = started_by(become_real_time);
@@ -222,7 +222,7 @@ static int be_nicer(void)
 }
 
 static void
-nice_value_is_the_main_threads_when_started_by_a_nicer_one(void **state)
+thread_has_main_threads_nice_value_when_started_by_a_nicer_thread(void **state)
 {
     (void)state;
     struct special s = started_by(be_nicer);
@@ -250,7 +250,8 @@ static int forbid_setting(void)
                : prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
-static void nothing_is_set_when_all_threads_are_alike(void **state)
+static void
+thread_start_makes_no_scheduling_calls_when_threads_are_alike(void **state)
 {
     (void)state;
     enum { NO_FILTER = 77 };
@@ -294,7 +295,8 @@ static void *use_the_stack(void *arg)
     return NULL;
 }
 
-static void stack_has_512_kb_beside_a_megabyte_of_thread_locals(void **state)
+static void
+thread_stack_has_512_kb_when_thread_locals_take_a_megabyte(void **state)
 {
     (void)state;
     struct thread thread;
@@ -313,7 +315,7 @@ static void in_child(void)
 }
 
 /* J01 */
-static void the_child_of_a_fork_is_told(void **state)
+static void fork_handler_runs_in_the_child_when_process_forks(void **state)
 {
     (void)state;
     assert_int_equal(thread_at_fork(in_child), 0);
@@ -330,21 +332,23 @@ static void the_child_of_a_fork_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_signal_is_blocked_there_and_none_here),
-        cmocka_unit_test(a_thread_is_whom_it_says),
-        cmocka_unit_test(each_thread_remembers_for_itself),
-        cmocka_unit_test(a_thread_names_itself),
+        cmocka_unit_test(signals_are_blocked_only_in_new_thread_when_it_starts),
+        cmocka_unit_test(thread_id_matches_when_a_thread_records_itself),
+        cmocka_unit_test(thread_memo_is_separate_when_several_threads_use_it),
+        cmocka_unit_test(thread_name_is_set_and_cut_when_a_thread_begins),
         cmocka_unit_test(
-            processors_are_the_main_threads_when_started_by_a_pinned_one),
+            thread_has_main_threads_cpu_set_when_started_by_a_pinned_thread),
         cmocka_unit_test(
-            policy_is_the_main_threads_when_started_by_a_batch_thread),
+            thread_has_main_threads_policy_when_started_by_a_batch_thread),
         cmocka_unit_test(
-            policy_is_the_main_threads_when_started_by_a_real_time_thread),
+            thread_has_main_threads_policy_when_started_by_a_real_time_thread),
         cmocka_unit_test(
-            nice_value_is_the_main_threads_when_started_by_a_nicer_one),
-        cmocka_unit_test(nothing_is_set_when_all_threads_are_alike),
-        cmocka_unit_test(stack_has_512_kb_beside_a_megabyte_of_thread_locals),
-        cmocka_unit_test(the_child_of_a_fork_is_told),
+            thread_has_main_threads_nice_value_when_started_by_a_nicer_thread),
+        cmocka_unit_test(
+            thread_start_makes_no_scheduling_calls_when_threads_are_alike),
+        cmocka_unit_test(
+            thread_stack_has_512_kb_when_thread_locals_take_a_megabyte),
+        cmocka_unit_test(fork_handler_runs_in_the_child_when_process_forks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

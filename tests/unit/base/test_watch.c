@@ -53,7 +53,7 @@ static void hang_up(void)
 }
 
 /* C01 */
-static void a_hang_up_is_reported_once(void **state)
+static void close_by_peer_is_reported_once_when_socket_is_watched(void **state)
 {
     (void)state;
     uint64_t token = 0;
@@ -66,7 +66,8 @@ static void a_hang_up_is_reported_once(void **state)
     assert_int_equal(wait_ms(20, &token), 0);
 }
 
-static void a_hang_up_before_the_registration_is_reported(void **state)
+static void
+close_by_peer_is_reported_when_it_came_before_the_watch(void **state)
 {
     (void)state;
     uint64_t token = 0;
@@ -77,7 +78,7 @@ static void a_hang_up_before_the_registration_is_reported(void **state)
 }
 
 /* E13: a busy connection wakes nobody. */
-static void data_is_not_reported(void **state)
+static void data_is_not_reported_when_socket_is_watched(void **state)
 {
     (void)state;
     uint64_t token = 0;
@@ -93,7 +94,7 @@ static void data_is_not_reported(void **state)
     assert_int_equal(wait_ms(5000, &token), 1);
 }
 
-static void what_was_removed_is_not_reported(void **state)
+static void close_by_peer_is_not_reported_when_watch_was_removed(void **state)
 {
     (void)state;
     uint64_t token = 0;
@@ -105,7 +106,8 @@ static void what_was_removed_is_not_reported(void **state)
     assert_true(watch_add(&watch, -1, 1) != 0);
 }
 
-static void several_are_reported_together_and_none_is_lost(void **state)
+static void
+closes_by_peers_are_all_reported_when_many_come_together(void **state)
 {
     (void)state;
     enum { MANY = 100 };
@@ -130,7 +132,7 @@ static void several_are_reported_together_and_none_is_lost(void **state)
     }
 }
 
-static void a_wait_ends_at_its_deadline(void **state)
+static void wait_ends_when_its_deadline_passes(void **state)
 {
     (void)state;
     uint64_t token;
@@ -140,7 +142,7 @@ static void a_wait_ends_at_its_deadline(void **state)
     assert_int_equal(watch_wait(&watch, 0, &token, 1), 0);
 }
 
-static void a_wake_ends_the_next_wait_and_only_that(void **state)
+static void watch_wake_ends_exactly_one_wait_when_sent(void **state)
 {
     (void)state;
     uint64_t token;
@@ -158,7 +160,7 @@ static int readable(int fd)
     return poll(&p, 1, 0) == 1 && (p.revents & POLLIN) != 0;
 }
 
-static void a_stop_descriptor_stays_raised(void **state)
+static void stop_descriptor_stays_readable_when_raised(void **state)
 {
     (void)state;
     int fd = stop_open();
@@ -172,7 +174,7 @@ static void a_stop_descriptor_stays_raised(void **state)
 }
 
 /* J06 */
-static void no_descriptor_is_inherited_by_a_program(void **state)
+static void descriptors_are_close_on_exec_when_opened(void **state)
 {
     (void)state;
     int fd = stop_open();
@@ -187,15 +189,15 @@ static void no_descriptor_is_inherited_by_a_program(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WATCH_TEST(a_hang_up_is_reported_once),
-        WATCH_TEST(a_hang_up_before_the_registration_is_reported),
-        WATCH_TEST(data_is_not_reported),
-        WATCH_TEST(what_was_removed_is_not_reported),
-        WATCH_TEST(several_are_reported_together_and_none_is_lost),
-        WATCH_TEST(a_wait_ends_at_its_deadline),
-        WATCH_TEST(a_wake_ends_the_next_wait_and_only_that),
-        WATCH_TEST(a_stop_descriptor_stays_raised),
-        WATCH_TEST(no_descriptor_is_inherited_by_a_program),
+        WATCH_TEST(close_by_peer_is_reported_once_when_socket_is_watched),
+        WATCH_TEST(close_by_peer_is_reported_when_it_came_before_the_watch),
+        WATCH_TEST(data_is_not_reported_when_socket_is_watched),
+        WATCH_TEST(close_by_peer_is_not_reported_when_watch_was_removed),
+        WATCH_TEST(closes_by_peers_are_all_reported_when_many_come_together),
+        WATCH_TEST(wait_ends_when_its_deadline_passes),
+        WATCH_TEST(watch_wake_ends_exactly_one_wait_when_sent),
+        WATCH_TEST(stop_descriptor_stays_readable_when_raised),
+        WATCH_TEST(descriptors_are_close_on_exec_when_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* A01 */
-static void an_empty_pool_makes_what_it_lends(void **state)
+static void acquire_creates_an_item_when_pool_is_empty(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -28,7 +28,7 @@ static void an_empty_pool_makes_what_it_lends(void **state)
 }
 
 /* A02 */
-static void what_was_given_back_is_lent_again(void **state)
+static void released_item_is_leased_again_when_next_acquire_comes(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 4);
@@ -43,7 +43,8 @@ static void what_was_given_back_is_lent_again(void **state)
 }
 
 /* A05 A07 A28: the same thread holds the only item. */
-static void a_timeout_comes_at_its_time(void **state)
+static void
+acquire_times_out_exactly_at_deadline_when_all_are_leased(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -66,7 +67,7 @@ static void a_timeout_comes_at_its_time(void **state)
 }
 
 /* A30 */
-static void the_longest_timeouts_really_wait(void **state)
+static void acquire_waits_long_when_timeout_is_negative_or_int_max(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -106,7 +107,7 @@ static const char *refusal(rpool *pool, int timeout_ms, rpool_status expected)
 }
 
 /* A29 */
-static void timeout_names_the_oldest_lease_when_all_are_leased(void **state)
+static void timeout_message_names_oldest_lease_when_all_are_leased(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2, .name = "shop %s %n");
@@ -128,7 +129,8 @@ static void timeout_names_the_oldest_lease_when_all_are_leased(void **state)
 }
 
 /* A29 */
-static void timeout_gives_the_cause_before_the_sizes(void **state)
+static void
+timeout_message_gives_cause_before_sizes_when_creation_failed(void **state)
 {
     struct fake *fake = *state;
     fake->provider.noun = "buffer";
@@ -149,7 +151,8 @@ static void timeout_gives_the_cause_before_the_sizes(void **state)
     close_pool(&pool);
 }
 
-static void a_failed_creation_is_told_last_when_all_are_leased(void **state)
+static void
+timeout_message_ends_with_last_failure_when_all_are_leased(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -166,7 +169,7 @@ static void a_failed_creation_is_told_last_when_all_are_leased(void **state)
 }
 
 /* Of a cause of any length so much is shown that the numbers follow it. */
-static void a_long_cause_leaves_room_for_the_numbers(void **state)
+static void timeout_message_keeps_numbers_when_its_cause_is_long(void **state)
 {
     struct fake *fake = *state;
     char name[400];
@@ -186,7 +189,7 @@ static void a_long_cause_leaves_room_for_the_numbers(void **state)
     close_pool(&pool);
 }
 
-static void a_suspended_pool_is_the_cause_of_a_timeout(void **state)
+static void timeout_message_says_suspended_when_pool_is_suspended(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -198,7 +201,7 @@ static void a_suspended_pool_is_the_cause_of_a_timeout(void **state)
     close_pool(&pool);
 }
 
-static void busy_says_why_nothing_can_be_had_without_waiting(void **state)
+static void busy_message_gives_cause_when_acquire_may_not_wait(void **state)
 {
     struct fake *fake = *state;
     fake->check.ms = 5;
@@ -224,7 +227,8 @@ static void busy_says_why_nothing_can_be_had_without_waiting(void **state)
 }
 
 /* A09 */
-static void trying_an_empty_pool_says_busy_and_asks_for_one(void **state)
+static void
+try_acquire_returns_busy_and_starts_creation_when_pool_is_empty(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -246,7 +250,7 @@ static void trying_an_empty_pool_says_busy_and_asks_for_one(void **state)
 }
 
 /* A09 */
-static void trying_a_full_pool_asks_for_nothing(void **state)
+static void try_acquire_starts_no_creation_when_pool_is_full(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -263,7 +267,8 @@ static void trying_a_full_pool_asks_for_nothing(void **state)
 }
 
 /* Several who would not wait ask for one more, and not for one each. */
-static void many_tries_ask_for_one_creation_at_a_time(void **state)
+static void
+one_creation_starts_when_try_acquire_is_called_many_times(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 8, .create_concurrency = 4);
@@ -277,7 +282,8 @@ static void many_tries_ask_for_one_creation_at_a_time(void **state)
     close_pool(&pool);
 }
 
-static void trying_does_not_overtake_the_line(void **state)
+static void
+try_acquire_returns_busy_when_released_item_belongs_to_a_waiter(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -293,7 +299,7 @@ static void trying_does_not_overtake_the_line(void **state)
 }
 
 /* N01 */
-static void what_is_missing_is_refused(void **state)
+static void acquire_is_refused_when_pool_or_out_pointer_is_null(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -312,7 +318,7 @@ static void what_is_missing_is_refused(void **state)
 }
 
 /* The pair that nobody disputes: no lock, no wait, no call to the kernel. */
-static void the_quick_pair_takes_no_lock(void **state)
+static void acquire_and_release_take_no_lock_when_uncontended(void **state)
 {
     struct fake *fake = *state;
     fake->provider.reset = NULL;
@@ -338,7 +344,8 @@ static void the_quick_pair_takes_no_lock(void **state)
 }
 
 /* A20 */
-static void an_idle_item_is_lent_though_the_line_has_no_room(void **state)
+static void
+acquire_takes_idle_item_when_waiter_queue_could_not_hold_it(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2, .max_waiters = 1);
@@ -360,23 +367,26 @@ static void an_idle_item_is_lent_though_the_line_has_no_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(an_empty_pool_makes_what_it_lends),
-        FAKE_TEST(what_was_given_back_is_lent_again),
-        FAKE_TEST(a_timeout_comes_at_its_time),
-        FAKE_TEST(the_longest_timeouts_really_wait),
-        FAKE_TEST(timeout_names_the_oldest_lease_when_all_are_leased),
-        FAKE_TEST(timeout_gives_the_cause_before_the_sizes),
-        FAKE_TEST(a_failed_creation_is_told_last_when_all_are_leased),
-        FAKE_TEST(a_long_cause_leaves_room_for_the_numbers),
-        FAKE_TEST(a_suspended_pool_is_the_cause_of_a_timeout),
-        FAKE_TEST(busy_says_why_nothing_can_be_had_without_waiting),
-        FAKE_TEST(trying_an_empty_pool_says_busy_and_asks_for_one),
-        FAKE_TEST(trying_a_full_pool_asks_for_nothing),
-        FAKE_TEST(many_tries_ask_for_one_creation_at_a_time),
-        FAKE_TEST(trying_does_not_overtake_the_line),
-        FAKE_TEST(what_is_missing_is_refused),
-        FAKE_TEST(the_quick_pair_takes_no_lock),
-        FAKE_TEST(an_idle_item_is_lent_though_the_line_has_no_room),
+        FAKE_TEST(acquire_creates_an_item_when_pool_is_empty),
+        FAKE_TEST(released_item_is_leased_again_when_next_acquire_comes),
+        FAKE_TEST(acquire_times_out_exactly_at_deadline_when_all_are_leased),
+        FAKE_TEST(acquire_waits_long_when_timeout_is_negative_or_int_max),
+        FAKE_TEST(timeout_message_names_oldest_lease_when_all_are_leased),
+        FAKE_TEST(
+            timeout_message_gives_cause_before_sizes_when_creation_failed),
+        FAKE_TEST(timeout_message_ends_with_last_failure_when_all_are_leased),
+        FAKE_TEST(timeout_message_keeps_numbers_when_its_cause_is_long),
+        FAKE_TEST(timeout_message_says_suspended_when_pool_is_suspended),
+        FAKE_TEST(busy_message_gives_cause_when_acquire_may_not_wait),
+        FAKE_TEST(
+            try_acquire_returns_busy_and_starts_creation_when_pool_is_empty),
+        FAKE_TEST(try_acquire_starts_no_creation_when_pool_is_full),
+        FAKE_TEST(one_creation_starts_when_try_acquire_is_called_many_times),
+        FAKE_TEST(
+            try_acquire_returns_busy_when_released_item_belongs_to_a_waiter),
+        FAKE_TEST(acquire_is_refused_when_pool_or_out_pointer_is_null),
+        FAKE_TEST(acquire_and_release_take_no_lock_when_uncontended),
+        FAKE_TEST(acquire_takes_idle_item_when_waiter_queue_could_not_hold_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

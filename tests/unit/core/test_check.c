@@ -7,7 +7,7 @@
 #include "support_caller.h"
 
 /* C07 */
-static void a_fresh_or_busy_item_is_not_checked(void **state)
+static void item_is_not_checked_when_it_was_leased_recently(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -22,7 +22,7 @@ static void a_fresh_or_busy_item_is_not_checked(void **state)
 }
 
 /* C07 */
-static void an_item_idle_for_long_is_checked_once(void **state)
+static void item_is_checked_once_when_it_was_idle_for_long(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .check_after_ms = 200);
@@ -40,7 +40,7 @@ static void an_item_idle_for_long_is_checked_once(void **state)
     close_pool(&pool);
 }
 
-static void check_always_means_before_every_lease(void **state)
+static void check_runs_before_every_lease_when_check_always_is_set(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .check_always = 1);
@@ -53,7 +53,7 @@ static void check_always_means_before_every_lease(void **state)
     close_pool(&pool);
 }
 
-static void check_after_never_means_no_check(void **state)
+static void check_never_runs_when_check_after_is_never(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .check_after_ms = RPOOL_NEVER,
@@ -69,7 +69,7 @@ static void check_after_never_means_no_check(void **state)
 }
 
 /* C02 */
-static void one_acquire_gets_past_all_dead_items(void **state)
+static void acquire_gets_new_item_when_all_idle_items_are_dead(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 5);
@@ -88,7 +88,8 @@ static void one_acquire_gets_past_all_dead_items(void **state)
 }
 
 /* C08 */
-static void a_check_that_fails_late_leaves_the_rest_of_the_time(void **state)
+static void
+acquire_waits_for_new_item_when_check_fails_before_deadline(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -106,7 +107,7 @@ static void a_check_that_fails_late_leaves_the_rest_of_the_time(void **state)
     close_pool(&pool);
 }
 
-static void a_check_that_fails_too_late_is_a_timeout(void **state)
+static void acquire_times_out_when_check_fails_at_the_deadline(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -124,7 +125,7 @@ static void a_check_that_fails_too_late_is_a_timeout(void **state)
 }
 
 /* The item was alive, only the caller's time was short. */
-static void a_short_deadline_never_kills_an_item(void **state)
+static void item_is_kept_when_deadline_of_acquire_ends_its_check(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -149,7 +150,7 @@ static void a_short_deadline_never_kills_an_item(void **state)
     close_pool(&pool);
 }
 
-static void an_outstanding_answer_is_read_before_the_next_lease(void **state)
+static void pending_answer_is_read_when_item_is_leased_next(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -166,7 +167,7 @@ static void an_outstanding_answer_is_read_before_the_next_lease(void **state)
     close_pool(&pool);
 }
 
-static void trying_reads_an_answer_that_is_there(void **state)
+static void try_acquire_succeeds_when_pending_answer_has_come(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -180,7 +181,8 @@ static void trying_reads_an_answer_that_is_there(void **state)
     close_pool(&pool);
 }
 
-static void trying_skips_an_answer_that_is_not_there(void **state)
+static void
+try_acquire_takes_another_item_when_answer_is_still_pending(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -204,7 +206,7 @@ static void trying_skips_an_answer_that_is_not_there(void **state)
 }
 
 /* A10: no time is left, so the provider is not asked. */
-static void trying_skips_what_would_need_a_ping(void **state)
+static void try_acquire_returns_busy_when_idle_item_needs_a_ping(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -219,7 +221,7 @@ static void trying_skips_what_would_need_a_ping(void **state)
 }
 
 /* C11 */
-static void a_check_that_blocks_stops_nobody_else(void **state)
+static void other_callers_are_served_when_one_check_blocks(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -243,7 +245,7 @@ static void a_check_that_blocks_stops_nobody_else(void **state)
 }
 
 /* C17 */
-static void one_dead_item_makes_the_others_suspect(void **state)
+static void other_idle_items_are_checked_when_one_was_found_dead(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 3, .keepalive_ms = 610);
@@ -271,7 +273,7 @@ static void one_dead_item_makes_the_others_suspect(void **state)
 }
 
 /* A22 */
-static void who_drew_a_dead_item_is_before_who_came_later(void **state)
+static void caller_keeps_its_turn_when_its_item_fails_the_check(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -293,7 +295,7 @@ static void who_drew_a_dead_item_is_before_who_came_later(void **state)
 }
 
 /* A22: also for who was granted it in line, and with the line full since. */
-static void a_waiter_that_drew_a_dead_item_keeps_its_place(void **state)
+static void waiter_keeps_its_place_when_its_item_fails_the_check(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .max_waiters = 3);
@@ -320,7 +322,7 @@ static void a_waiter_that_drew_a_dead_item_keeps_its_place(void **state)
 }
 
 /* I10: recycled while it was checked. */
-static void an_item_recycled_under_its_check_is_not_lent(void **state)
+static void item_is_not_leased_when_recycled_during_its_check(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -340,23 +342,23 @@ static void an_item_recycled_under_its_check_is_not_lent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(a_fresh_or_busy_item_is_not_checked),
-        FAKE_TEST(an_item_idle_for_long_is_checked_once),
-        FAKE_TEST(check_always_means_before_every_lease),
-        FAKE_TEST(check_after_never_means_no_check),
-        FAKE_TEST(one_acquire_gets_past_all_dead_items),
-        FAKE_TEST(a_check_that_fails_late_leaves_the_rest_of_the_time),
-        FAKE_TEST(a_check_that_fails_too_late_is_a_timeout),
-        FAKE_TEST(a_short_deadline_never_kills_an_item),
-        FAKE_TEST(an_outstanding_answer_is_read_before_the_next_lease),
-        FAKE_TEST(trying_reads_an_answer_that_is_there),
-        FAKE_TEST(trying_skips_an_answer_that_is_not_there),
-        FAKE_TEST(trying_skips_what_would_need_a_ping),
-        FAKE_TEST(a_check_that_blocks_stops_nobody_else),
-        FAKE_TEST(one_dead_item_makes_the_others_suspect),
-        FAKE_TEST(who_drew_a_dead_item_is_before_who_came_later),
-        FAKE_TEST(a_waiter_that_drew_a_dead_item_keeps_its_place),
-        FAKE_TEST(an_item_recycled_under_its_check_is_not_lent),
+        FAKE_TEST(item_is_not_checked_when_it_was_leased_recently),
+        FAKE_TEST(item_is_checked_once_when_it_was_idle_for_long),
+        FAKE_TEST(check_runs_before_every_lease_when_check_always_is_set),
+        FAKE_TEST(check_never_runs_when_check_after_is_never),
+        FAKE_TEST(acquire_gets_new_item_when_all_idle_items_are_dead),
+        FAKE_TEST(acquire_waits_for_new_item_when_check_fails_before_deadline),
+        FAKE_TEST(acquire_times_out_when_check_fails_at_the_deadline),
+        FAKE_TEST(item_is_kept_when_deadline_of_acquire_ends_its_check),
+        FAKE_TEST(pending_answer_is_read_when_item_is_leased_next),
+        FAKE_TEST(try_acquire_succeeds_when_pending_answer_has_come),
+        FAKE_TEST(try_acquire_takes_another_item_when_answer_is_still_pending),
+        FAKE_TEST(try_acquire_returns_busy_when_idle_item_needs_a_ping),
+        FAKE_TEST(other_callers_are_served_when_one_check_blocks),
+        FAKE_TEST(other_idle_items_are_checked_when_one_was_found_dead),
+        FAKE_TEST(caller_keeps_its_turn_when_its_item_fails_the_check),
+        FAKE_TEST(waiter_keeps_its_place_when_its_item_fails_the_check),
+        FAKE_TEST(item_is_not_leased_when_recycled_during_its_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

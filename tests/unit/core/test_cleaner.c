@@ -15,7 +15,7 @@ static uint64_t cleaner_wakes(void)
 }
 
 /* E01 */
-static void a_surplus_leaves_when_it_was_idle_for_long(void **state)
+static void surplus_item_is_closed_when_idle_timeout_passes(void **state)
 {
     struct fake *fake = *state;
     rpool *pool =
@@ -43,7 +43,7 @@ static void a_surplus_leaves_when_it_was_idle_for_long(void **state)
 }
 
 /* E02 */
-static void at_its_least_size_a_pool_keeps_what_is_idle(void **state)
+static void idle_items_stay_when_pool_is_at_min_size(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 4, .min_size = 2,
@@ -63,7 +63,8 @@ static void at_its_least_size_a_pool_keeps_what_is_idle(void **state)
 }
 
 /* E03 */
-static void a_surplus_that_leaves_together_stops_at_the_least(void **state)
+static void
+expiry_stops_at_min_size_when_many_items_are_due_together(void **state)
 {
     struct fake *fake = *state;
     rpool *pool =
@@ -79,7 +80,7 @@ static void a_surplus_that_leaves_together_stops_at_the_least(void **state)
 }
 
 /* E11 */
-static void the_cleaner_wakes_once_for_each_time_due(void **state)
+static void cleaner_wakes_once_when_an_item_becomes_due(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 3, .idle_timeout_ms = 1000,
@@ -110,7 +111,7 @@ static void the_cleaner_wakes_once_for_each_time_due(void **state)
 }
 
 /* E11: however busy the pool is. */
-static void the_cleaner_sleeps_though_the_pool_is_busy(void **state)
+static void cleaner_wakes_rarely_when_pool_is_busy(void **state)
 {
     struct fake *fake = *state;
     rpool *pool =
@@ -128,7 +129,7 @@ static void the_cleaner_sleeps_though_the_pool_is_busy(void **state)
 }
 
 /* E13 */
-static void with_nothing_due_the_cleaner_sleeps_for_ever(void **state)
+static void cleaner_never_wakes_when_nothing_can_become_due(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(
@@ -152,7 +153,8 @@ static void with_nothing_due_the_cleaner_sleeps_for_ever(void **state)
 }
 
 /* The longest times that can be named are no overflow. */
-static void the_longest_times_are_far_away(void **state)
+static void
+expiry_and_leak_times_do_not_overflow_when_they_are_int_max(void **state)
 {
     struct fake *fake = *state;
     sim_random(0);
@@ -175,7 +177,7 @@ static void the_longest_times_are_far_away(void **state)
 }
 
 /* E17 */
-static void what_was_used_again_counts_from_then(void **state)
+static void idle_timeout_restarts_when_item_is_leased_again(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2, .idle_timeout_ms = 1000);
@@ -195,7 +197,7 @@ static void what_was_used_again_counts_from_then(void **state)
 }
 
 /* E16 M02: a leap of the clock makes a thousand due at once. */
-static void many_that_leave_at_once_do_not_hold_the_mutex_for_long(void **state)
+static void mutex_is_held_briefly_when_many_items_expire_together(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1000, .idle_timeout_ms = 1000);
@@ -214,7 +216,7 @@ static void many_that_leave_at_once_do_not_hold_the_mutex_for_long(void **state)
 }
 
 /* E18 E19 */
-static void an_item_is_lent_or_expires_but_never_both(void **state)
+static void item_is_leased_or_expires_but_not_both_when_they_race(void **state)
 {
     (void)state;
     int leased_old = 0;
@@ -245,7 +247,7 @@ static void an_item_is_lent_or_expires_but_never_both(void **state)
 }
 
 /* C22 */
-static void idle_items_are_checked_now_and_then(void **state)
+static void keepalive_checks_item_when_it_is_idle(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .keepalive_ms = 1000,
@@ -267,7 +269,7 @@ static void idle_items_are_checked_now_and_then(void **state)
 }
 
 /* C22: an item in use needs none. */
-static void what_is_used_is_not_kept_alive(void **state)
+static void keepalive_skips_item_when_it_is_in_use(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .keepalive_ms = 1000,
@@ -283,7 +285,7 @@ static void what_is_used_is_not_kept_alive(void **state)
 }
 
 /* C12 */
-static void the_dead_are_found_and_replaced_in_the_background(void **state)
+static void dead_items_are_replaced_when_keepalive_finds_them(void **state)
 {
     struct fake *fake = *state;
     rpool *pool =
@@ -298,7 +300,7 @@ static void the_dead_are_found_and_replaced_in_the_background(void **state)
 }
 
 /* C13 */
-static void keeping_alive_leaves_items_to_borrow(void **state)
+static void acquire_succeeds_when_keepalives_are_running(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 8, .keepalive_ms = 1000,
@@ -319,7 +321,7 @@ static void keeping_alive_leaves_items_to_borrow(void **state)
 }
 
 /* E22 F08 */
-static void close_waits_for_what_is_being_checked(void **state)
+static void close_waits_when_a_keepalive_check_is_running(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .keepalive_ms = 1000);
@@ -334,7 +336,7 @@ static void close_waits_for_what_is_being_checked(void **state)
 }
 
 /* C01 P04: with no lease made at all. */
-static void what_hung_up_while_idle_is_replaced_at_once(void **state)
+static void min_size_is_restored_when_peers_close_idle_items(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 10, .min_size = 8);
@@ -357,7 +359,7 @@ static void what_hung_up_while_idle_is_replaced_at_once(void **state)
 }
 
 /* Not even for the lifetime that it had. */
-static void for_what_has_left_the_cleaner_does_not_wake(void **state)
+static void cleaner_does_not_wake_when_item_has_already_left(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 3, .idle_timeout_ms = 1000,
@@ -375,23 +377,23 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         /* First: in a shell that never had more slots the race is close. */
-        cmocka_unit_test(an_item_is_lent_or_expires_but_never_both),
-        FAKE_TEST(a_surplus_leaves_when_it_was_idle_for_long),
-        FAKE_TEST(at_its_least_size_a_pool_keeps_what_is_idle),
-        FAKE_TEST(a_surplus_that_leaves_together_stops_at_the_least),
-        FAKE_TEST(the_cleaner_wakes_once_for_each_time_due),
-        FAKE_TEST(the_cleaner_sleeps_though_the_pool_is_busy),
-        FAKE_TEST(with_nothing_due_the_cleaner_sleeps_for_ever),
-        FAKE_TEST(the_longest_times_are_far_away),
-        FAKE_TEST(what_was_used_again_counts_from_then),
-        FAKE_TEST(many_that_leave_at_once_do_not_hold_the_mutex_for_long),
-        FAKE_TEST(idle_items_are_checked_now_and_then),
-        FAKE_TEST(what_is_used_is_not_kept_alive),
-        FAKE_TEST(the_dead_are_found_and_replaced_in_the_background),
-        FAKE_TEST(keeping_alive_leaves_items_to_borrow),
-        FAKE_TEST(close_waits_for_what_is_being_checked),
-        FAKE_TEST(what_hung_up_while_idle_is_replaced_at_once),
-        FAKE_TEST(for_what_has_left_the_cleaner_does_not_wake),
+        cmocka_unit_test(item_is_leased_or_expires_but_not_both_when_they_race),
+        FAKE_TEST(surplus_item_is_closed_when_idle_timeout_passes),
+        FAKE_TEST(idle_items_stay_when_pool_is_at_min_size),
+        FAKE_TEST(expiry_stops_at_min_size_when_many_items_are_due_together),
+        FAKE_TEST(cleaner_wakes_once_when_an_item_becomes_due),
+        FAKE_TEST(cleaner_wakes_rarely_when_pool_is_busy),
+        FAKE_TEST(cleaner_never_wakes_when_nothing_can_become_due),
+        FAKE_TEST(expiry_and_leak_times_do_not_overflow_when_they_are_int_max),
+        FAKE_TEST(idle_timeout_restarts_when_item_is_leased_again),
+        FAKE_TEST(mutex_is_held_briefly_when_many_items_expire_together),
+        FAKE_TEST(keepalive_checks_item_when_it_is_idle),
+        FAKE_TEST(keepalive_skips_item_when_it_is_in_use),
+        FAKE_TEST(dead_items_are_replaced_when_keepalive_finds_them),
+        FAKE_TEST(acquire_succeeds_when_keepalives_are_running),
+        FAKE_TEST(close_waits_when_a_keepalive_check_is_running),
+        FAKE_TEST(min_size_is_restored_when_peers_close_idle_items),
+        FAKE_TEST(cleaner_does_not_wake_when_item_has_already_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 #include "base/watch.h"
 
 /* F01 F16 I14 */
-static void close_destroys_what_is_idle(void **state)
+static void idle_items_are_destroyed_when_pool_is_closed(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 20, .min_size = 3);
@@ -25,7 +25,7 @@ static void close_destroys_what_is_idle(void **state)
 }
 
 /* F02 */
-static void close_waits_for_the_last_release(void **state)
+static void close_returns_when_last_lease_is_released(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -40,7 +40,7 @@ static void close_waits_for_the_last_release(void **state)
 }
 
 /* F02 F06 F10: by the thread that holds the lease itself. */
-static void a_lease_outlives_a_close_that_gave_up(void **state)
+static void lease_stays_valid_when_close_timed_out(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -73,7 +73,7 @@ static void close_it(void *arg)
 }
 
 /* F03 */
-static void two_closes_at_once_both_return(void **state)
+static void both_closes_return_when_two_threads_close(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 200; seed++) {
@@ -101,7 +101,7 @@ static void two_closes_at_once_both_return(void **state)
 }
 
 /* F04 A05 */
-static void waiters_are_told_at_once(void **state)
+static void waiters_get_closed_at_once_when_pool_is_closed(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -121,7 +121,7 @@ static void waiters_are_told_at_once(void **state)
 }
 
 /* F05 F20 */
-static void a_closed_pool_lends_nothing(void **state)
+static void every_call_returns_closed_when_pool_is_closed(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2), *copy = pool;
@@ -143,7 +143,7 @@ static void a_closed_pool_lends_nothing(void **state)
 }
 
 /* F07 B17 */
-static void a_creation_is_told_to_stop(void **state)
+static void creation_is_stopped_when_pool_is_closed(void **state)
 {
     struct fake *fake = *state;
     fake->create.ms = FAKE_HANG;
@@ -184,7 +184,8 @@ static rpool *open_stubborn(struct fake *fake, int64_t ms)
 }
 
 /* B17 F07 I7 */
-static void what_is_made_in_a_closed_pool_is_destroyed(void **state)
+static void
+new_item_is_destroyed_when_pool_was_closed_during_its_creation(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_stubborn(fake, 70);
@@ -199,7 +200,7 @@ static void what_is_made_in_a_closed_pool_is_destroyed(void **state)
 }
 
 /* F07 */
-static void a_creation_that_cannot_be_stopped_is_left_behind(void **state)
+static void close_times_out_when_a_creation_ignores_the_stop(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_stubborn(fake, 3600000);
@@ -215,7 +216,7 @@ static void a_creation_that_cannot_be_stopped_is_left_behind(void **state)
 }
 
 /* F15 */
-static void close_wakes_when_the_last_lease_ends_otherwise(void **state)
+static void close_returns_when_last_lease_is_discarded_or_detached(void **state)
 {
     struct fake *fake = *state;
     for (int way = 0; way < 3; way++) {
@@ -251,7 +252,7 @@ static void close_inside(struct fake *fake, const rpool_event *event)
 }
 
 /* F09 */
-static void close_in_an_event_only_begins_to_close(void **state)
+static void close_returns_busy_when_called_in_an_event(void **state)
 {
     struct fake *fake = *state;
     closing = fake_open(fake, .max_size = 1);
@@ -268,7 +269,7 @@ static void close_in_an_event_only_begins_to_close(void **state)
 }
 
 /* F19 */
-static void one_slow_end_does_not_stop_the_others(void **state)
+static void other_items_are_destroyed_when_one_destroy_is_slow(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 10);
@@ -306,7 +307,8 @@ static void hammer(void *arg)
 }
 
 /* F21 F11 */
-static void all_that_hammer_see_the_close(void **state)
+static void
+acquires_of_all_threads_return_closed_when_pool_is_closed(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 60; seed++) {
@@ -338,19 +340,21 @@ static void all_that_hammer_see_the_close(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(close_destroys_what_is_idle),
-        FAKE_TEST(close_waits_for_the_last_release),
-        FAKE_TEST(a_lease_outlives_a_close_that_gave_up),
-        cmocka_unit_test(two_closes_at_once_both_return),
-        FAKE_TEST(waiters_are_told_at_once),
-        FAKE_TEST(a_closed_pool_lends_nothing),
-        FAKE_TEST(a_creation_is_told_to_stop),
-        FAKE_TEST(what_is_made_in_a_closed_pool_is_destroyed),
-        FAKE_TEST(a_creation_that_cannot_be_stopped_is_left_behind),
-        FAKE_TEST(close_wakes_when_the_last_lease_ends_otherwise),
-        FAKE_TEST(close_in_an_event_only_begins_to_close),
-        FAKE_TEST(one_slow_end_does_not_stop_the_others),
-        cmocka_unit_test(all_that_hammer_see_the_close),
+        FAKE_TEST(idle_items_are_destroyed_when_pool_is_closed),
+        FAKE_TEST(close_returns_when_last_lease_is_released),
+        FAKE_TEST(lease_stays_valid_when_close_timed_out),
+        cmocka_unit_test(both_closes_return_when_two_threads_close),
+        FAKE_TEST(waiters_get_closed_at_once_when_pool_is_closed),
+        FAKE_TEST(every_call_returns_closed_when_pool_is_closed),
+        FAKE_TEST(creation_is_stopped_when_pool_is_closed),
+        FAKE_TEST(
+            new_item_is_destroyed_when_pool_was_closed_during_its_creation),
+        FAKE_TEST(close_times_out_when_a_creation_ignores_the_stop),
+        FAKE_TEST(close_returns_when_last_lease_is_discarded_or_detached),
+        FAKE_TEST(close_returns_busy_when_called_in_an_event),
+        FAKE_TEST(other_items_are_destroyed_when_one_destroy_is_slow),
+        cmocka_unit_test(
+            acquires_of_all_threads_return_closed_when_pool_is_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,8 @@
 enum { MOMENT_MS = 100 }; /* what is only being destroyed gets that much */
 
 /* A worker takes an endless job just as the close looks who is busy. */
-static void a_job_that_begins_at_the_close_is_left_behind(void **state)
+static void
+close_keeps_its_deadline_when_a_worker_job_begins_meanwhile(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 300; seed++) {
@@ -29,7 +30,8 @@ static void a_job_that_begins_at_the_close_is_left_behind(void **state)
 }
 
 /* Its slow ping was handed to the workers, which are all busy. */
-static void what_waits_for_its_check_is_destroyed_unchecked(void **state)
+static void
+items_waiting_for_a_check_are_destroyed_when_pool_is_closed(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 40, .create_timeout_ms = 60000);
@@ -73,7 +75,8 @@ static void expect_it_to_be_left_behind(struct fake *fake, rpool *pool)
     assert_int_equal(fake->done, 1);
 }
 
-static void a_slow_listener_of_leaks_is_left_behind(void **state)
+static void
+close_times_out_when_listener_is_slow_with_a_leak_event(void **state)
 {
     struct fake *fake = *state;
     slow = RPOOL_EVENT_LEAK;
@@ -85,7 +88,8 @@ static void a_slow_listener_of_leaks_is_left_behind(void **state)
     expect_it_to_be_left_behind(fake, pool);
 }
 
-static void a_slow_listener_of_missing_workers_is_left_behind(void **state)
+static void
+close_times_out_when_listener_is_slow_with_a_degraded_event(void **state)
 {
     struct fake *fake = *state;
     slow = RPOOL_EVENT_DEGRADED;
@@ -112,7 +116,7 @@ static void destroy_in_a_worker(void *ctx, void *resource)
 }
 
 /* F19: whoever closes, or decides, has no part in it. */
-static void slow_ends_are_left_to_the_workers(void **state)
+static void close_leaves_destroys_to_workers_when_they_are_slow(void **state)
 {
     struct fake *fake = *state;
     fake_destroy = fake->provider.destroy;
@@ -131,7 +135,7 @@ static void slow_ends_are_left_to_the_workers(void **state)
 
 /* The only worker that is left is stuck: the thread that releases destroys. */
 static void
-an_item_released_after_a_late_close_is_destroyed_at_once(void **state)
+item_is_destroyed_by_release_when_close_timed_out_before(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -150,12 +154,13 @@ an_item_released_after_a_late_close_is_destroyed_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_job_that_begins_at_the_close_is_left_behind),
-        FAKE_TEST(what_waits_for_its_check_is_destroyed_unchecked),
-        FAKE_TEST(a_slow_listener_of_leaks_is_left_behind),
-        FAKE_TEST(a_slow_listener_of_missing_workers_is_left_behind),
-        FAKE_TEST(slow_ends_are_left_to_the_workers),
-        FAKE_TEST(an_item_released_after_a_late_close_is_destroyed_at_once),
+        cmocka_unit_test(
+            close_keeps_its_deadline_when_a_worker_job_begins_meanwhile),
+        FAKE_TEST(items_waiting_for_a_check_are_destroyed_when_pool_is_closed),
+        FAKE_TEST(close_times_out_when_listener_is_slow_with_a_leak_event),
+        FAKE_TEST(close_times_out_when_listener_is_slow_with_a_degraded_event),
+        FAKE_TEST(close_leaves_destroys_to_workers_when_they_are_slow),
+        FAKE_TEST(item_is_destroyed_by_release_when_close_timed_out_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,8 @@ static rpool_event_type type_of(const struct fake *fake, int i)
 }
 
 /* U05 H13 */
-static void the_life_of_an_item_is_told_in_order(void **state)
+static void
+events_come_in_order_when_an_item_is_leased_and_discarded(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -43,7 +44,7 @@ static void the_life_of_an_item_is_told_in_order(void **state)
 }
 
 /* U08 */
-static void an_event_carries_what_it_is_about(void **state)
+static void event_has_times_and_call_site_when_emitted(void **state)
 {
     struct fake *fake = *state;
     fake->create.ms = 40;
@@ -92,7 +93,8 @@ static int fits(const struct fake *fake, uint64_t item)
 }
 
 /* U05: under load, for each item; and nothing is left out. */
-static void every_item_is_told_from_made_to_closed(void **state)
+static void
+event_sequence_is_complete_for_each_item_when_under_load(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 60; seed++) {
@@ -145,7 +147,7 @@ static void call_the_pool(struct fake *fake, const rpool_event *event)
 }
 
 /* H08 I8 */
-static void who_is_told_may_call_the_pool(void **state)
+static void listener_can_call_the_pool_when_an_event_is_emitted(void **state)
 {
     struct fake *fake = *state;
     hooked = fake_open(fake, .max_size = 2, .idle_timeout_ms = 1000,
@@ -174,7 +176,7 @@ static void destroy_that_gives_back(void *ctx, void *resource)
 }
 
 /* E21 */
-static void a_destroy_that_gives_back_is_no_loop(void **state)
+static void release_is_misuse_when_destroy_releases_its_own_item(void **state)
 {
     struct fake *fake = *state;
     fake_destroy = fake->provider.destroy;
@@ -190,7 +192,8 @@ static void a_destroy_that_gives_back_is_no_loop(void **state)
 }
 
 /* I-01 C18 */
-static void misuse_is_told_and_counted(void **state)
+static void
+misuse_event_is_emitted_and_counted_when_handle_is_stale(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -205,7 +208,8 @@ static void misuse_is_told_and_counted(void **state)
 }
 
 /* U06: one line for each attempt, not for each that waits. */
-static void an_outage_is_not_told_once_per_waiter(void **state)
+static void
+create_failed_is_emitted_per_attempt_when_many_callers_wait(void **state)
 {
     struct fake *fake = *state;
     fake->create.result = FAKE_TRANSIENT;
@@ -223,7 +227,7 @@ static void an_outage_is_not_told_once_per_waiter(void **state)
 }
 
 /* Nobody need listen. */
-static void a_pool_without_a_listener_works(void **state)
+static void pool_works_when_it_has_no_listener(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = NULL;
@@ -252,7 +256,7 @@ static void take_two_seconds(struct fake *fake, const rpool_event *event)
 
 /* Whatever event the listener is slow with, items expire, and others are made.
  */
-static void a_slow_listener_stops_no_work_of_the_pool(void **state)
+static void creation_and_expiry_go_on_when_listener_is_slow(void **state)
 {
     struct fake *fake = *state;
     static const rpool_event_type types[] = {
@@ -304,7 +308,8 @@ static void expect_leaks_in_pairs(const struct fake *fake, int leases)
     assert_true(told <= leases);
 }
 
-static void leak_returned_follows_leak_when_a_release_races(void **state)
+static void
+leak_returned_event_follows_leak_event_when_a_release_races(void **state)
 {
     (void)state;
     int leaks = 0;
@@ -333,7 +338,7 @@ static void take_250_ms(struct fake *fake, const rpool_event *event)
         sim_sleep_ms(250);
 }
 
-static void each_leak_is_told_when_the_listener_is_slow(void **state)
+static void leak_event_comes_for_each_leak_when_listener_is_slow(void **state)
 {
     struct fake *fake = *state;
     fake->hook = take_250_ms;
@@ -356,17 +361,19 @@ static void each_leak_is_told_when_the_listener_is_slow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(the_life_of_an_item_is_told_in_order),
-        FAKE_TEST(an_event_carries_what_it_is_about),
-        cmocka_unit_test(every_item_is_told_from_made_to_closed),
-        FAKE_TEST(who_is_told_may_call_the_pool),
-        FAKE_TEST(a_destroy_that_gives_back_is_no_loop),
-        FAKE_TEST(misuse_is_told_and_counted),
-        FAKE_TEST(an_outage_is_not_told_once_per_waiter),
-        FAKE_TEST(a_pool_without_a_listener_works),
-        FAKE_TEST(a_slow_listener_stops_no_work_of_the_pool),
-        cmocka_unit_test(leak_returned_follows_leak_when_a_release_races),
-        FAKE_TEST(each_leak_is_told_when_the_listener_is_slow),
+        FAKE_TEST(events_come_in_order_when_an_item_is_leased_and_discarded),
+        FAKE_TEST(event_has_times_and_call_site_when_emitted),
+        cmocka_unit_test(
+            event_sequence_is_complete_for_each_item_when_under_load),
+        FAKE_TEST(listener_can_call_the_pool_when_an_event_is_emitted),
+        FAKE_TEST(release_is_misuse_when_destroy_releases_its_own_item),
+        FAKE_TEST(misuse_event_is_emitted_and_counted_when_handle_is_stale),
+        FAKE_TEST(create_failed_is_emitted_per_attempt_when_many_callers_wait),
+        FAKE_TEST(pool_works_when_it_has_no_listener),
+        FAKE_TEST(creation_and_expiry_go_on_when_listener_is_slow),
+        cmocka_unit_test(
+            leak_returned_event_follows_leak_event_when_a_release_races),
+        FAKE_TEST(leak_event_comes_for_each_leak_when_listener_is_slow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ static int64_t failed_at(const struct fake *fake, int n)
 }
 
 /* B01: tried again within the waiter's time. */
-static void one_failure_is_tried_again(void **state)
+static void creation_is_retried_when_one_attempt_failed(void **state)
 {
     struct fake *fake = *state;
     sim_random(1000);
@@ -37,7 +37,8 @@ static void one_failure_is_tried_again(void **state)
 }
 
 /* B02 */
-static void the_second_waiter_gets_its_chance(void **state)
+static void
+creation_is_retried_for_second_waiter_when_first_timed_out(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -55,7 +56,8 @@ static void the_second_waiter_gets_its_chance(void **state)
 }
 
 /* B04 B06 P10 A24 */
-static void without_a_server_each_waiter_fails_at_its_deadline(void **state)
+static void
+waiters_time_out_at_their_deadlines_when_no_creation_succeeds(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -85,7 +87,7 @@ static void without_a_server_each_waiter_fails_at_its_deadline(void **state)
 
 /* B05: the longest pauses are 100 ms, 200, 400 and so on, and while a caller
  * waits at most a quarter of create_retry_max_ms. */
-static void pauses_double_up_to_the_longest(void **state)
+static void back_off_doubles_up_to_its_limit_when_creations_fail(void **state)
 {
     struct fake *fake = *state;
     static const int64_t pauses[2][7] = {{100, 200, 400, 800, 1500, 1500, 1500},
@@ -126,7 +128,7 @@ static void back_off_takes_one_step_when_creations_fail_together(void **state)
 }
 
 /* Service returns soon: the median over many outages of 100 ms to 5 s. */
-static void service_returns_within_150_ms_after_an_outage(void **state)
+static void waiters_are_served_within_150_ms_when_an_outage_ends(void **state)
 {
     (void)state;
     enum { RUNS = 201 };
@@ -159,7 +161,7 @@ static void service_returns_within_150_ms_after_an_outage(void **state)
 }
 
 /* B05: anywhere up to them, so that many clients do not come together. */
-static void pauses_are_spread_from_nothing_on(void **state)
+static void back_off_is_spread_from_zero_when_a_creation_fails(void **state)
 {
     (void)state;
     int64_t least = 100, most = 0;
@@ -181,7 +183,7 @@ static void pauses_are_spread_from_nothing_on(void **state)
 }
 
 /* B05 P09: a minute without a server, and a hundred who wait. */
-static void one_prober_at_a_time_is_no_storm(void **state)
+static void one_creation_at_a_time_is_tried_when_server_is_down(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 50, .create_concurrency = 8);
@@ -202,7 +204,7 @@ static void one_prober_at_a_time_is_no_storm(void **state)
 }
 
 /* B07 P09 */
-static void the_pool_recovers_soon_after_the_server(void **state)
+static void pool_fills_soon_when_server_is_back(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 8, .min_size = 4);
@@ -220,7 +222,7 @@ static void the_pool_recovers_soon_after_the_server(void **state)
 }
 
 /* B08 B21 */
-static void a_pause_delays_nobody_whom_a_release_can_serve(void **state)
+static void waiter_is_served_by_a_release_when_back_off_is_running(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2, .create_retry_max_ms = 60000);
@@ -244,7 +246,7 @@ static void a_pause_delays_nobody_whom_a_release_can_serve(void **state)
 }
 
 /* B16 */
-static void success_without_a_resource_is_a_failure(void **state)
+static void creation_counts_as_failed_when_it_returns_no_resource(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -259,7 +261,7 @@ static void success_without_a_resource_is_a_failure(void **state)
 }
 
 /* B20 */
-static void a_permanent_failure_is_told_at_once(void **state)
+static void acquire_fails_at_once_when_creation_fails_permanently(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 4, .name = "locked");
@@ -282,7 +284,8 @@ static void a_permanent_failure_is_told_at_once(void **state)
 
 /* B20: no storm of wrong passwords.  Callers make at most five attempts a
  * second; what they are told between two attempts is at most 200 ms old. */
-static void a_permanent_failure_is_tried_five_times_a_second(void **state)
+static void
+creation_is_tried_five_times_a_second_when_it_fails_permanently(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 4, .create_retry_max_ms = 2000);
@@ -304,7 +307,8 @@ static void a_permanent_failure_is_tried_five_times_a_second(void **state)
 
 /* B20: without a caller min_size is tried for as rarely as after any failure.
  */
-static void a_permanent_failure_is_tried_rarely_when_nobody_waits(void **state)
+static void
+permanent_failure_is_retried_rarely_when_no_caller_waits(void **state)
 {
     struct fake *fake = *state;
     fake->create.result = FAKE_PERMANENT;
@@ -320,7 +324,8 @@ static void a_permanent_failure_is_tried_rarely_when_nobody_waits(void **state)
 }
 
 /* B20: as long as there is an item, a release may be a moment away. */
-static void a_permanent_failure_spares_who_can_hope(void **state)
+static void waiter_keeps_waiting_after_permanent_failure_when_an_item_is_leased(
+    void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -339,7 +344,8 @@ static void a_permanent_failure_spares_who_can_hope(void **state)
 }
 
 /* And when that hope ends, so does the waiting. */
-static void the_last_item_lost_after_a_permanent_failure_ends_hope(void **state)
+static void
+waiter_fails_after_permanent_failure_when_last_item_is_discarded(void **state)
 {
     struct fake *fake = *state;
     sim_random(0);
@@ -357,7 +363,7 @@ static void the_last_item_lost_after_a_permanent_failure_ends_hope(void **state)
 }
 
 /* Recycle is what one does when the password is right again. */
-static void recycle_ends_a_pause(void **state)
+static void back_off_ends_when_pool_is_recycled(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2, .create_retry_max_ms = 60000);
@@ -372,7 +378,8 @@ static void recycle_ends_a_pause(void **state)
 }
 
 /* B19 */
-static void filling_goes_on_though_items_are_dropped(void **state)
+static void
+min_size_is_reached_when_new_items_are_closed_by_the_peer(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 8, .min_size = 6);
@@ -393,24 +400,28 @@ static void filling_goes_on_though_items_are_dropped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(one_failure_is_tried_again),
-        FAKE_TEST(the_second_waiter_gets_its_chance),
-        FAKE_TEST(without_a_server_each_waiter_fails_at_its_deadline),
-        FAKE_TEST(pauses_double_up_to_the_longest),
-        cmocka_unit_test(pauses_are_spread_from_nothing_on),
-        FAKE_TEST(one_prober_at_a_time_is_no_storm),
-        FAKE_TEST(the_pool_recovers_soon_after_the_server),
-        FAKE_TEST(a_pause_delays_nobody_whom_a_release_can_serve),
-        FAKE_TEST(success_without_a_resource_is_a_failure),
-        FAKE_TEST(a_permanent_failure_is_told_at_once),
-        FAKE_TEST(a_permanent_failure_is_tried_five_times_a_second),
-        FAKE_TEST(a_permanent_failure_is_tried_rarely_when_nobody_waits),
+        FAKE_TEST(creation_is_retried_when_one_attempt_failed),
+        FAKE_TEST(creation_is_retried_for_second_waiter_when_first_timed_out),
+        FAKE_TEST(
+            waiters_time_out_at_their_deadlines_when_no_creation_succeeds),
+        FAKE_TEST(back_off_doubles_up_to_its_limit_when_creations_fail),
+        cmocka_unit_test(back_off_is_spread_from_zero_when_a_creation_fails),
+        FAKE_TEST(one_creation_at_a_time_is_tried_when_server_is_down),
+        FAKE_TEST(pool_fills_soon_when_server_is_back),
+        FAKE_TEST(waiter_is_served_by_a_release_when_back_off_is_running),
+        FAKE_TEST(creation_counts_as_failed_when_it_returns_no_resource),
+        FAKE_TEST(acquire_fails_at_once_when_creation_fails_permanently),
+        FAKE_TEST(
+            creation_is_tried_five_times_a_second_when_it_fails_permanently),
+        FAKE_TEST(permanent_failure_is_retried_rarely_when_no_caller_waits),
         FAKE_TEST(back_off_takes_one_step_when_creations_fail_together),
-        cmocka_unit_test(service_returns_within_150_ms_after_an_outage),
-        FAKE_TEST(a_permanent_failure_spares_who_can_hope),
-        FAKE_TEST(the_last_item_lost_after_a_permanent_failure_ends_hope),
-        FAKE_TEST(recycle_ends_a_pause),
-        FAKE_TEST(filling_goes_on_though_items_are_dropped),
+        cmocka_unit_test(waiters_are_served_within_150_ms_when_an_outage_ends),
+        FAKE_TEST(
+            waiter_keeps_waiting_after_permanent_failure_when_an_item_is_leased),
+        FAKE_TEST(
+            waiter_fails_after_permanent_failure_when_last_item_is_discarded),
+        FAKE_TEST(back_off_ends_when_pool_is_recycled),
+        FAKE_TEST(min_size_is_reached_when_new_items_are_closed_by_the_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* I-04 */
-static void a_stale_handle_reaches_nobodys_lease(void **state)
+static void stale_handle_is_refused_when_its_slot_is_leased_again(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -34,7 +34,8 @@ static void a_stale_handle_reaches_nobodys_lease(void **state)
 }
 
 /* I-04: a thousand leases of one slot, and no two handles are the same. */
-static void old_handles_stay_stale(void **state)
+static void
+stale_handles_stay_refused_when_slot_is_leased_a_thousand_times(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -58,7 +59,7 @@ static void old_handles_stay_stale(void **state)
 }
 
 /* N16 N17 I-06 */
-static void any_word_is_refused(void **state)
+static void calls_are_refused_when_handle_is_a_random_word(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -90,7 +91,7 @@ static void any_word_is_refused(void **state)
 }
 
 /* I-05: a handle knows its pool, so it cannot go to another. */
-static void a_lease_goes_back_to_its_own_pool(void **state)
+static void lease_returns_to_its_own_pool_when_two_pools_exist(void **state)
 {
     struct fake *fake = *state;
     fake->provider.done = NULL; /* it is the provider of both */
@@ -115,7 +116,8 @@ static void a_lease_goes_back_to_its_own_pool(void **state)
 }
 
 /* F20: a shell is recycled with all that was ever handed out of it. */
-static void handles_of_an_old_pool_are_refused_by_the_next(void **state)
+static void
+stale_handles_are_refused_when_their_cell_serves_another_pool(void **state)
 {
     struct fake *fake = *state;
     rpool *old[50];
@@ -190,7 +192,7 @@ static int call_all(void *arg)
 }
 
 /* J01 */
-static void in_the_child_every_call_says_forked(void **state)
+static void every_call_returns_forked_when_child_uses_parents_pool(void **state)
 {
     struct fake *fake = *state;
     parents = fake_open(fake, .max_size = 3);
@@ -215,7 +217,7 @@ static void stir(void *arg)
 }
 
 /* J04 J07: wherever the others stand, also with the mutex in hand. */
-static void a_fork_at_any_moment_blocks_no_child(void **state)
+static void child_is_never_blocked_when_parent_forks_at_any_moment(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 100; seed++) {
@@ -250,7 +252,7 @@ static int open_in_child(void *arg)
 }
 
 /* J08 */
-static void the_child_may_open_a_pool_of_its_own(void **state)
+static void child_can_open_a_pool_when_parent_has_one(void **state)
 {
     struct fake *fake = *state;
     parents = fake_open(fake, .max_size = 1);
@@ -270,7 +272,8 @@ static void knock(void *arg)
 
 /* J04 J08: a straggler knocks at a shell that is free, and holds its mutex as
  * the others fork. */
-static void a_free_shell_is_the_parents_too(void **state)
+static void
+child_can_open_a_pool_when_a_free_cell_was_locked_at_fork(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 30; seed++) {
@@ -308,7 +311,7 @@ static void acquire_late(void *arg)
 /* The shell becomes another pool's while the acquire runs, and its claim takes
  * an item of that pool. */
 static void
-acquire_takes_no_item_of_the_next_pool_when_its_own_is_closed(void **state)
+acquire_takes_no_item_of_next_pool_when_its_own_was_closed(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 1000; seed++) {
@@ -338,8 +341,7 @@ acquire_takes_no_item_of_the_next_pool_when_its_own_is_closed(void **state)
 }
 
 /* There is no room for another pool, but there is memory. */
-static void
-open_reports_the_limit_when_all_pools_of_a_process_exist(void **state)
+static void open_reports_the_limit_when_process_has_4095_pools(void **state)
 {
     struct fake *fake = *state;
     static struct pool *shells[SHELL_MASK + 1];
@@ -366,18 +368,22 @@ open_reports_the_limit_when_all_pools_of_a_process_exist(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(a_stale_handle_reaches_nobodys_lease),
-        FAKE_TEST(old_handles_stay_stale),
-        FAKE_TEST(any_word_is_refused),
-        FAKE_TEST(a_lease_goes_back_to_its_own_pool),
-        FAKE_TEST(handles_of_an_old_pool_are_refused_by_the_next),
-        FAKE_TEST(in_the_child_every_call_says_forked),
-        cmocka_unit_test(a_fork_at_any_moment_blocks_no_child),
-        FAKE_TEST(the_child_may_open_a_pool_of_its_own),
-        cmocka_unit_test(a_free_shell_is_the_parents_too),
+        FAKE_TEST(stale_handle_is_refused_when_its_slot_is_leased_again),
+        FAKE_TEST(
+            stale_handles_stay_refused_when_slot_is_leased_a_thousand_times),
+        FAKE_TEST(calls_are_refused_when_handle_is_a_random_word),
+        FAKE_TEST(lease_returns_to_its_own_pool_when_two_pools_exist),
+        FAKE_TEST(
+            stale_handles_are_refused_when_their_cell_serves_another_pool),
+        FAKE_TEST(every_call_returns_forked_when_child_uses_parents_pool),
         cmocka_unit_test(
-            acquire_takes_no_item_of_the_next_pool_when_its_own_is_closed),
-        FAKE_TEST(open_reports_the_limit_when_all_pools_of_a_process_exist),
+            child_is_never_blocked_when_parent_forks_at_any_moment),
+        FAKE_TEST(child_can_open_a_pool_when_parent_has_one),
+        cmocka_unit_test(
+            child_can_open_a_pool_when_a_free_cell_was_locked_at_fork),
+        cmocka_unit_test(
+            acquire_takes_no_item_of_next_pool_when_its_own_was_closed),
+        FAKE_TEST(open_reports_the_limit_when_process_has_4095_pools),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,7 +70,7 @@ static void expect_only_begun(struct fake *fake, rpool *pool)
 }
 
 /* F09 */
-static void close_in_a_check_only_begins(void **state)
+static void close_returns_busy_when_called_in_check(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_watchful(fake);
@@ -81,7 +81,7 @@ static void close_in_a_check_only_begins(void **state)
     expect_only_begun(fake, pool);
 }
 
-static void close_in_a_reset_only_begins(void **state)
+static void close_returns_busy_when_called_in_reset(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_watchful(fake);
@@ -91,7 +91,7 @@ static void close_in_a_reset_only_begins(void **state)
     expect_only_begun(fake, pool);
 }
 
-static void close_in_fd_only_begins(void **state)
+static void close_returns_busy_when_called_in_fd(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_watchful(fake);
@@ -102,7 +102,7 @@ static void close_in_fd_only_begins(void **state)
 }
 
 /* By the last release, which destroys by itself. */
-static void close_in_a_destroy_only_begins(void **state)
+static void close_returns_busy_when_called_in_destroy(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_watchful(fake), *copy = pool;
@@ -124,7 +124,8 @@ static void release_another(struct fake *fake, const rpool_event *event)
 
 /* The outer pool's worker tells of an item, the listener gives back one of the
  * inner pool, and that one's reset closes the outer one. */
-static void a_close_within_another_pool_only_begins(void **state)
+static void
+close_returns_busy_when_called_in_reset_of_another_pool(void **state)
 {
     struct fake *fake = *state;
     fakes = fake->provider;
@@ -168,7 +169,7 @@ static void acquire_in_event(struct fake *fake, const rpool_event *event)
 }
 
 /* The item that it would wait for waits for the event. */
-static void acquire_is_refused_in_an_event_when_it_would_wait(void **state)
+static void acquire_in_an_event_is_refused_when_it_would_wait(void **state)
 {
     struct fake *fake = *state;
     static const rpool_event_type types[] = {
@@ -190,7 +191,7 @@ static void acquire_is_refused_in_an_event_when_it_would_wait(void **state)
     }
 }
 
-static void acquire_succeeds_in_an_event_when_an_item_is_idle(void **state)
+static void acquire_in_an_event_succeeds_when_an_item_is_idle(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -217,7 +218,7 @@ static void resize_in_event(struct fake *fake, const rpool_event *event)
 }
 
 /* A resize starts a worker that is missing, and tells of a failure to. */
-static void resize_returns_in_an_event_of_a_resize(void **state)
+static void resize_returns_when_called_in_an_event_of_a_resize(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2, .min_size = 1);
@@ -245,7 +246,7 @@ static void wait_in_event(struct fake *fake, const rpool_event *event)
         asked_status = rpool_wait(asked, 1000, &asked_why);
 }
 
-static void wait_is_refused_in_an_event(void **state)
+static void wait_is_refused_when_called_in_an_event(void **state)
 {
     struct fake *fake = *state;
     fake->hook = wait_in_event;
@@ -263,15 +264,15 @@ static void wait_is_refused_in_an_event(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(close_in_a_check_only_begins),
-        FAKE_TEST(close_in_a_reset_only_begins),
-        FAKE_TEST(close_in_fd_only_begins),
-        FAKE_TEST(close_in_a_destroy_only_begins),
-        FAKE_TEST(a_close_within_another_pool_only_begins),
-        FAKE_TEST(acquire_is_refused_in_an_event_when_it_would_wait),
-        FAKE_TEST(acquire_succeeds_in_an_event_when_an_item_is_idle),
-        FAKE_TEST(resize_returns_in_an_event_of_a_resize),
-        FAKE_TEST(wait_is_refused_in_an_event),
+        FAKE_TEST(close_returns_busy_when_called_in_check),
+        FAKE_TEST(close_returns_busy_when_called_in_reset),
+        FAKE_TEST(close_returns_busy_when_called_in_fd),
+        FAKE_TEST(close_returns_busy_when_called_in_destroy),
+        FAKE_TEST(close_returns_busy_when_called_in_reset_of_another_pool),
+        FAKE_TEST(acquire_in_an_event_is_refused_when_it_would_wait),
+        FAKE_TEST(acquire_in_an_event_succeeds_when_an_item_is_idle),
+        FAKE_TEST(resize_returns_when_called_in_an_event_of_a_resize),
+        FAKE_TEST(wait_is_refused_when_called_in_an_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,8 @@ static void check_rest(const struct fake *fake, rpool_stats s)
 }
 
 /* U02 I1 I12 */
-static void each_thing_that_happens_is_counted(void **state)
+static void
+statistics_count_each_lease_creation_and_refusal_when_they_happen(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 3, .max_waiters = 1);
@@ -71,7 +72,8 @@ static void each_thing_that_happens_is_counted(void **state)
 }
 
 /* U03 */
-static void who_gives_up_is_counted_once_wherever_it_stood(void **state)
+static void
+timed_out_is_counted_once_when_acquire_gives_up_at_any_stage(void **state)
 {
     struct fake *fake = *state;
     fake->create.ms = 100;
@@ -119,7 +121,7 @@ static void look(void *arg)
 }
 
 /* U01 */
-static void sums_hold_at_any_moment(void **state)
+static void statistics_add_up_when_read_at_any_moment(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 60; seed++) {
@@ -148,7 +150,8 @@ static void sums_hold_at_any_moment(void **state)
 }
 
 /* N05 N01 */
-static void statistics_go_by_the_size_that_the_caller_knows(void **state)
+static void
+statistics_fill_only_known_fields_when_callers_struct_differs(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 7);
@@ -187,7 +190,7 @@ static void keep_line(void *arg, const char *text)
 }
 
 /* N18 I-14 */
-static void the_dump_says_who_holds_what(void **state)
+static void dump_shows_state_and_call_site_when_items_are_leased(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 4, .name = "100%s%n");
@@ -230,7 +233,8 @@ static void the_dump_says_who_holds_what(void **state)
     assert_int_equal(lines, 5);
 }
 
-static void everything_has_a_name(void **state)
+static void
+names_are_returned_when_status_event_or_reason_is_known(void **state)
 {
     (void)state;
     assert_string_equal(rpool_status_name(RPOOL_OK), "RPOOL_OK");
@@ -251,7 +255,7 @@ static void everything_has_a_name(void **state)
 }
 
 /* A caller whose ping failed stood in line for the new item. */
-static void an_acquire_counts_as_waited_when_its_ping_has_failed(void **state)
+static void acquire_counts_as_waited_when_its_ping_failed(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -275,7 +279,7 @@ static void expect_no_negative_time(void *arg, const char *line)
 }
 
 /* The coarse clock is behind the one that stamps a new item. */
-static void the_dump_shows_no_negative_time_of_a_new_item(void **state)
+static void dump_shows_no_negative_time_when_item_is_new(void **state)
 {
     struct fake *fake = *state;
     for (int i = 0; i < 8; i++) {
@@ -291,14 +295,17 @@ static void the_dump_shows_no_negative_time_of_a_new_item(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(each_thing_that_happens_is_counted),
-        FAKE_TEST(who_gives_up_is_counted_once_wherever_it_stood),
-        cmocka_unit_test(sums_hold_at_any_moment),
-        FAKE_TEST(statistics_go_by_the_size_that_the_caller_knows),
-        FAKE_TEST(the_dump_says_who_holds_what),
-        cmocka_unit_test(everything_has_a_name),
-        FAKE_TEST(an_acquire_counts_as_waited_when_its_ping_has_failed),
-        FAKE_TEST(the_dump_shows_no_negative_time_of_a_new_item),
+        FAKE_TEST(
+            statistics_count_each_lease_creation_and_refusal_when_they_happen),
+        FAKE_TEST(timed_out_is_counted_once_when_acquire_gives_up_at_any_stage),
+        cmocka_unit_test(statistics_add_up_when_read_at_any_moment),
+        FAKE_TEST(
+            statistics_fill_only_known_fields_when_callers_struct_differs),
+        FAKE_TEST(dump_shows_state_and_call_site_when_items_are_leased),
+        cmocka_unit_test(
+            names_are_returned_when_status_event_or_reason_is_known),
+        FAKE_TEST(acquire_counts_as_waited_when_its_ping_failed),
+        FAKE_TEST(dump_shows_no_negative_time_when_item_is_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* E04 */
-static void an_idle_item_leaves_when_its_lifetime_is_over(void **state)
+static void idle_item_is_closed_when_its_lifetime_is_over(void **state)
 {
     struct fake *fake = *state;
     sim_random(0);
@@ -26,7 +26,7 @@ static void an_idle_item_leaves_when_its_lifetime_is_over(void **state)
 }
 
 /* E07 */
-static void without_a_lifetime_an_item_stays(void **state)
+static void item_is_kept_when_max_lifetime_is_never(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .max_lifetime_ms = RPOOL_NEVER,
@@ -42,7 +42,7 @@ static void without_a_lifetime_an_item_stays(void **state)
 }
 
 /* E09: less up to a quarter, and never more. */
-static void items_made_together_do_not_leave_together(void **state)
+static void lifetimes_are_spread_when_items_are_created_together(void **state)
 {
     (void)state;
     struct fake fake;
@@ -96,7 +96,8 @@ static int new_came_before_old_left(const struct fake *fake, int old)
 }
 
 /* E10 */
-static void the_new_come_before_the_old_leave(void **state)
+static void
+replacement_is_created_first_when_an_item_nears_its_lifetime(void **state)
 {
     struct fake *fake = *state;
     fake->create.ms = 300;
@@ -116,7 +117,7 @@ static void the_new_come_before_the_old_leave(void **state)
 }
 
 /* E10: where there is no room for it, one at a time. */
-static void without_room_they_are_replaced_one_at_a_time(void **state)
+static void items_are_replaced_one_by_one_when_pool_has_no_room(void **state)
 {
     struct fake *fake = *state;
     sim_random(0); /* all at the same time */
@@ -135,7 +136,7 @@ static void without_room_they_are_replaced_one_at_a_time(void **state)
 }
 
 /* I10: never leased past its end, also if the cleaner had no chance yet. */
-static void an_item_past_its_end_is_not_lent(void **state)
+static void item_is_not_leased_when_its_lifetime_is_over(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 200; seed++) {
@@ -156,7 +157,7 @@ static void an_item_past_its_end_is_not_lent(void **state)
 }
 
 /* I-11 U08 */
-static void a_lease_that_lasts_too_long_is_told_once(void **state)
+static void leak_event_comes_once_when_lease_exceeds_leak_after_ms(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2, .leak_after_ms = 1000,
@@ -186,7 +187,7 @@ static void a_lease_that_lasts_too_long_is_told_once(void **state)
 }
 
 /* I-12 */
-static void a_leak_that_comes_back_is_told_too(void **state)
+static void leak_returned_event_comes_when_a_leaked_lease_ends(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2, .leak_after_ms = 1000);
@@ -213,7 +214,8 @@ static void a_leak_that_comes_back_is_told_too(void **state)
 }
 
 /* A lease that began when the cleaner slept without an end. */
-static void a_leak_wakes_a_cleaner_that_had_nothing_to_do(void **state)
+static void
+cleaner_wakes_for_a_leak_when_it_slept_without_deadline(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .leak_after_ms = 1000,
@@ -244,7 +246,8 @@ static void expect_the_long_lease(struct fake *fake, const rpool_event *event)
 }
 
 /* It ends, and the next begins, just as the cleaner finds it. */
-static void a_leak_names_the_lease_that_it_is(void **state)
+static void leak_event_names_its_own_lease_when_the_next_lease_begins_meanwhile(
+    void **state)
 {
     (void)state;
     static const rpool_site sites[] = {{"long.c", "f", 1, 0},
@@ -292,7 +295,7 @@ static void min_size_is_kept_when_a_creation_is_under_way(void **state)
 
 /* It stays until the new item is there, whether the creation succeeds or not.
  */
-static void an_ageing_item_stays_when_its_replacement_fails(void **state)
+static void ageing_item_is_kept_when_its_replacement_fails(void **state)
 {
     struct fake *fake = *state;
     sim_random(0);
@@ -311,7 +314,7 @@ static void an_ageing_item_stays_when_its_replacement_fails(void **state)
 }
 
 /* A creation may fail: what exists is not closed in its favour. */
-static void shrinking_closes_no_item_for_a_creation_under_way(void **state)
+static void shrink_keeps_idle_items_when_a_creation_is_under_way(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 3);
@@ -334,19 +337,20 @@ static void shrinking_closes_no_item_for_a_creation_under_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(an_idle_item_leaves_when_its_lifetime_is_over),
-        FAKE_TEST(without_a_lifetime_an_item_stays),
-        cmocka_unit_test(items_made_together_do_not_leave_together),
-        FAKE_TEST(the_new_come_before_the_old_leave),
-        FAKE_TEST(without_room_they_are_replaced_one_at_a_time),
-        cmocka_unit_test(an_item_past_its_end_is_not_lent),
-        FAKE_TEST(a_lease_that_lasts_too_long_is_told_once),
-        FAKE_TEST(a_leak_that_comes_back_is_told_too),
-        FAKE_TEST(a_leak_wakes_a_cleaner_that_had_nothing_to_do),
-        cmocka_unit_test(a_leak_names_the_lease_that_it_is),
+        FAKE_TEST(idle_item_is_closed_when_its_lifetime_is_over),
+        FAKE_TEST(item_is_kept_when_max_lifetime_is_never),
+        cmocka_unit_test(lifetimes_are_spread_when_items_are_created_together),
+        FAKE_TEST(replacement_is_created_first_when_an_item_nears_its_lifetime),
+        FAKE_TEST(items_are_replaced_one_by_one_when_pool_has_no_room),
+        cmocka_unit_test(item_is_not_leased_when_its_lifetime_is_over),
+        FAKE_TEST(leak_event_comes_once_when_lease_exceeds_leak_after_ms),
+        FAKE_TEST(leak_returned_event_comes_when_a_leaked_lease_ends),
+        FAKE_TEST(cleaner_wakes_for_a_leak_when_it_slept_without_deadline),
+        cmocka_unit_test(
+            leak_event_names_its_own_lease_when_the_next_lease_begins_meanwhile),
         FAKE_TEST(min_size_is_kept_when_a_creation_is_under_way),
-        FAKE_TEST(an_ageing_item_stays_when_its_replacement_fails),
-        FAKE_TEST(shrinking_closes_no_item_for_a_creation_under_way),
+        FAKE_TEST(ageing_item_is_kept_when_its_replacement_fails),
+        FAKE_TEST(shrink_keeps_idle_items_when_a_creation_is_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

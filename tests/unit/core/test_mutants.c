@@ -19,7 +19,7 @@ static void close_for_ever(void *arg)
 }
 
 /* unsettled-check */
-static void an_item_that_fails_its_check_in_a_closed_pool_ends(void **state)
+static void close_returns_when_item_fails_its_check_meanwhile(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .check_always = 1);
@@ -50,7 +50,8 @@ static void wait_for_ever(void *arg)
 
 /* close-in-silence: in the pause between two attempts, while the close itself
  * waits for a lease. */
-static void who_waits_for_min_size_is_told_of_a_close_at_once(void **state)
+static void
+wait_returns_closed_at_once_when_pool_is_closed_during_back_off(void **state)
 {
     struct fake *fake = *state;
     sim_random(1000);
@@ -76,7 +77,8 @@ static void who_waits_for_min_size_is_told_of_a_close_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(an_item_that_fails_its_check_in_a_closed_pool_ends),
-        FAKE_TEST(who_waits_for_min_size_is_told_of_a_close_at_once)};
+        FAKE_TEST(close_returns_when_item_fails_its_check_meanwhile),
+        FAKE_TEST(
+            wait_returns_closed_at_once_when_pool_is_closed_during_back_off)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

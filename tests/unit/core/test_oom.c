@@ -62,7 +62,7 @@ static rpool_status open_failing(struct fake *fake, int nth, int max_size,
 }
 
 /* L01 V05: the first opens of the process, so that all is allocated anew. */
-static void open_works_or_leaves_nothing(void **state)
+static void open_leaves_nothing_when_an_allocation_fails(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = NULL;
@@ -83,7 +83,7 @@ static void open_works_or_leaves_nothing(void **state)
 }
 
 /* Slots are of no use to a pool that is smaller. */
-static void a_pool_of_size_1_takes_at_most_8_kb(void **state)
+static void memory_is_at_most_8_kb_when_pool_has_size_1(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = NULL;
@@ -95,7 +95,7 @@ static void a_pool_of_size_1_takes_at_most_8_kb(void **state)
 }
 
 /* L01 G05: it stays as large as it was. */
-static void a_pool_that_cannot_grow_stays_as_it_is(void **state)
+static void resize_changes_nothing_when_an_allocation_fails(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 400);
@@ -131,7 +131,7 @@ static void resize_it(void *arg)
 }
 
 /* G05: megabytes, for which nobody waits. */
-static void growing_allocates_without_the_mutex(void **state)
+static void resize_allocates_without_the_mutex_when_pool_grows(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 50; seed++) {
@@ -157,7 +157,7 @@ static void growing_allocates_without_the_mutex(void **state)
 }
 
 /* L02 I13: after open, nothing is allocated by what borrows and gives back. */
-static void borrowing_needs_no_memory(void **state)
+static void acquire_and_release_allocate_nothing_when_pool_is_open(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 4, .leak_after_ms = 50);
@@ -182,7 +182,7 @@ static void borrowing_needs_no_memory(void **state)
 }
 
 /* The wrapping works: without it these tests would prove nothing. */
-static void the_allocations_of_open_are_counted(void **state)
+static void allocations_are_counted_when_pool_is_opened(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = NULL;
@@ -194,12 +194,12 @@ static void the_allocations_of_open_are_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(a_pool_of_size_1_takes_at_most_8_kb),
-        FAKE_TEST(open_works_or_leaves_nothing),
-        FAKE_TEST(a_pool_that_cannot_grow_stays_as_it_is),
-        cmocka_unit_test(growing_allocates_without_the_mutex),
-        FAKE_TEST(borrowing_needs_no_memory),
-        FAKE_TEST(the_allocations_of_open_are_counted),
+        FAKE_TEST(memory_is_at_most_8_kb_when_pool_has_size_1),
+        FAKE_TEST(open_leaves_nothing_when_an_allocation_fails),
+        FAKE_TEST(resize_changes_nothing_when_an_allocation_fails),
+        cmocka_unit_test(resize_allocates_without_the_mutex_when_pool_grows),
+        FAKE_TEST(acquire_and_release_allocate_nothing_when_pool_is_open),
+        FAKE_TEST(allocations_are_counted_when_pool_is_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

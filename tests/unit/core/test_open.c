@@ -23,7 +23,7 @@ static void refuse(const rpool_provider *provider, const rpool_options *options,
 }
 
 /* N02 N03 */
-static void options_that_make_no_sense_are_refused(void **state)
+static void open_is_refused_when_an_option_is_invalid(void **state)
 {
     struct fake *fake = *state;
     const rpool_provider *p = &fake->provider;
@@ -48,7 +48,7 @@ static void options_that_make_no_sense_are_refused(void **state)
 }
 
 /* N01 N05 */
-static void an_incomplete_caller_is_refused(void **state)
+static void open_is_refused_when_provider_or_callback_is_missing(void **state)
 {
     struct fake *fake = *state;
     rpool_provider p = fake->provider;
@@ -77,7 +77,7 @@ struct newer_options {
 };
 
 /* N05 */
-static void open_refuses_structs_of_an_invalid_size(void **state)
+static void open_is_refused_when_struct_size_is_invalid(void **state)
 {
     struct fake *fake = *state;
     static const size_t sizes[] = {0, 8, sizeof(rpool_options) + 4, 4104,
@@ -95,7 +95,7 @@ static void open_refuses_structs_of_an_invalid_size(void **state)
 }
 
 /* N05 */
-static void open_takes_the_smaller_structs_of_an_older_caller(void **state)
+static void open_succeeds_when_structs_are_older_and_smaller(void **state)
 {
     struct fake *fake = *state;
     rpool_provider p = fake->provider;
@@ -120,7 +120,8 @@ static void open_takes_the_smaller_structs_of_an_older_caller(void **state)
 }
 
 /* N05 */
-static void open_takes_larger_structs_when_the_rest_is_zero(void **state)
+static void
+open_succeeds_when_structs_are_larger_and_unknown_fields_are_zero(void **state)
 {
     struct fake *fake = *state;
     struct newer_provider p = {.known = fake->provider};
@@ -134,7 +135,7 @@ static void open_takes_larger_structs_when_the_rest_is_zero(void **state)
 }
 
 /* N05 */
-static void open_refuses_larger_structs_with_unknown_fields(void **state)
+static void open_is_refused_when_larger_structs_set_unknown_fields(void **state)
 {
     struct fake *fake = *state;
     struct newer_provider p = {.known = fake->provider, .more = 1};
@@ -179,7 +180,7 @@ static int fail_each(struct fake *fake, enum sim_call call,
 }
 
 /* L03 L04 */
-static void an_open_that_fails_leaves_nothing(void **state)
+static void open_leaves_nothing_when_a_system_call_fails(void **state)
 {
     struct fake *fake = *state;
     assert_int_equal(fail_each(fake, SIM_AT_FORK, RPOOL_SYSTEM), 1);
@@ -196,7 +197,7 @@ static void an_open_that_fails_leaves_nothing(void **state)
 }
 
 /* N02: none means none, and all of them have a default. */
-static void the_least_and_the_default_are_accepted(void **state)
+static void open_uses_defaults_when_options_are_null(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = NULL;
@@ -213,7 +214,7 @@ static void the_least_and_the_default_are_accepted(void **state)
 }
 
 /* B18 */
-static void wait_returns_when_the_least_is_there(void **state)
+static void wait_returns_when_min_size_items_exist(void **state)
 {
     struct fake *fake = *state;
     fake->create.ms = 100;
@@ -235,7 +236,7 @@ static void wait_returns_when_the_least_is_there(void **state)
 }
 
 /* B18 */
-static void wait_without_a_server_is_a_timeout_and_close_is_clean(void **state)
+static void wait_times_out_when_no_creation_succeeds(void **state)
 {
     struct fake *fake = *state;
     fake->create.result = FAKE_TRANSIENT;
@@ -250,7 +251,7 @@ static void wait_without_a_server_is_a_timeout_and_close_is_clean(void **state)
 }
 
 /* B20 */
-static void wait_ends_with_a_permanent_failure(void **state)
+static void wait_fails_when_creation_fails_permanently(void **state)
 {
     struct fake *fake = *state;
     fake->create = (struct fake_step){.result = FAKE_PERMANENT, .ms = 20};
@@ -277,7 +278,7 @@ static void wait_long(void *arg)
 }
 
 /* F04 */
-static void wait_ends_when_the_pool_closes(void **state)
+static void wait_returns_closed_when_pool_is_closed(void **state)
 {
     struct fake *fake = *state;
     fake->create.ms = 1000;
@@ -296,18 +297,19 @@ static void wait_ends_when_the_pool_closes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(options_that_make_no_sense_are_refused),
-        FAKE_TEST(an_incomplete_caller_is_refused),
-        FAKE_TEST(an_open_that_fails_leaves_nothing),
-        FAKE_TEST(open_refuses_structs_of_an_invalid_size),
-        FAKE_TEST(open_takes_the_smaller_structs_of_an_older_caller),
-        FAKE_TEST(open_takes_larger_structs_when_the_rest_is_zero),
-        FAKE_TEST(open_refuses_larger_structs_with_unknown_fields),
-        FAKE_TEST(the_least_and_the_default_are_accepted),
-        FAKE_TEST(wait_returns_when_the_least_is_there),
-        FAKE_TEST(wait_without_a_server_is_a_timeout_and_close_is_clean),
-        FAKE_TEST(wait_ends_with_a_permanent_failure),
-        FAKE_TEST(wait_ends_when_the_pool_closes),
+        FAKE_TEST(open_is_refused_when_an_option_is_invalid),
+        FAKE_TEST(open_is_refused_when_provider_or_callback_is_missing),
+        FAKE_TEST(open_leaves_nothing_when_a_system_call_fails),
+        FAKE_TEST(open_is_refused_when_struct_size_is_invalid),
+        FAKE_TEST(open_succeeds_when_structs_are_older_and_smaller),
+        FAKE_TEST(
+            open_succeeds_when_structs_are_larger_and_unknown_fields_are_zero),
+        FAKE_TEST(open_is_refused_when_larger_structs_set_unknown_fields),
+        FAKE_TEST(open_uses_defaults_when_options_are_null),
+        FAKE_TEST(wait_returns_when_min_size_items_exist),
+        FAKE_TEST(wait_times_out_when_no_creation_succeeds),
+        FAKE_TEST(wait_fails_when_creation_fails_permanently),
+        FAKE_TEST(wait_returns_closed_when_pool_is_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,7 +121,7 @@ static void run(struct fake *fake, const size_t which[4], int lasting,
 }
 
 /* H16 */
-static void whatever_the_outcomes_nothing_is_lost(void **state)
+static void no_item_is_lost_when_provider_calls_have_any_outcomes(void **state)
 {
     (void)state;
     static struct fake fake;
@@ -141,7 +141,7 @@ static void whatever_the_outcomes_nothing_is_lost(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whatever_the_outcomes_nothing_is_lost)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(
+        no_item_is_lost_when_provider_calls_have_any_outcomes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

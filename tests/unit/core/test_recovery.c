@@ -8,7 +8,8 @@
 
 /* A10: a worker pings it meanwhile, however slowly, and that counts for the
  * next lease, however late it comes. */
-static void try_acquire_succeeds_when_a_worker_has_pinged(void **state)
+static void
+try_acquire_succeeds_when_a_background_ping_was_answered(void **state)
 {
     struct fake *fake = *state;
     static const int pauses_ms[] = {1, 20, 100, 600, 5000};
@@ -35,7 +36,7 @@ static void try_acquire_succeeds_when_a_worker_has_pinged(void **state)
 }
 
 /* A slow check of one item makes no try fail that another item can serve. */
-static void try_acquire_succeeds_beside_slow_checks(void **state)
+static void try_acquire_takes_another_item_when_one_check_is_slow(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 3, .keepalive_ms = 1000,
@@ -66,7 +67,8 @@ static void try_acquire_succeeds_beside_slow_checks(void **state)
 }
 
 /* A try leaves the item idle until a worker comes, and none does. */
-static void an_item_that_a_try_wished_for_is_lent_without_a_worker(void **state)
+static void
+acquire_pings_item_itself_when_no_worker_took_the_requested_ping(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2, .check_after_ms = 100);
@@ -101,7 +103,7 @@ static rpool *open_with_dead(struct fake *fake, int max, int size, int dead)
     return pool;
 }
 
-static void acquire_gets_a_new_item_when_idle_ones_are_silent(void **state)
+static void acquire_gets_a_new_item_when_idle_items_answer_no_ping(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_with_dead(fake, 10, 5, 5);
@@ -115,7 +117,7 @@ static void acquire_gets_a_new_item_when_idle_ones_are_silent(void **state)
     close_pool(&pool);
 }
 
-static void borrowers_get_new_items_when_idle_ones_are_silent(void **state)
+static void callers_get_new_items_when_idle_items_answer_no_ping(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_with_dead(fake, 20, 10, 1000);
@@ -133,7 +135,8 @@ static void borrowers_get_new_items_when_idle_ones_are_silent(void **state)
     close_pool(&pool);
 }
 
-static void the_first_item_to_answer_serves_when_others_are_silent(void **state)
+static void
+acquire_takes_first_answering_item_when_others_are_silent(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_with_dead(fake, 5, 5, 1);
@@ -149,7 +152,8 @@ static void the_first_item_to_answer_serves_when_others_are_silent(void **state)
 
 /* No room: all are pinged side by side, and the first that is given up makes
  * room. */
-static void acquire_waits_one_ping_timeout_when_all_are_silent(void **state)
+static void
+acquire_waits_one_ping_timeout_when_no_idle_item_answers(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_with_dead(fake, 5, 5, 1000);
@@ -165,7 +169,7 @@ static void acquire_waits_one_ping_timeout_when_all_are_silent(void **state)
 }
 
 /* Creations have threads of their own. */
-static void silent_pings_leave_workers_to_create(void **state)
+static void workers_still_create_when_many_pings_are_silent(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_with_dead(fake, 60, 40, 1000);
@@ -187,7 +191,9 @@ static void silent_pings_leave_workers_to_create(void **state)
 
 /* The order of choice: ready; an answer that is here; a ping; an answer that is
  * not here. */
-static void acquire_prefers_an_answer_that_is_here(void **state)
+static void
+acquire_prefers_item_whose_answer_has_come_when_all_have_one_pending(
+    void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -202,7 +208,8 @@ static void acquire_prefers_an_answer_that_is_here(void **state)
     close_pool(&pool);
 }
 
-static void acquire_prefers_a_ready_item_to_an_answer(void **state)
+static void
+acquire_prefers_ready_item_when_another_has_an_answer_pending(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -221,7 +228,8 @@ static void acquire_prefers_a_ready_item_to_an_answer(void **state)
     close_pool(&pool);
 }
 
-static void acquire_pings_before_it_waits_for_an_answer(void **state)
+static void
+acquire_pings_another_item_first_when_an_answer_is_pending(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -238,7 +246,7 @@ static void acquire_pings_before_it_waits_for_an_answer(void **state)
 }
 
 /* An answer that came long ago says nothing of now. */
-static void an_old_answer_is_no_ping(void **state)
+static void item_is_pinged_when_its_last_answer_is_old(void **state)
 {
     struct fake *fake = *state;
     fake->provider.look = fake_look;
@@ -259,7 +267,7 @@ static void an_old_answer_is_no_ping(void **state)
 }
 
 /* What was said to it while it was idle is read before it is leased. */
-static void an_item_that_a_look_finds_dead_is_not_lent(void **state)
+static void item_is_not_leased_when_look_finds_it_dead(void **state)
 {
     struct fake *fake = *state;
     fake->provider.look = fake_look;
@@ -285,19 +293,22 @@ static void an_item_that_a_look_finds_dead_is_not_lent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(try_acquire_succeeds_when_a_worker_has_pinged),
-        FAKE_TEST(try_acquire_succeeds_beside_slow_checks),
-        FAKE_TEST(an_item_that_a_try_wished_for_is_lent_without_a_worker),
-        FAKE_TEST(acquire_gets_a_new_item_when_idle_ones_are_silent),
-        FAKE_TEST(borrowers_get_new_items_when_idle_ones_are_silent),
-        FAKE_TEST(the_first_item_to_answer_serves_when_others_are_silent),
-        FAKE_TEST(acquire_waits_one_ping_timeout_when_all_are_silent),
-        FAKE_TEST(silent_pings_leave_workers_to_create),
-        FAKE_TEST(acquire_prefers_an_answer_that_is_here),
-        FAKE_TEST(acquire_prefers_a_ready_item_to_an_answer),
-        FAKE_TEST(acquire_pings_before_it_waits_for_an_answer),
-        FAKE_TEST(an_old_answer_is_no_ping),
-        FAKE_TEST(an_item_that_a_look_finds_dead_is_not_lent),
+        FAKE_TEST(try_acquire_succeeds_when_a_background_ping_was_answered),
+        FAKE_TEST(try_acquire_takes_another_item_when_one_check_is_slow),
+        FAKE_TEST(
+            acquire_pings_item_itself_when_no_worker_took_the_requested_ping),
+        FAKE_TEST(acquire_gets_a_new_item_when_idle_items_answer_no_ping),
+        FAKE_TEST(callers_get_new_items_when_idle_items_answer_no_ping),
+        FAKE_TEST(acquire_takes_first_answering_item_when_others_are_silent),
+        FAKE_TEST(acquire_waits_one_ping_timeout_when_no_idle_item_answers),
+        FAKE_TEST(workers_still_create_when_many_pings_are_silent),
+        FAKE_TEST(
+            acquire_prefers_item_whose_answer_has_come_when_all_have_one_pending),
+        FAKE_TEST(
+            acquire_prefers_ready_item_when_another_has_an_answer_pending),
+        FAKE_TEST(acquire_pings_another_item_first_when_an_answer_is_pending),
+        FAKE_TEST(item_is_pinged_when_its_last_answer_is_old),
+        FAKE_TEST(item_is_not_leased_when_look_finds_it_dead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,8 @@
 
 /* B1, ThreadSanitizer with the example bank and a server that restarts; "core:
  * unwatch only what still has its descriptor". */
-static void a_number_in_other_hands_stays_watched(void **state)
+static void
+descriptor_stays_watched_when_another_item_reuses_its_number(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -37,7 +38,7 @@ static void a_number_in_other_hands_stays_watched(void **state)
 
 /* 1, simulator, seeds 13 to 26 in one process; "core: a creation that succeeds
  * ends the pause". */
-static void a_creation_that_succeeds_ends_the_pause_of_another(void **state)
+static void back_off_ends_when_another_creation_succeeds(void **state)
 {
     struct fake *fake = *state;
     sim_random(1000); /* the longest pause */
@@ -65,7 +66,8 @@ static void a_creation_that_succeeds_ends_the_pause_of_another(void **state)
 }
 
 /* 2, simulator, seed 78; "core: the cleaner looks once for each time due". */
-static void what_is_checked_while_the_cleaner_looks_still_expires(void **state)
+static void
+item_expires_when_it_was_checked_during_the_cleaners_scan(void **state)
 {
     struct fake *fake = *state;
     sim_random(0);
@@ -88,7 +90,8 @@ static void what_is_checked_while_the_cleaner_looks_still_expires(void **state)
 }
 
 /* 3, simulator, seed 190; "core: the cleaner looks once for each time due". */
-static void a_lifetime_that_ends_in_a_keepalive_ends_with_it(void **state)
+static void
+item_is_closed_after_keepalive_when_its_lifetime_ended_in_it(void **state)
 {
     struct fake *fake = *state;
     sim_random(0);
@@ -106,7 +109,8 @@ static void a_lifetime_that_ends_in_a_keepalive_ends_with_it(void **state)
 }
 
 /* 4, simulator, seed 1372; "core: the cleaner looks once for each time due". */
-static void a_new_surplus_leaves_before_the_next_keepalive(void **state)
+static void
+surplus_item_is_closed_when_it_arises_between_keepalives(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 4, .min_size = 3,
@@ -123,7 +127,8 @@ static void a_new_surplus_leaves_before_the_next_keepalive(void **state)
 
 /* 5, simulator, seed 40; "core: no keepalive without a check, or in a closed
  * pool". */
-static void what_comes_back_to_a_closed_pool_is_not_kept_alive(void **state)
+static void
+item_is_not_kept_alive_when_its_pool_was_closed_during_a_check(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .keepalive_ms = 1000);
@@ -142,7 +147,7 @@ static void what_comes_back_to_a_closed_pool_is_not_kept_alive(void **state)
 
 /* 6, simulator, seed 121; "core: no keepalive without a check, or in a closed
  * pool". */
-static void without_a_check_every_item_is_fit(void **state)
+static void item_is_always_fit_when_provider_has_no_check(void **state)
 {
     struct fake *fake = *state;
     fake->provider.check = NULL;
@@ -161,7 +166,8 @@ static void without_a_check_every_item_is_fit(void **state)
 
 /* 7, simulator, seed 110401; "core: waiters are woken after the mutex; leaner
  * pair". */
-static void an_old_item_that_stays_lent_makes_no_churn(void **state)
+static void
+idle_items_are_not_replaced_again_when_old_item_stays_leased(void **state)
 {
     struct fake *fake = *state;
     sim_random(0);
@@ -181,7 +187,7 @@ static void an_old_item_that_stays_lent_makes_no_churn(void **state)
 
 /* 8, simulator, seed 152; "core: waiters are woken after the mutex; leaner
  * pair".  The hang-up is read before its slot is empty, and told after. */
-static void a_late_hang_up_finds_nobody(void **state)
+static void late_close_by_peer_is_ignored_when_its_item_has_left(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 300; seed++) {
@@ -204,7 +210,8 @@ static void a_late_hang_up_finds_nobody(void **state)
 
 /* 9, simulator, seed 170605; "core: a job passes the wake on; close waits its
  * time". */
-static void a_creation_waits_for_no_destroy_while_a_worker_is_idle(void **state)
+static void creation_starts_at_once_when_destroys_are_slow_but_a_worker_is_idle(
+    void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 5, .min_size = 2);
@@ -243,7 +250,7 @@ static int mute_check(void *ctx, void *resource, int64_t idle_ms,
 
 /* 10, simulator, seed 48; "core: a job passes the wake on; close waits its
  * time". */
-static void an_item_that_never_answers_starves_no_keepalive(void **state)
+static void other_keepalives_go_on_when_one_item_never_answers(void **state)
 {
     struct fake *fake = *state;
     fake_check = fake->provider.check;
@@ -263,7 +270,7 @@ static void an_item_that_never_answers_starves_no_keepalive(void **state)
 /* 11, relacy, case "a close that waits"; "core: a close does not wait for a
  * worker that never was".  Who asks for the worker is late to learn that there
  * is none, and the close stands waiting by then. */
-static void a_close_does_not_wait_for_a_worker_that_never_was(void **state)
+static void close_does_not_wait_when_a_worker_could_not_be_started(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 300; seed++) {
@@ -300,7 +307,7 @@ static void hold_up_who_tells(struct fake *fake, const rpool_event *event)
  * waits its time".  Borrowed before its maker has looked at it, and overdue at
  * once: the coarse clock is behind.  A worker told of it then; now it is always
  * the cleaner. */
-static void a_close_without_a_deadline_waits_for_who_is_being_told(void **state)
+static void close_without_deadline_waits_when_listener_is_running(void **state)
 {
     (void)state;
     told = 0;
@@ -326,7 +333,8 @@ static void a_close_without_a_deadline_waits_for_who_is_being_told(void **state)
 
 /* 13, found while the test of 2 was written; "core: what is due as it comes
  * back wakes a worker". */
-static void what_is_due_as_it_comes_back_is_done_at_once(void **state)
+static void
+due_work_is_done_at_once_when_item_returns_from_its_check(void **state)
 {
     struct fake *fake = *state;
     for (int expires = 0; expires < 2; expires++) {
@@ -354,7 +362,8 @@ static void what_is_due_as_it_comes_back_is_done_at_once(void **state)
 
 /* 17, reading; "core: a thread notes its own id".  A worker is hired and
  * joined before its starter runs again. */
-static void a_thread_is_joined_before_its_starter_knows_it(void **state)
+static void
+worker_is_joined_safely_when_it_ends_before_its_starter_continues(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 200; seed++) {
@@ -376,22 +385,25 @@ static void a_thread_is_joined_before_its_starter_knows_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(a_number_in_other_hands_stays_watched),
-        FAKE_TEST(a_creation_that_succeeds_ends_the_pause_of_another),
-        FAKE_TEST(what_is_checked_while_the_cleaner_looks_still_expires),
-        FAKE_TEST(a_lifetime_that_ends_in_a_keepalive_ends_with_it),
-        FAKE_TEST(a_new_surplus_leaves_before_the_next_keepalive),
-        FAKE_TEST(what_comes_back_to_a_closed_pool_is_not_kept_alive),
-        FAKE_TEST(without_a_check_every_item_is_fit),
-        FAKE_TEST(an_old_item_that_stays_lent_makes_no_churn),
-        cmocka_unit_test(a_late_hang_up_finds_nobody),
-        FAKE_TEST(a_creation_waits_for_no_destroy_while_a_worker_is_idle),
-        FAKE_TEST(an_item_that_never_answers_starves_no_keepalive),
-        cmocka_unit_test(a_close_does_not_wait_for_a_worker_that_never_was),
+        FAKE_TEST(descriptor_stays_watched_when_another_item_reuses_its_number),
+        FAKE_TEST(back_off_ends_when_another_creation_succeeds),
+        FAKE_TEST(item_expires_when_it_was_checked_during_the_cleaners_scan),
+        FAKE_TEST(item_is_closed_after_keepalive_when_its_lifetime_ended_in_it),
+        FAKE_TEST(surplus_item_is_closed_when_it_arises_between_keepalives),
+        FAKE_TEST(
+            item_is_not_kept_alive_when_its_pool_was_closed_during_a_check),
+        FAKE_TEST(item_is_always_fit_when_provider_has_no_check),
+        FAKE_TEST(idle_items_are_not_replaced_again_when_old_item_stays_leased),
+        cmocka_unit_test(late_close_by_peer_is_ignored_when_its_item_has_left),
+        FAKE_TEST(
+            creation_starts_at_once_when_destroys_are_slow_but_a_worker_is_idle),
+        FAKE_TEST(other_keepalives_go_on_when_one_item_never_answers),
         cmocka_unit_test(
-            a_close_without_a_deadline_waits_for_who_is_being_told),
-        FAKE_TEST(what_is_due_as_it_comes_back_is_done_at_once),
-        cmocka_unit_test(a_thread_is_joined_before_its_starter_knows_it),
+            close_does_not_wait_when_a_worker_could_not_be_started),
+        cmocka_unit_test(close_without_deadline_waits_when_listener_is_running),
+        FAKE_TEST(due_work_is_done_at_once_when_item_returns_from_its_check),
+        cmocka_unit_test(
+            worker_is_joined_safely_when_it_ends_before_its_starter_continues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 #include "core/internal.h"
 
 /* D33 */
-static void an_item_is_cleaned_before_a_waiter_gets_it(void **state)
+static void item_is_reset_first_when_a_waiter_gets_it(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -27,7 +27,7 @@ static void an_item_is_cleaned_before_a_waiter_gets_it(void **state)
 }
 
 /* H05 C14 */
-static void what_cleaning_rejects_is_destroyed(void **state)
+static void item_is_destroyed_when_reset_rejects_it(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -46,7 +46,7 @@ static void what_cleaning_rejects_is_destroyed(void **state)
 }
 
 /* C21: five that are rejected in a row do not starve ten who wait. */
-static void rejected_items_do_not_starve_the_line(void **state)
+static void waiters_are_served_when_reset_rejects_several_items(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -66,7 +66,7 @@ static void rejected_items_do_not_starve_the_line(void **state)
     close_pool(&pool);
 }
 
-static void a_discarded_item_is_not_cleaned_but_destroyed(void **state)
+static void item_is_destroyed_without_reset_when_discarded(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -89,7 +89,8 @@ static void a_discarded_item_is_not_cleaned_but_destroyed(void **state)
 }
 
 /* I-13 */
-static void a_detached_item_leaves_room_and_is_the_borrowers(void **state)
+static void
+item_belongs_to_borrower_and_frees_its_slot_when_detached(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -119,7 +120,7 @@ static void a_detached_item_leaves_room_and_is_the_borrowers(void **state)
 }
 
 /* E20 */
-static void an_item_leaves_when_it_was_used_often_enough(void **state)
+static void item_is_closed_when_it_was_leased_max_uses_times(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .max_uses = 3);
@@ -134,7 +135,8 @@ static void an_item_leaves_when_it_was_used_often_enough(void **state)
 }
 
 /* E20 */
-static void who_waits_for_a_used_up_item_gets_a_fresh_one(void **state)
+static void
+waiter_gets_new_item_when_released_item_reached_max_uses(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .max_uses = 1);
@@ -151,7 +153,8 @@ static void who_waits_for_a_used_up_item_gets_a_fresh_one(void **state)
 }
 
 /* E05 */
-static void a_lifetime_that_ends_in_a_lease_ends_with_it(void **state)
+static void
+item_is_closed_at_release_when_its_lifetime_ended_in_the_lease(void **state)
 {
     struct fake *fake = *state;
     sim_random(0); /* no jitter */
@@ -168,7 +171,7 @@ static void a_lifetime_that_ends_in_a_lease_ends_with_it(void **state)
 }
 
 /* E06: never idle when the cleaner looks. */
-static void a_hot_item_expires_all_the_same(void **state)
+static void item_expires_when_it_is_always_in_use(void **state)
 {
     struct fake *fake = *state;
     sim_random(0);
@@ -183,7 +186,7 @@ static void a_hot_item_expires_all_the_same(void **state)
 }
 
 /* C01 F12: for who borrows it, both look the same. */
-static void an_item_marked_while_it_is_lent_leaves_at_its_return(void **state)
+static void item_is_closed_at_release_when_marked_during_its_lease(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -206,7 +209,8 @@ static void an_item_marked_while_it_is_lent_leaves_at_its_return(void **state)
 }
 
 /* C18: a borrower that errs does no harm to healthy items. */
-static void nothing_that_is_not_lent_can_be_given_back(void **state)
+static void
+release_discard_and_detach_do_nothing_when_handle_is_not_leased(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -247,7 +251,8 @@ static void release_shared(void *arg)
 
 /* I-01 I-02: of two who give the same lease back, one succeeds; whoever
  * borrowed it in between is not disturbed. */
-static void a_race_of_two_releases_has_one_winner(void **state)
+static void
+one_release_succeeds_when_two_threads_release_the_same_lease(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 400; seed++) {
@@ -309,7 +314,8 @@ static void release_copy(void *arg)
 }
 
 /* Two threads release one lease, and the item is leased again meanwhile. */
-static void lease_keeps_its_times_when_an_old_handle_is_released_late(void **st)
+static void
+lease_keeps_its_start_time_when_old_handle_is_released_late(void **st)
 {
     (void)st;
     for (uint64_t seed = 1; seed <= 300; seed++) {
@@ -339,7 +345,7 @@ static void lease_keeps_its_times_when_an_old_handle_is_released_late(void **st)
     }
 }
 
-static void lease_is_reset_when_it_was_not_used(void **state)
+static void item_is_reset_when_its_lease_was_unused(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -375,7 +381,7 @@ static rpool *open_unused_is_clean(struct fake *fake, rpool_event_fn listener)
 }
 
 /* With and without a listener, which is a way of its own. */
-static void only_a_used_lease_is_reset_when_unused_is_clean(void **state)
+static void reset_runs_only_after_use_when_unused_is_clean_is_set(void **state)
 {
     struct fake *fake = *state;
     void (*const uses[])(const rpool_item *) = {use_by_resource, use_by_begin};
@@ -401,7 +407,7 @@ static void only_a_used_lease_is_reset_when_unused_is_clean(void **state)
 }
 
 /* By the release itself: no thread of the pool has run yet. */
-static void item_leaves_at_its_release_when_its_lifetime_is_over(void **state)
+static void item_is_closed_by_release_when_its_lifetime_is_over(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = NULL;
@@ -421,7 +427,8 @@ static void item_leaves_at_its_release_when_its_lifetime_is_over(void **state)
     close_pool(&pool);
 }
 
-static void stale_handle_marks_no_use_of_the_next_lease(void **state)
+static void
+next_lease_stays_unused_when_stale_handle_asks_for_its_resource(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_unused_is_clean(fake, NULL);
@@ -437,25 +444,29 @@ static void stale_handle_marks_no_use_of_the_next_lease(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(an_item_is_cleaned_before_a_waiter_gets_it),
-        FAKE_TEST(what_cleaning_rejects_is_destroyed),
-        FAKE_TEST(rejected_items_do_not_starve_the_line),
-        FAKE_TEST(a_discarded_item_is_not_cleaned_but_destroyed),
-        FAKE_TEST(a_detached_item_leaves_room_and_is_the_borrowers),
-        FAKE_TEST(an_item_leaves_when_it_was_used_often_enough),
-        FAKE_TEST(who_waits_for_a_used_up_item_gets_a_fresh_one),
-        FAKE_TEST(a_lifetime_that_ends_in_a_lease_ends_with_it),
-        FAKE_TEST(a_hot_item_expires_all_the_same),
-        FAKE_TEST(an_item_marked_while_it_is_lent_leaves_at_its_return),
-        FAKE_TEST(nothing_that_is_not_lent_can_be_given_back),
-        cmocka_unit_test(a_race_of_two_releases_has_one_winner),
-        FAKE_TEST(lease_ends_when_another_thread_releases_it),
-        FAKE_TEST(lease_is_reset_when_it_was_not_used),
-        FAKE_TEST(only_a_used_lease_is_reset_when_unused_is_clean),
-        FAKE_TEST(item_leaves_at_its_release_when_its_lifetime_is_over),
-        FAKE_TEST(stale_handle_marks_no_use_of_the_next_lease),
+        FAKE_TEST(item_is_reset_first_when_a_waiter_gets_it),
+        FAKE_TEST(item_is_destroyed_when_reset_rejects_it),
+        FAKE_TEST(waiters_are_served_when_reset_rejects_several_items),
+        FAKE_TEST(item_is_destroyed_without_reset_when_discarded),
+        FAKE_TEST(item_belongs_to_borrower_and_frees_its_slot_when_detached),
+        FAKE_TEST(item_is_closed_when_it_was_leased_max_uses_times),
+        FAKE_TEST(waiter_gets_new_item_when_released_item_reached_max_uses),
+        FAKE_TEST(
+            item_is_closed_at_release_when_its_lifetime_ended_in_the_lease),
+        FAKE_TEST(item_expires_when_it_is_always_in_use),
+        FAKE_TEST(item_is_closed_at_release_when_marked_during_its_lease),
+        FAKE_TEST(
+            release_discard_and_detach_do_nothing_when_handle_is_not_leased),
         cmocka_unit_test(
-            lease_keeps_its_times_when_an_old_handle_is_released_late),
+            one_release_succeeds_when_two_threads_release_the_same_lease),
+        FAKE_TEST(lease_ends_when_another_thread_releases_it),
+        FAKE_TEST(item_is_reset_when_its_lease_was_unused),
+        FAKE_TEST(reset_runs_only_after_use_when_unused_is_clean_is_set),
+        FAKE_TEST(item_is_closed_by_release_when_its_lifetime_is_over),
+        FAKE_TEST(
+            next_lease_stays_unused_when_stale_handle_asks_for_its_resource),
+        cmocka_unit_test(
+            lease_keeps_its_start_time_when_old_handle_is_released_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

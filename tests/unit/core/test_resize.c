@@ -6,7 +6,7 @@
 #include <limits.h>
 
 /* G01 */
-static void growing_serves_who_waits(void **state)
+static void waiters_are_served_when_resize_raises_max_size(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -30,7 +30,8 @@ static void growing_serves_who_waits(void **state)
 }
 
 /* G02 */
-static void shrinking_takes_what_is_lent_at_its_return(void **state)
+static void
+leased_items_are_closed_at_release_when_pool_was_shrunk(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 5);
@@ -60,7 +61,7 @@ static void shrinking_takes_what_is_lent_at_its_return(void **state)
 }
 
 /* G06 */
-static void shrinking_keeps_what_fits(void **state)
+static void idle_items_are_kept_when_they_fit_the_smaller_size(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 10);
@@ -76,7 +77,8 @@ static void shrinking_keeps_what_fits(void **state)
     close_pool(&pool);
 }
 
-static void shrinking_drops_what_is_being_made(void **state)
+static void
+new_items_are_closed_when_pool_was_shrunk_during_their_creation(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 3, .create_concurrency = 3);
@@ -101,7 +103,8 @@ static void shrinking_drops_what_is_being_made(void **state)
 }
 
 /* G05 N01 */
-static void sizes_that_make_no_sense_change_nothing(void **state)
+static void
+resize_is_refused_without_change_when_sizes_are_invalid(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 3, .min_size = 1);
@@ -120,7 +123,7 @@ static void sizes_that_make_no_sense_change_nothing(void **state)
 }
 
 /* G07 */
-static void raising_the_least_size_fills(void **state)
+static void pool_is_filled_when_resize_raises_min_size(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 8, .idle_timeout_ms = 1000);
@@ -155,7 +158,8 @@ static void change(void *arg)
 }
 
 /* F14 G09 */
-static void changes_under_load_strand_nobody(void **state)
+static void waiters_are_all_served_when_pool_is_resized_and_recycled_under_load(
+    void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 60; seed++) {
@@ -194,7 +198,7 @@ static void changes_under_load_strand_nobody(void **state)
 }
 
 /* F12 P22 */
-static void recycle_replaces_all_that_was_made_before(void **state)
+static void older_items_are_replaced_when_pool_is_recycled(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 3, .min_size = 2);
@@ -221,7 +225,7 @@ static void recycle_replaces_all_that_was_made_before(void **state)
 }
 
 /* F12: what was begun before counts as old. */
-static void recycle_replaces_what_is_being_made(void **state)
+static void item_in_creation_is_replaced_when_pool_is_recycled(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -239,7 +243,7 @@ static void recycle_replaces_what_is_being_made(void **state)
 }
 
 /* F18 */
-static void while_suspended_acquires_wait_in_line(void **state)
+static void acquires_wait_in_the_queue_when_pool_is_suspended(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -269,7 +273,7 @@ static void while_suspended_acquires_wait_in_line(void **state)
     close_pool(&pool);
 }
 
-static void what_is_released_while_suspended_stays(void **state)
+static void released_item_stays_idle_when_pool_is_suspended(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -289,7 +293,8 @@ static void what_is_released_while_suspended_stays(void **state)
 }
 
 /* G04 */
-static void a_closed_pool_cannot_be_changed(void **state)
+static void
+resize_recycle_and_suspend_return_closed_when_pool_is_closed(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1), *copy = pool;
@@ -312,7 +317,7 @@ static void wait_for_it(void *arg)
     w->status = rpool_wait(w->pool, 60000, NULL);
 }
 
-static void a_wait_ends_when_enough_is_less(void **state)
+static void wait_returns_when_min_size_is_lowered(void **state)
 {
     struct fake *fake = *state;
     struct wait w = {.pool = fake_open(fake, .max_size = 4, .min_size = 2)};
@@ -333,19 +338,21 @@ static void a_wait_ends_when_enough_is_less(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(growing_serves_who_waits),
-        FAKE_TEST(shrinking_takes_what_is_lent_at_its_return),
-        FAKE_TEST(shrinking_keeps_what_fits),
-        FAKE_TEST(shrinking_drops_what_is_being_made),
-        FAKE_TEST(sizes_that_make_no_sense_change_nothing),
-        FAKE_TEST(raising_the_least_size_fills),
-        cmocka_unit_test(changes_under_load_strand_nobody),
-        FAKE_TEST(recycle_replaces_all_that_was_made_before),
-        FAKE_TEST(recycle_replaces_what_is_being_made),
-        FAKE_TEST(while_suspended_acquires_wait_in_line),
-        FAKE_TEST(what_is_released_while_suspended_stays),
-        FAKE_TEST(a_closed_pool_cannot_be_changed),
-        FAKE_TEST(a_wait_ends_when_enough_is_less),
+        FAKE_TEST(waiters_are_served_when_resize_raises_max_size),
+        FAKE_TEST(leased_items_are_closed_at_release_when_pool_was_shrunk),
+        FAKE_TEST(idle_items_are_kept_when_they_fit_the_smaller_size),
+        FAKE_TEST(
+            new_items_are_closed_when_pool_was_shrunk_during_their_creation),
+        FAKE_TEST(resize_is_refused_without_change_when_sizes_are_invalid),
+        FAKE_TEST(pool_is_filled_when_resize_raises_min_size),
+        cmocka_unit_test(
+            waiters_are_all_served_when_pool_is_resized_and_recycled_under_load),
+        FAKE_TEST(older_items_are_replaced_when_pool_is_recycled),
+        FAKE_TEST(item_in_creation_is_replaced_when_pool_is_recycled),
+        FAKE_TEST(acquires_wait_in_the_queue_when_pool_is_suspended),
+        FAKE_TEST(released_item_stays_idle_when_pool_is_suspended),
+        FAKE_TEST(resize_recycle_and_suspend_return_closed_when_pool_is_closed),
+        FAKE_TEST(wait_returns_when_min_size_is_lowered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

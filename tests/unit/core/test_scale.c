@@ -131,26 +131,26 @@ static void expect_linear(uint64_t (*cost)(int size), int hints)
     assert_true(large < small * 1.1 + hints);
 }
 
-static void fill_is_linear_when_a_pool_is_large(void **state)
+static void fill_cost_is_linear_when_pool_is_large(void **state)
 {
     (void)state;
     expect_linear(fill, 0);
 }
 
-static void close_is_linear_when_leases_end_after_it(void **state)
+static void release_cost_is_linear_when_pool_was_closed_before(void **state)
 {
     (void)state;
     expect_linear(close_leased, 157);
 }
 
-static void shrink_is_linear_when_leases_end_after_it(void **state)
+static void release_cost_is_linear_when_pool_was_shrunk_before(void **state)
 {
     (void)state;
     expect_linear(shrink_leased, 157);
 }
 
 /* A look at all slots costs more in a large pool, and is made more rarely. */
-static void keepalives_share_looks_when_a_pool_is_large(void **state)
+static void keepalives_share_slot_scans_when_pool_is_large(void **state)
 {
     (void)state;
     uint64_t atoms = keep_alive(LARGE) / LARGE;
@@ -171,7 +171,7 @@ static void expect_short(const char *call)
     sim_forget_holds();
 }
 
-static void holds_are_short_when_all_items_are_idle(void **state)
+static void mutex_is_held_briefly_when_all_items_are_idle(void **state)
 {
     (void)state;
     struct scale s;
@@ -195,7 +195,7 @@ static void holds_are_short_when_all_items_are_idle(void **state)
 }
 
 /* Their hints are set, and no longer true. */
-static void holds_are_short_when_all_items_are_leased(void **state)
+static void mutex_is_held_briefly_when_all_items_are_leased(void **state)
 {
     (void)state;
     struct scale s;
@@ -238,7 +238,8 @@ static void expect_answers(struct caller *callers, rpool_status status)
     free(callers);
 }
 
-static void resume_answers_all_when_a_thousand_wait(void **state)
+static void
+resume_serves_all_with_short_holds_when_a_thousand_callers_wait(void **state)
 {
     (void)state;
     struct scale s;
@@ -252,7 +253,7 @@ static void resume_answers_all_when_a_thousand_wait(void **state)
     close_scale(&s);
 }
 
-static void resume_is_short_when_most_items_have_left(void **state)
+static void resume_holds_mutex_briefly_when_most_items_have_left(void **state)
 {
     (void)state;
     struct scale s;
@@ -272,7 +273,8 @@ static void resume_is_short_when_most_items_have_left(void **state)
     close_scale(&s);
 }
 
-static void close_refuses_all_when_a_thousand_wait(void **state)
+static void
+close_answers_all_with_short_holds_when_a_thousand_callers_wait(void **state)
 {
     (void)state;
     struct scale s;
@@ -290,15 +292,17 @@ static void close_refuses_all_when_a_thousand_wait(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fill_is_linear_when_a_pool_is_large),
-        cmocka_unit_test(close_is_linear_when_leases_end_after_it),
-        cmocka_unit_test(shrink_is_linear_when_leases_end_after_it),
-        cmocka_unit_test(keepalives_share_looks_when_a_pool_is_large),
-        cmocka_unit_test(holds_are_short_when_all_items_are_idle),
-        cmocka_unit_test(holds_are_short_when_all_items_are_leased),
-        cmocka_unit_test(resume_answers_all_when_a_thousand_wait),
-        cmocka_unit_test(resume_is_short_when_most_items_have_left),
-        cmocka_unit_test(close_refuses_all_when_a_thousand_wait),
+        cmocka_unit_test(fill_cost_is_linear_when_pool_is_large),
+        cmocka_unit_test(release_cost_is_linear_when_pool_was_closed_before),
+        cmocka_unit_test(release_cost_is_linear_when_pool_was_shrunk_before),
+        cmocka_unit_test(keepalives_share_slot_scans_when_pool_is_large),
+        cmocka_unit_test(mutex_is_held_briefly_when_all_items_are_idle),
+        cmocka_unit_test(mutex_is_held_briefly_when_all_items_are_leased),
+        cmocka_unit_test(
+            resume_serves_all_with_short_holds_when_a_thousand_callers_wait),
+        cmocka_unit_test(resume_holds_mutex_briefly_when_most_items_have_left),
+        cmocka_unit_test(
+            close_answers_all_with_short_holds_when_a_thousand_callers_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

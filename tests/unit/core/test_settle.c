@@ -58,7 +58,7 @@ static void expect_gone(struct fake *fake, rpool *pool)
 }
 
 /* F06 */
-static void a_release_racing_a_close_leaves_nothing_idle(void **state)
+static void no_item_stays_idle_when_release_races_close(void **state)
 {
     (void)state;
     race_all(RPOOL_OPTIONS(.max_size = 2), begin_to_close, expect_gone);
@@ -79,7 +79,7 @@ static void expect_recycled(struct fake *fake, rpool *pool)
 }
 
 /* F12 F14 */
-static void a_release_racing_a_recycle_leaves_nothing_old(void **state)
+static void no_old_item_stays_when_release_races_recycle(void **state)
 {
     (void)state;
     race_all(RPOOL_OPTIONS(.max_size = 2), recycle, expect_recycled);
@@ -98,7 +98,7 @@ static void expect_shrunk(struct fake *fake, rpool *pool)
 }
 
 /* G02 */
-static void a_release_racing_a_shrink_leaves_no_surplus(void **state)
+static void no_surplus_item_stays_when_release_races_shrink(void **state)
 {
     (void)state;
     race_all(RPOOL_OPTIONS(.max_size = 2), shrink, expect_shrunk);
@@ -113,7 +113,8 @@ static void hang_up_second(void *arg)
 }
 
 /* C01: marked as it comes back, it is not leased again. */
-static void a_release_racing_a_hang_up_is_never_lent_again(void **state)
+static void
+item_is_not_leased_again_when_release_races_close_by_peer(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 400; seed++) {
@@ -156,7 +157,7 @@ static void expect_served(struct fake *fake, rpool *pool)
 }
 
 /* A11 A14: the item is not left idle beside somebody who waits. */
-static void a_release_racing_a_new_waiter_serves_it(void **state)
+static void waiter_is_served_when_its_arrival_races_a_release(void **state)
 {
     (void)state;
     race_all(RPOOL_OPTIONS(.max_size = 2), ask, expect_served);
@@ -174,7 +175,7 @@ static void suspend_and_resume(void *pool)
 }
 
 /* F18 */
-static void a_release_racing_suspend_and_resume_serves_all(void **state)
+static void waiter_is_served_when_release_races_suspend_and_resume(void **state)
 {
     (void)state;
     race_all(RPOOL_OPTIONS(.max_size = 2), suspend_and_resume, expect_served);
@@ -202,7 +203,8 @@ static void expect_crowd_served(struct fake *fake, rpool *pool)
 }
 
 /* A23: six who come as the item does are all served by it. */
-static void a_release_racing_a_crowd_serves_it(void **state)
+static void
+waiters_are_all_served_when_six_arrivals_race_a_release(void **state)
 {
     (void)state;
     race_all(RPOOL_OPTIONS(.max_size = 2), crowd_in, expect_crowd_served);
@@ -211,13 +213,16 @@ static void a_release_racing_a_crowd_serves_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_release_racing_a_close_leaves_nothing_idle),
-        cmocka_unit_test(a_release_racing_a_recycle_leaves_nothing_old),
-        cmocka_unit_test(a_release_racing_a_shrink_leaves_no_surplus),
-        cmocka_unit_test(a_release_racing_a_hang_up_is_never_lent_again),
-        cmocka_unit_test(a_release_racing_a_new_waiter_serves_it),
-        cmocka_unit_test(a_release_racing_suspend_and_resume_serves_all),
-        cmocka_unit_test(a_release_racing_a_crowd_serves_it),
+        cmocka_unit_test(no_item_stays_idle_when_release_races_close),
+        cmocka_unit_test(no_old_item_stays_when_release_races_recycle),
+        cmocka_unit_test(no_surplus_item_stays_when_release_races_shrink),
+        cmocka_unit_test(
+            item_is_not_leased_again_when_release_races_close_by_peer),
+        cmocka_unit_test(waiter_is_served_when_its_arrival_races_a_release),
+        cmocka_unit_test(
+            waiter_is_served_when_release_races_suspend_and_resume),
+        cmocka_unit_test(
+            waiters_are_all_served_when_six_arrivals_race_a_release),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

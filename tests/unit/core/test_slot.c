@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-static void the_lowest_idle_slot_is_lent_first(void **state)
+static void lowest_idle_slot_is_leased_first_when_several_are_idle(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 5);
@@ -26,7 +26,7 @@ static void the_lowest_idle_slot_is_lent_first(void **state)
 }
 
 /* E24: what is not needed rests, and its time comes. */
-static void steady_use_keeps_few_items_warm(void **state)
+static void surplus_items_expire_when_steady_use_needs_few(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 8, .idle_timeout_ms = 1000,
@@ -44,7 +44,7 @@ static void steady_use_keeps_few_items_warm(void **state)
     close_pool(&pool);
 }
 
-static void a_thread_finds_its_own_slot_again(void **state)
+static void thread_gets_its_last_slot_again_when_it_acquires_soon(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 4);
@@ -82,7 +82,7 @@ static int number_of_next(rpool *pool)
 }
 
 static void
-thread_finds_its_own_slots_when_it_alternates_between_pools(void **state)
+thread_gets_its_last_slots_again_when_it_alternates_between_pools(void **state)
 {
     struct fake *fake = *state;
     fake->provider.done = NULL; /* it is the provider of both */
@@ -100,7 +100,8 @@ thread_finds_its_own_slots_when_it_alternates_between_pools(void **state)
 }
 
 /* A third pool takes the place of the pool that was used longest ago. */
-static void hint_of_the_pool_used_last_stays_when_a_third_is_used(void **state)
+static void
+slot_hint_of_recent_pool_stays_when_thread_uses_a_third_pool(void **state)
 {
     struct fake *fake = *state;
     fake->provider.done = NULL;
@@ -119,7 +120,7 @@ static void hint_of_the_pool_used_last_stays_when_a_third_is_used(void **state)
 }
 
 /* L15: slots over many words of the hint. */
-static void a_large_pool_is_searched_quickly(void **state)
+static void idle_slot_is_found_quickly_when_pool_is_large(void **state)
 {
     struct fake *fake = *state;
     enum { MANY = 3000 };
@@ -150,7 +151,7 @@ static void a_large_pool_is_searched_quickly(void **state)
 }
 
 /* I2: whoever comes at the same time, an item has one borrower. */
-static void of_many_who_claim_each_gets_another(void **state)
+static void each_item_has_one_borrower_when_many_threads_claim(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 300; seed++) {
@@ -191,7 +192,8 @@ static void borrow_and_return(void *arg)
 }
 
 /* The hint may say idle when it is not, but never the other way round. */
-static void no_idle_slot_is_ever_overlooked(void **state)
+static void
+idle_slot_is_never_overlooked_when_threads_lease_and_release(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 300; seed++) {
@@ -218,7 +220,8 @@ static void no_idle_slot_is_ever_overlooked(void **state)
 }
 
 /* L05 */
-static void the_largest_pool_makes_no_more_than_it_needs(void **state)
+static void
+only_needed_items_are_created_when_pool_has_10000_slots(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 10000);
@@ -232,15 +235,17 @@ static void the_largest_pool_makes_no_more_than_it_needs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(the_lowest_idle_slot_is_lent_first),
-        FAKE_TEST(steady_use_keeps_few_items_warm),
-        FAKE_TEST(a_thread_finds_its_own_slot_again),
-        FAKE_TEST(thread_finds_its_own_slots_when_it_alternates_between_pools),
-        FAKE_TEST(hint_of_the_pool_used_last_stays_when_a_third_is_used),
-        cmocka_unit_test(of_many_who_claim_each_gets_another),
-        cmocka_unit_test(no_idle_slot_is_ever_overlooked),
-        FAKE_TEST(a_large_pool_is_searched_quickly),
-        FAKE_TEST(the_largest_pool_makes_no_more_than_it_needs),
+        FAKE_TEST(lowest_idle_slot_is_leased_first_when_several_are_idle),
+        FAKE_TEST(surplus_items_expire_when_steady_use_needs_few),
+        FAKE_TEST(thread_gets_its_last_slot_again_when_it_acquires_soon),
+        FAKE_TEST(
+            thread_gets_its_last_slots_again_when_it_alternates_between_pools),
+        FAKE_TEST(slot_hint_of_recent_pool_stays_when_thread_uses_a_third_pool),
+        cmocka_unit_test(each_item_has_one_borrower_when_many_threads_claim),
+        cmocka_unit_test(
+            idle_slot_is_never_overlooked_when_threads_lease_and_release),
+        FAKE_TEST(idle_slot_is_found_quickly_when_pool_is_large),
+        FAKE_TEST(only_needed_items_are_created_when_pool_has_10000_slots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

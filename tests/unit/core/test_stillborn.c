@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* C09: a check that no fresh item passes. */
-static void a_check_that_always_fails_is_no_busy_loop(void **state)
+static void creations_back_off_when_every_new_item_fails_its_check(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1, .check_always = 1);
@@ -25,7 +25,7 @@ static void a_check_that_always_fails_is_no_busy_loop(void **state)
 }
 
 /* C09 B05: the longest pauses are 100 ms, 200, 400 and so on. */
-static void pauses_grow_though_each_creation_succeeds(void **state)
+static void back_off_grows_when_each_new_item_fails_its_check(void **state)
 {
     struct fake *fake = *state;
     sim_random(1000);
@@ -48,7 +48,7 @@ static void hang_up_what_is_new(struct fake *fake, const rpool_event *event)
 }
 
 /* B20 */
-static void what_is_hung_up_at_once_makes_no_storm(void **state)
+static void creations_back_off_when_peer_closes_each_new_item(void **state)
 {
     struct fake *fake = *state;
     sim_random(1000);
@@ -72,7 +72,8 @@ static void hang_up_all(struct fake *fake)
 }
 
 /* Who loses ten at one blow has one failure to wait for. */
-static void those_that_leave_together_count_once(void **state)
+static void
+back_off_takes_one_step_when_many_new_items_die_together(void **state)
 {
     struct fake *fake = *state;
     sim_random(1000);
@@ -87,7 +88,7 @@ static void those_that_leave_together_count_once(void **state)
 }
 
 /* After a second without one the next failure is the first of a row. */
-static void a_second_without_a_failure_ends_the_row(void **state)
+static void back_off_restarts_when_a_second_passed_without_failure(void **state)
 {
     struct fake *fake = *state;
     sim_random(1000);
@@ -112,11 +113,11 @@ static void a_second_without_a_failure_ends_the_row(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(a_check_that_always_fails_is_no_busy_loop),
-        FAKE_TEST(pauses_grow_though_each_creation_succeeds),
-        FAKE_TEST(what_is_hung_up_at_once_makes_no_storm),
-        FAKE_TEST(those_that_leave_together_count_once),
-        FAKE_TEST(a_second_without_a_failure_ends_the_row),
+        FAKE_TEST(creations_back_off_when_every_new_item_fails_its_check),
+        FAKE_TEST(back_off_grows_when_each_new_item_fails_its_check),
+        FAKE_TEST(creations_back_off_when_peer_closes_each_new_item),
+        FAKE_TEST(back_off_takes_one_step_when_many_new_items_die_together),
+        FAKE_TEST(back_off_restarts_when_a_second_passed_without_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@ static void *begin_use(const rpool_item *item)
     return resource;
 }
 
-static void a_use_leaves_the_lease_as_it_was(void **state)
+static void lease_is_unchanged_when_a_use_ends(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -31,7 +31,7 @@ static void a_use_leaves_the_lease_as_it_was(void **state)
 }
 
 /* I-08 */
-static void a_second_use_at_once_is_refused_and_told(void **state)
+static void second_use_is_misuse_when_the_lease_is_in_use(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -66,7 +66,7 @@ static void by_detach(rpool_item *item)
 }
 
 /* I-08 I-04 */
-static void a_lease_ended_in_use_ends_with_the_use(void **state)
+static void lease_ends_with_its_use_when_released_during_it(void **state)
 {
     struct fake *fake = *state;
     void (*const ends[])(rpool_item *) = {by_release, by_discard, by_detach};
@@ -92,7 +92,8 @@ static void a_lease_ended_in_use_ends_with_the_use(void **state)
 }
 
 /* With nothing to run and nobody to tell a release has a way of its own. */
-static void the_quick_release_respects_a_use_too(void **state)
+static void
+lock_free_release_waits_for_the_use_when_lease_is_in_use(void **state)
 {
     struct fake *fake = *state;
     fake->provider.reset = NULL;
@@ -111,7 +112,7 @@ static void the_quick_release_respects_a_use_too(void **state)
     close_pool(&pool);
 }
 
-static void a_waiter_is_served_when_an_ended_use_is_over(void **state)
+static void waiter_is_served_when_use_of_a_released_lease_ends(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -130,7 +131,7 @@ static void a_waiter_is_served_when_an_ended_use_is_over(void **state)
 }
 
 /* A mark that comes in a use takes effect at the release. */
-static void what_is_recycled_in_use_leaves_at_its_release(void **state)
+static void item_is_closed_at_release_when_recycled_during_a_use(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -146,7 +147,7 @@ static void what_is_recycled_in_use_leaves_at_its_release(void **state)
 }
 
 /* F06 */
-static void a_use_outlasts_the_close(void **state)
+static void resource_is_kept_until_use_ends_when_pool_is_closed(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -162,7 +163,7 @@ static void a_use_outlasts_the_close(void **state)
 }
 
 /* N01 N16 */
-static void what_is_not_lent_has_no_use(void **state)
+static void begin_use_is_refused_when_handle_is_not_leased(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -201,7 +202,8 @@ static void look(void *arg)
 }
 
 /* I-04: whenever the lease ends and the slot is leased again. */
-static void nobody_is_shown_the_next_leases_resource(void **state)
+static void
+stale_handle_never_shows_the_resource_when_slot_is_leased_again(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 500; seed++) {
@@ -237,7 +239,7 @@ static void note(void *arg)
 }
 
 /* F09 */
-static void a_close_in_what_a_provider_tells_only_begins(void **state)
+static void close_returns_busy_when_called_in_call_listener(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -252,7 +254,7 @@ static void a_close_in_what_a_provider_tells_only_begins(void **state)
     assert_int_equal(told, 1);
 }
 
-static void a_misuse_that_a_provider_found_is_counted_and_told(void **state)
+static void misuse_is_counted_and_emitted_when_provider_reports_it(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1), *over = pool;
@@ -270,17 +272,18 @@ static void a_misuse_that_a_provider_found_is_counted_and_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(a_use_leaves_the_lease_as_it_was),
-        FAKE_TEST(a_second_use_at_once_is_refused_and_told),
-        FAKE_TEST(a_lease_ended_in_use_ends_with_the_use),
-        FAKE_TEST(the_quick_release_respects_a_use_too),
-        FAKE_TEST(a_waiter_is_served_when_an_ended_use_is_over),
-        FAKE_TEST(what_is_recycled_in_use_leaves_at_its_release),
-        FAKE_TEST(a_use_outlasts_the_close),
-        FAKE_TEST(what_is_not_lent_has_no_use),
-        cmocka_unit_test(nobody_is_shown_the_next_leases_resource),
-        FAKE_TEST(a_close_in_what_a_provider_tells_only_begins),
-        FAKE_TEST(a_misuse_that_a_provider_found_is_counted_and_told),
+        FAKE_TEST(lease_is_unchanged_when_a_use_ends),
+        FAKE_TEST(second_use_is_misuse_when_the_lease_is_in_use),
+        FAKE_TEST(lease_ends_with_its_use_when_released_during_it),
+        FAKE_TEST(lock_free_release_waits_for_the_use_when_lease_is_in_use),
+        FAKE_TEST(waiter_is_served_when_use_of_a_released_lease_ends),
+        FAKE_TEST(item_is_closed_at_release_when_recycled_during_a_use),
+        FAKE_TEST(resource_is_kept_until_use_ends_when_pool_is_closed),
+        FAKE_TEST(begin_use_is_refused_when_handle_is_not_leased),
+        cmocka_unit_test(
+            stale_handle_never_shows_the_resource_when_slot_is_leased_again),
+        FAKE_TEST(close_returns_busy_when_called_in_call_listener),
+        FAKE_TEST(misuse_is_counted_and_emitted_when_provider_reports_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,8 @@
 #include <string.h>
 
 /* A16 */
-static void waiters_are_served_in_order_of_arrival(void **state)
+static void
+waiters_are_served_in_order_of_arrival_when_items_are_released(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -31,7 +32,7 @@ static void waiters_are_served_in_order_of_arrival(void **state)
 }
 
 /* A11 */
-static void what_is_released_after_a_timeout_goes_to_the_next(void **state)
+static void next_waiter_is_served_when_first_waiter_timed_out(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -56,7 +57,8 @@ static void what_is_released_after_a_timeout_goes_to_the_next(void **state)
 }
 
 /* A13 */
-static void nobody_is_lost_when_the_line_gives_up_from_its_end(void **state)
+static void
+items_and_counts_are_right_when_waiters_time_out_in_reverse_order(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 3);
@@ -99,7 +101,8 @@ static void borrow_again_and_again(void *arg)
 }
 
 /* A17 */
-static void who_releases_and_asks_again_stands_behind_the_others(void **state)
+static void
+caller_queues_behind_others_when_it_releases_and_acquires_again(void **state)
 {
     struct fake *fake = *state;
     enum { THREADS = 200, ITEMS = 5, ROUNDS = 20 };
@@ -121,7 +124,8 @@ static void who_releases_and_asks_again_stands_behind_the_others(void **state)
 }
 
 /* A18: a hundred borrow ten for long, and nobody ever waits too long. */
-static void a_long_soak_has_no_timeout(void **state)
+static void
+acquires_never_time_out_when_a_hundred_callers_share_ten_items(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 10);
@@ -144,7 +148,8 @@ static void a_long_soak_has_no_timeout(void **state)
 }
 
 /* A19 */
-static void a_full_line_refuses_one_and_says_so(void **state)
+static void
+acquire_is_refused_with_reason_when_waiter_queue_is_full(void **state)
 {
     struct fake *fake = *state;
     rpool *pool =
@@ -170,7 +175,7 @@ static void a_full_line_refuses_one_and_says_so(void **state)
 }
 
 /* A23 */
-static void a_thousand_waiters_are_each_served_once(void **state)
+static void each_waiter_is_served_once_when_a_thousand_wait(void **state)
 {
     struct fake *fake = *state;
     enum { MANY = 1000 };
@@ -197,7 +202,7 @@ static void a_thousand_waiters_are_each_served_once(void **state)
 }
 
 /* A27 */
-static void who_waits_for_a_creation_takes_a_release_that_is_first(void **state)
+static void waiter_takes_released_item_when_creation_is_slower(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
@@ -219,7 +224,7 @@ static void who_waits_for_a_creation_takes_a_release_that_is_first(void **state)
 }
 
 /* V06: one release wakes one waiter. */
-static void one_release_wakes_one_waiter(void **state)
+static void one_waiter_is_woken_when_an_item_is_released(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -243,7 +248,7 @@ static void one_release_wakes_one_waiter(void **state)
 }
 
 /* A thread that was woken for nothing would go back to sleep. */
-static void hand_over_wakes_one_thread_when_many_hundreds_wait(void **state)
+static void each_release_wakes_one_thread_when_many_hundreds_wait(void **state)
 {
     struct fake *fake = *state;
     enum { MANY = 900 };
@@ -269,7 +274,7 @@ static void hand_over_wakes_one_thread_when_many_hundreds_wait(void **state)
 
 /* None of them depends on another waiter, which may be in a slow listener, to
  * be woken. */
-static void resume_wakes_each_waiter_before_it_returns(void **state)
+static void resume_wakes_every_waiter_itself_when_many_wait(void **state)
 {
     struct fake *fake = *state;
     enum { MANY = 50 };
@@ -328,7 +333,8 @@ static void race_grant_and_give_up(uint64_t seed)
 }
 
 /* A11 A06 */
-static void a_grant_at_the_deadline_arrives_exactly_once(void **state)
+static void
+waiter_gets_one_answer_when_release_and_deadline_coincide(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 1000; seed++)
@@ -336,7 +342,7 @@ static void a_grant_at_the_deadline_arrives_exactly_once(void **state)
 }
 
 /* Spurious returns of the condition variable are no answers. */
-static void a_wait_that_ends_for_no_reason_goes_on(void **state)
+static void waiter_keeps_waiting_when_it_wakes_spuriously(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 50; seed++) {
@@ -359,19 +365,24 @@ static void a_wait_that_ends_for_no_reason_goes_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(waiters_are_served_in_order_of_arrival),
-        FAKE_TEST(what_is_released_after_a_timeout_goes_to_the_next),
-        FAKE_TEST(nobody_is_lost_when_the_line_gives_up_from_its_end),
-        FAKE_TEST(who_releases_and_asks_again_stands_behind_the_others),
-        FAKE_TEST(a_long_soak_has_no_timeout),
-        FAKE_TEST(a_full_line_refuses_one_and_says_so),
-        FAKE_TEST(a_thousand_waiters_are_each_served_once),
-        FAKE_TEST(who_waits_for_a_creation_takes_a_release_that_is_first),
-        FAKE_TEST(one_release_wakes_one_waiter),
-        FAKE_TEST(hand_over_wakes_one_thread_when_many_hundreds_wait),
-        FAKE_TEST(resume_wakes_each_waiter_before_it_returns),
-        cmocka_unit_test(a_grant_at_the_deadline_arrives_exactly_once),
-        cmocka_unit_test(a_wait_that_ends_for_no_reason_goes_on),
+        FAKE_TEST(
+            waiters_are_served_in_order_of_arrival_when_items_are_released),
+        FAKE_TEST(next_waiter_is_served_when_first_waiter_timed_out),
+        FAKE_TEST(
+            items_and_counts_are_right_when_waiters_time_out_in_reverse_order),
+        FAKE_TEST(
+            caller_queues_behind_others_when_it_releases_and_acquires_again),
+        FAKE_TEST(
+            acquires_never_time_out_when_a_hundred_callers_share_ten_items),
+        FAKE_TEST(acquire_is_refused_with_reason_when_waiter_queue_is_full),
+        FAKE_TEST(each_waiter_is_served_once_when_a_thousand_wait),
+        FAKE_TEST(waiter_takes_released_item_when_creation_is_slower),
+        FAKE_TEST(one_waiter_is_woken_when_an_item_is_released),
+        FAKE_TEST(each_release_wakes_one_thread_when_many_hundreds_wait),
+        FAKE_TEST(resume_wakes_every_waiter_itself_when_many_wait),
+        cmocka_unit_test(
+            waiter_gets_one_answer_when_release_and_deadline_coincide),
+        cmocka_unit_test(waiter_keeps_waiting_when_it_wakes_spuriously),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* A03 */
-static void a_pool_of_one_makes_one(void **state)
+static void one_item_is_created_when_max_size_is_one(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 10; seed++) {
@@ -35,7 +35,7 @@ static void a_pool_of_one_makes_one(void **state)
 }
 
 /* A04 */
-static void slow_creations_never_exceed_the_size(void **state)
+static void max_size_is_never_exceeded_when_creations_are_slow(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 30; seed++) {
@@ -61,7 +61,8 @@ static void slow_creations_never_exceed_the_size(void **state)
 }
 
 /* A06 */
-static void losers_of_a_race_for_slots_wait_their_full_time(void **state)
+static void
+acquires_wait_until_deadline_when_others_take_all_slots(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 50; seed++) {
@@ -90,7 +91,7 @@ static void losers_of_a_race_for_slots_wait_their_full_time(void **state)
 }
 
 /* A14 A15 */
-static void a_creation_outlives_who_asked_for_it(void **state)
+static void creation_goes_on_when_its_caller_timed_out(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -111,7 +112,8 @@ static void a_creation_outlives_who_asked_for_it(void **state)
 }
 
 /* B12: releases that come first save creations. */
-static void a_spike_makes_fewer_than_wait(void **state)
+static void
+few_items_are_created_when_releases_serve_a_burst_of_callers(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 50, .create_concurrency = 2);
@@ -129,7 +131,8 @@ static void a_spike_makes_fewer_than_wait(void **state)
 }
 
 /* B13 */
-static void creations_at_once_are_limited(void **state)
+static void
+creations_are_limited_to_create_concurrency_when_many_wait(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 20, .create_concurrency = 3);
@@ -152,7 +155,7 @@ static void creations_at_once_are_limited(void **state)
 }
 
 /* B09 B10 */
-static void a_creation_that_hangs_does_not_stop_the_others(void **state)
+static void other_creations_go_on_when_one_hangs(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 3, .create_timeout_ms = 5000);
@@ -179,7 +182,7 @@ static void a_creation_that_hangs_does_not_stop_the_others(void **state)
 
 /* A slow destroy is nobody's business but its worker's. */
 /* E15 */
-static void a_slow_destroy_delays_nobody(void **state)
+static void other_callers_are_not_delayed_when_a_destroy_is_slow(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 3);
@@ -203,7 +206,7 @@ static void a_slow_destroy_delays_nobody(void **state)
 }
 
 /* L03 */
-static void a_worker_that_cannot_be_started_is_an_event(void **state)
+static void degraded_event_is_emitted_when_a_worker_cannot_start(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 4, .create_concurrency = 4);
@@ -230,7 +233,7 @@ static void a_worker_that_cannot_be_started_is_an_event(void **state)
     close_pool(&pool);
 }
 
-static void workers_are_started_again_when_threads_are_back(void **state)
+static void workers_are_started_when_threads_are_available_again(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 6, .create_concurrency = 3);
@@ -253,7 +256,8 @@ static void workers_are_started_again_when_threads_are_back(void **state)
 }
 
 /* One that is not watched works all the same. */
-static void a_hang_up_that_cannot_be_watched_is_an_event(void **state)
+static void
+degraded_event_is_emitted_when_a_descriptor_cannot_be_watched(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 1);
@@ -269,7 +273,7 @@ static void a_hang_up_that_cannot_be_watched_is_an_event(void **state)
     close_pool(&pool);
 }
 
-static void a_resource_without_descriptor_is_not_watched(void **state)
+static void item_works_unwatched_when_provider_has_no_descriptor(void **state)
 {
     struct fake *fake = *state;
     fake->provider.fd = NULL;
@@ -285,7 +289,7 @@ static void a_resource_without_descriptor_is_not_watched(void **state)
 }
 
 /* P10: one worker waits for the end of the pause, and nobody disturbs it. */
-static void a_pause_wakes_no_worker_for_each_lease(void **state)
+static void worker_is_not_woken_by_leases_when_back_off_is_running(void **state)
 {
     struct fake *fake = *state;
     enum { CALLERS = 40 };
@@ -309,7 +313,7 @@ static void a_pause_wakes_no_worker_for_each_lease(void **state)
 }
 
 /* The only one is stuck in a creation meanwhile. */
-static void a_worker_that_could_not_be_started_is_tried_again(void **state)
+static void worker_start_is_retried_when_it_failed_once(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 4);
@@ -348,7 +352,8 @@ static int create_uninterrupted(void *ctx, int64_t deadline, int stop_fd,
 }
 
 /* It is reported, and counts in no limit but that of items. */
-static void a_stuck_creation_is_replaced_and_reported(void **state)
+static void
+stuck_creation_is_replaced_and_reported_when_its_deadline_passed(void **state)
 {
     struct fake *fake = *state;
     create_at_last = fake->provider.create;
@@ -381,7 +386,7 @@ static void a_stuck_creation_is_replaced_and_reported(void **state)
 }
 
 /* The next ones are kept in the usual limits when it comes back. */
-static void a_stuck_creation_that_ends_makes_an_item(void **state)
+static void item_is_added_when_a_stuck_creation_ends(void **state)
 {
     struct fake *fake = *state;
     create_at_last = fake->provider.create;
@@ -408,7 +413,7 @@ static void a_stuck_creation_that_ends_makes_an_item(void **state)
 }
 
 /* Of destroys that never end so many are replaced. */
-static void stuck_destroys_leave_a_worker_to_create(void **state)
+static void creation_goes_on_when_sixteen_destroys_are_stuck(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 40, .create_concurrency = 1);
@@ -445,7 +450,7 @@ static int check_uninterrupted(void *ctx, void *resource, int64_t idle_ms,
     return check_at_last(ctx, resource, idle_ms, deadline);
 }
 
-static void a_stuck_keepalive_stops_no_other(void **state)
+static void other_keepalives_go_on_when_one_is_stuck(void **state)
 {
     struct fake *fake = *state;
     check_at_last = fake->provider.check;
@@ -466,24 +471,27 @@ static void a_stuck_keepalive_stops_no_other(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_pool_of_one_makes_one),
-        cmocka_unit_test(slow_creations_never_exceed_the_size),
-        cmocka_unit_test(losers_of_a_race_for_slots_wait_their_full_time),
-        FAKE_TEST(a_creation_outlives_who_asked_for_it),
-        FAKE_TEST(a_spike_makes_fewer_than_wait),
-        FAKE_TEST(creations_at_once_are_limited),
-        FAKE_TEST(a_creation_that_hangs_does_not_stop_the_others),
-        FAKE_TEST(a_slow_destroy_delays_nobody),
-        FAKE_TEST(a_worker_that_cannot_be_started_is_an_event),
-        FAKE_TEST(workers_are_started_again_when_threads_are_back),
-        FAKE_TEST(a_hang_up_that_cannot_be_watched_is_an_event),
-        FAKE_TEST(a_resource_without_descriptor_is_not_watched),
-        FAKE_TEST(a_pause_wakes_no_worker_for_each_lease),
-        FAKE_TEST(a_worker_that_could_not_be_started_is_tried_again),
-        FAKE_TEST(a_stuck_creation_is_replaced_and_reported),
-        FAKE_TEST(a_stuck_creation_that_ends_makes_an_item),
-        FAKE_TEST(stuck_destroys_leave_a_worker_to_create),
-        FAKE_TEST(a_stuck_keepalive_stops_no_other),
+        cmocka_unit_test(one_item_is_created_when_max_size_is_one),
+        cmocka_unit_test(max_size_is_never_exceeded_when_creations_are_slow),
+        cmocka_unit_test(
+            acquires_wait_until_deadline_when_others_take_all_slots),
+        FAKE_TEST(creation_goes_on_when_its_caller_timed_out),
+        FAKE_TEST(few_items_are_created_when_releases_serve_a_burst_of_callers),
+        FAKE_TEST(creations_are_limited_to_create_concurrency_when_many_wait),
+        FAKE_TEST(other_creations_go_on_when_one_hangs),
+        FAKE_TEST(other_callers_are_not_delayed_when_a_destroy_is_slow),
+        FAKE_TEST(degraded_event_is_emitted_when_a_worker_cannot_start),
+        FAKE_TEST(workers_are_started_when_threads_are_available_again),
+        FAKE_TEST(
+            degraded_event_is_emitted_when_a_descriptor_cannot_be_watched),
+        FAKE_TEST(item_works_unwatched_when_provider_has_no_descriptor),
+        FAKE_TEST(worker_is_not_woken_by_leases_when_back_off_is_running),
+        FAKE_TEST(worker_start_is_retried_when_it_failed_once),
+        FAKE_TEST(
+            stuck_creation_is_replaced_and_reported_when_its_deadline_passed),
+        FAKE_TEST(item_is_added_when_a_stuck_creation_ends),
+        FAKE_TEST(creation_goes_on_when_sixteen_destroys_are_stuck),
+        FAKE_TEST(other_keepalives_go_on_when_one_is_stuck),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,7 +50,7 @@ static const char *types_of(struct framing *f, struct framing *back,
 #define TYPES(f, back, text, step)                                             \
     types_of((f), (back), (text), sizeof(text) - 1, (step))
 
-static void messages_are_found_however_the_bytes_are_split(void **state)
+static void messages_are_found_when_bytes_are_split_anywhere(void **state)
 {
     static const char bytes[] = "R\0\0\0\10\0\0\0\0Z\0\0\0\5ID\0\0\0\4";
     for (size_t step = 1; step < sizeof bytes; step++) {
@@ -59,7 +59,7 @@ static void messages_are_found_however_the_bytes_are_split(void **state)
     }
 }
 
-static void start_up_packets_are_told_apart(void **state)
+static void startup_packets_are_distinguished_when_bytes_are_split(void **state)
 {
     for (size_t step = 1; step < 30; step++) {
         set_up(state);
@@ -71,7 +71,7 @@ static void start_up_packets_are_told_apart(void **state)
     }
 }
 
-static void bytes_are_opaque_after_the_server_agrees_to_tls(void **state)
+static void bytes_are_opaque_when_server_has_accepted_tls(void **state)
 {
     (void)state;
     assert_string_equal(TYPES(&client, &server, SSL_REQUEST, 8), "?");
@@ -80,7 +80,7 @@ static void bytes_are_opaque_after_the_server_agrees_to_tls(void **state)
     assert_string_equal(TYPES(&client, &server, START_UP, 10), ".");
 }
 
-static void messages_follow_after_the_server_refuses_tls(void **state)
+static void messages_are_found_when_server_has_refused_tls(void **state)
 {
     (void)state;
     assert_string_equal(TYPES(&client, &server, SSL_REQUEST, 8), "?");
@@ -88,7 +88,7 @@ static void messages_follow_after_the_server_refuses_tls(void **state)
     assert_string_equal(TYPES(&client, &server, START_UP, 10), "^");
 }
 
-static void bytes_are_opaque_after_a_length_that_is_none(void **state)
+static void bytes_are_opaque_when_a_message_length_was_invalid(void **state)
 {
     static const char *const heads[] = {"Z\0\0\0\3", "Z\xff\xff\xff\xff",
                                         "Z\0\0\0\0", "Z\x80\0\0\0"};
@@ -101,13 +101,14 @@ static void bytes_are_opaque_after_a_length_that_is_none(void **state)
     assert_true(client.opaque);
 }
 
-static void tls_without_a_request_is_opaque(void **state)
+static void
+bytes_are_opaque_when_client_starts_tls_without_request(void **state)
 {
     (void)state;
     assert_string_equal(TYPES(&client, &server, "\x16\3\1", 3), ".");
 }
 
-static void a_piece_knows_its_place_in_the_message(void **state)
+static void piece_has_its_position_when_a_message_is_split(void **state)
 {
     (void)state;
     const unsigned char bytes[] = "D\0\0\0\12abcdef";
@@ -121,7 +122,7 @@ static void a_piece_knows_its_place_in_the_message(void **state)
     assert_true(!p.begins && p.ends && p.position == 7);
 }
 
-static void a_peek_changes_nothing(void **state)
+static void framing_state_is_unchanged_when_bytes_are_peeked(void **state)
 {
     (void)state;
     const unsigned char bytes[] = "Z\0\0\0\5I";
@@ -133,16 +134,20 @@ static void a_peek_changes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_are_found_however_the_bytes_are_split),
-        cmocka_unit_test(start_up_packets_are_told_apart),
-        cmocka_unit_test_setup(bytes_are_opaque_after_the_server_agrees_to_tls,
+        cmocka_unit_test(messages_are_found_when_bytes_are_split_anywhere),
+        cmocka_unit_test(
+            startup_packets_are_distinguished_when_bytes_are_split),
+        cmocka_unit_test_setup(bytes_are_opaque_when_server_has_accepted_tls,
                                set_up),
-        cmocka_unit_test_setup(messages_follow_after_the_server_refuses_tls,
+        cmocka_unit_test_setup(messages_are_found_when_server_has_refused_tls,
                                set_up),
-        cmocka_unit_test(bytes_are_opaque_after_a_length_that_is_none),
-        cmocka_unit_test_setup(tls_without_a_request_is_opaque, set_up),
-        cmocka_unit_test_setup(a_piece_knows_its_place_in_the_message, set_up),
-        cmocka_unit_test_setup(a_peek_changes_nothing, set_up),
+        cmocka_unit_test(bytes_are_opaque_when_a_message_length_was_invalid),
+        cmocka_unit_test_setup(
+            bytes_are_opaque_when_client_starts_tls_without_request, set_up),
+        cmocka_unit_test_setup(piece_has_its_position_when_a_message_is_split,
+                               set_up),
+        cmocka_unit_test_setup(framing_state_is_unchanged_when_bytes_are_peeked,
+                               set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,7 +81,7 @@ static void answer_is(PGresult *res, ExecStatusType status)
 
 /* ---- without a fault ---- */
 
-static void a_plan_without_a_deed_is_a_good_server(void **state)
+static void hostile_server_behaves_well_when_its_plan_has_no_deed(void **state)
 {
     (void)state;
     begin((struct hostile_plan){.deed = NULL});
@@ -101,7 +101,7 @@ static void a_plan_without_a_deed_is_a_good_server(void **state)
     PQfinish(pg);
 }
 
-static void a_client_that_wants_tls_is_told_no(void **state)
+static void hostile_server_refuses_tls_when_client_asks(void **state)
 {
     (void)state;
     begin((struct hostile_plan){.deed = NULL});
@@ -111,7 +111,8 @@ static void a_client_that_wants_tls_is_told_no(void **state)
     assert_int_equal(hostile_visits(server, HOSTILE_ENCRYPTION), 1);
 }
 
-static void a_cancel_request_is_counted(void **state)
+static void
+hostile_server_counts_a_visit_when_cancel_request_comes(void **state)
 {
     (void)state;
     begin((struct hostile_plan){.deed = NULL});
@@ -126,7 +127,8 @@ static void a_cancel_request_is_counted(void **state)
 
 /* ---- which clients, and where ---- */
 
-static void a_plan_can_be_for_the_first_clients_only(void **state)
+static void
+hostile_deed_is_done_only_to_first_clients_when_plan_says_so(void **state)
 {
     (void)state;
     begin((struct hostile_plan){.at = HOSTILE_AUTH,
@@ -139,7 +141,7 @@ static void a_plan_can_be_for_the_first_clients_only(void **state)
     assert_true(hostile_wait_clients(server, 3, SOON_MS));
 }
 
-static void a_deed_can_be_done_a_number_of_times(void **state)
+static void hostile_deed_is_done_n_times_when_plan_says_so(void **state)
 {
     (void)state;
     begin((struct hostile_plan){.at = HOSTILE_QUERY,
@@ -155,7 +157,7 @@ static void a_deed_can_be_done_a_number_of_times(void **state)
     PQfinish(second);
 }
 
-static void a_plan_can_be_replaced(void **state)
+static void hostile_server_follows_new_plan_when_it_is_replaced(void **state)
 {
     (void)state;
     begin((struct hostile_plan){.deed = NULL});
@@ -167,7 +169,7 @@ static void a_plan_can_be_replaced(void **state)
     PQfinish(connect_well());
 }
 
-static void a_deed_can_wait_for_the_nth_visit(void **state)
+static void hostile_deed_waits_for_nth_visit_when_plan_says_so(void **state)
 {
     (void)state;
     begin(
@@ -181,7 +183,8 @@ static void a_deed_can_wait_for_the_nth_visit(void **state)
     PQfinish(pg);
 }
 
-static void a_fin_refuses_at_each_point_of_the_start_up(void **state)
+static void
+connect_fails_when_hostile_server_sends_fin_at_any_startup_point(void **state)
 {
     (void)state;
     static const enum hostile_point points[] = {
@@ -198,7 +201,7 @@ static void a_fin_refuses_at_each_point_of_the_start_up(void **state)
 
 /* ---- deeds ---- */
 
-static void an_error_without_a_code_has_none(void **state)
+static void error_has_no_sqlstate_when_hostile_server_sends_none(void **state)
 {
     (void)state;
     begin((struct hostile_plan){
@@ -224,7 +227,7 @@ static int count_results(PGconn *pg, int most)
     return count;
 }
 
-static void floods_have_no_end_unless_they_are_counted(void **state)
+static void hostile_flood_is_endless_only_when_plan_gives_no_count(void **state)
 {
     (void)state;
     static const struct {
@@ -249,7 +252,8 @@ static void floods_have_no_end_unless_they_are_counted(void **state)
     PQfinish(pg);
 }
 
-static void lengths_and_types_that_are_none_are_sent(void **state)
+static void
+invalid_lengths_and_types_are_sent_when_plan_asks_for_them(void **state)
 {
     (void)state;
     static const int64_t lengths[] = {DEED_LENGTH('Z', -1), DEED_LENGTH('T', 3),
@@ -278,7 +282,7 @@ static void lengths_and_types_that_are_none_are_sent(void **state)
     PQfinish(pg);
 }
 
-static void a_row_can_be_of_many_mebibytes(void **state)
+static void row_has_many_mebibytes_when_plan_asks_for_them(void **state)
 {
     (void)state;
     begin((struct hostile_plan){
@@ -291,7 +295,8 @@ static void a_row_can_be_of_many_mebibytes(void **state)
     PQfinish(pg);
 }
 
-static void scram_asks_for_the_iterations_of_the_plan(void **state)
+static void
+scram_uses_iteration_count_of_plan_when_client_authenticates(void **state)
 {
     (void)state;
     begin((struct hostile_plan){.scram_iterations = 4096});
@@ -301,7 +306,8 @@ static void scram_asks_for_the_iterations_of_the_plan(void **state)
 
 /* ---- how it sends ---- */
 
-static void one_byte_at_a_time_is_still_the_protocol(void **state)
+static void
+client_understands_hostile_server_when_it_sends_single_bytes(void **state)
 {
     (void)state;
     begin((struct hostile_plan){.chunk = 1});
@@ -326,7 +332,7 @@ static int read_to_end(int fd, int *reset)
     }
 }
 
-static void a_cut_comes_after_exactly_n_bytes(void **state)
+static void connection_is_cut_after_n_bytes_when_plan_says_so(void **state)
 {
     (void)state;
     static const char start_up[] = "\0\0\0\12\0\3\0\0u\0";
@@ -345,7 +351,7 @@ static void a_cut_comes_after_exactly_n_bytes(void **state)
     }
 }
 
-static void a_stop_ends_silent_clients(void **state)
+static void silent_clients_are_closed_when_hostile_server_stops(void **state)
 {
     (void)state;
     begin((struct hostile_plan){.at = HOSTILE_ACCEPT, .deed = deed_deaf});
@@ -362,22 +368,22 @@ static void a_stop_ends_silent_clients(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_plan_without_a_deed_is_a_good_server),
-        TEST(a_client_that_wants_tls_is_told_no),
-        TEST(a_cancel_request_is_counted),
-        TEST(a_plan_can_be_for_the_first_clients_only),
-        TEST(a_deed_can_be_done_a_number_of_times),
-        TEST(a_plan_can_be_replaced),
-        TEST(a_deed_can_wait_for_the_nth_visit),
-        TEST(a_fin_refuses_at_each_point_of_the_start_up),
-        TEST(an_error_without_a_code_has_none),
-        TEST(floods_have_no_end_unless_they_are_counted),
-        TEST(lengths_and_types_that_are_none_are_sent),
-        TEST(a_row_can_be_of_many_mebibytes),
-        TEST(scram_asks_for_the_iterations_of_the_plan),
-        TEST(one_byte_at_a_time_is_still_the_protocol),
-        TEST(a_cut_comes_after_exactly_n_bytes),
-        cmocka_unit_test(a_stop_ends_silent_clients),
+        TEST(hostile_server_behaves_well_when_its_plan_has_no_deed),
+        TEST(hostile_server_refuses_tls_when_client_asks),
+        TEST(hostile_server_counts_a_visit_when_cancel_request_comes),
+        TEST(hostile_deed_is_done_only_to_first_clients_when_plan_says_so),
+        TEST(hostile_deed_is_done_n_times_when_plan_says_so),
+        TEST(hostile_server_follows_new_plan_when_it_is_replaced),
+        TEST(hostile_deed_waits_for_nth_visit_when_plan_says_so),
+        TEST(connect_fails_when_hostile_server_sends_fin_at_any_startup_point),
+        TEST(error_has_no_sqlstate_when_hostile_server_sends_none),
+        TEST(hostile_flood_is_endless_only_when_plan_gives_no_count),
+        TEST(invalid_lengths_and_types_are_sent_when_plan_asks_for_them),
+        TEST(row_has_many_mebibytes_when_plan_asks_for_them),
+        TEST(scram_uses_iteration_count_of_plan_when_client_authenticates),
+        TEST(client_understands_hostile_server_when_it_sends_single_bytes),
+        TEST(connection_is_cut_after_n_bytes_when_plan_says_so),
+        cmocka_unit_test(silent_clients_are_closed_when_hostile_server_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@
 #define READY    "Z\0\0\0\5I"
 #define ROW      "D\0\0\0\10rows"
 
-static void bytes_and_ends_pass_without_a_rule(void **state)
+static void proxy_passes_bytes_and_fin_when_it_has_no_rule(void **state)
 {
     (void)state;
     struct route r;
@@ -42,7 +42,7 @@ static void bytes_and_ends_pass_without_a_rule(void **state)
     route_close(&r);
 }
 
-static void a_reset_of_one_peer_reaches_the_other(void **state)
+static void proxy_passes_reset_when_one_peer_resets(void **state)
 {
     (void)state;
     struct route r;
@@ -69,7 +69,7 @@ static void cut_after(size_t n, enum fault_action action, void (*end)(int))
     route_close(&r);
 }
 
-static void a_cut_lets_exactly_n_bytes_pass(void **state)
+static void proxy_passes_exactly_n_bytes_when_it_cuts_after_n(void **state)
 {
     (void)state;
     for (size_t n = 0; n <= 10; n++) {
@@ -78,7 +78,7 @@ static void a_cut_lets_exactly_n_bytes_pass(void **state)
     }
 }
 
-static void silence_swallows_both_directions(void **state)
+static void proxy_swallows_both_directions_when_silent(void **state)
 {
     (void)state;
     struct route r;
@@ -96,7 +96,7 @@ static void silence_swallows_both_directions(void **state)
     route_close(&r);
 }
 
-static void held_bytes_pass_when_the_rule_goes(void **state)
+static void proxy_passes_held_bytes_when_rule_is_removed(void **state)
 {
     (void)state;
     struct route r;
@@ -113,7 +113,7 @@ static void held_bytes_pass_when_the_rule_goes(void **state)
     route_close(&r);
 }
 
-static void a_sender_blocks_while_its_bytes_are_held(void **state)
+static void sender_blocks_when_proxy_holds_its_bytes(void **state)
 {
     (void)state;
     struct route r;
@@ -139,7 +139,7 @@ static void a_sender_blocks_while_its_bytes_are_held(void **state)
     route_close(&r);
 }
 
-static void swallowed_bytes_are_counted_and_gone(void **state)
+static void proxy_counts_bytes_when_it_swallows_them(void **state)
 {
     (void)state;
     struct route r;
@@ -168,7 +168,7 @@ struct place_case {
         .size = sizeof(text) - 1                                               \
     }
 
-static void a_place_is_before_in_or_after_the_nth_message(void **state)
+static void proxy_acts_at_the_given_place_when_nth_message_comes(void **state)
 {
     (void)state;
     static const struct place_case cases[] = {
@@ -193,7 +193,7 @@ static void a_place_is_before_in_or_after_the_nth_message(void **state)
     }
 }
 
-static void a_place_counts_from_when_its_rule_is_set(void **state)
+static void proxy_counts_messages_from_then_on_when_rule_is_set(void **state)
 {
     (void)state;
     struct route r;
@@ -209,7 +209,8 @@ static void a_place_counts_from_when_its_rule_is_set(void **state)
     route_close(&r);
 }
 
-static void a_rule_can_be_of_one_connection(void **state)
+static void
+proxy_rule_affects_one_connection_when_set_for_its_number(void **state)
 {
     (void)state;
     struct route first, r;
@@ -227,7 +228,8 @@ static void a_rule_can_be_of_one_connection(void **state)
     route_close(&r);
 }
 
-static void a_rule_can_be_of_the_next_connection_alone(void **state)
+static void
+proxy_rule_affects_only_next_connection_when_set_for_it(void **state)
 {
     (void)state;
     struct route r;
@@ -251,7 +253,7 @@ static void a_rule_can_be_of_the_next_connection_alone(void **state)
     route_close(&r);
 }
 
-static void a_delay_is_kept_and_keeps_the_order(void **state)
+static void proxy_delays_bytes_in_order_when_rule_has_a_delay(void **state)
 {
     (void)state;
     struct route r;
@@ -268,7 +270,7 @@ static void a_delay_is_kept_and_keeps_the_order(void **state)
     route_close(&r);
 }
 
-static void chunks_keep_their_gap(void **state)
+static void proxy_keeps_gaps_between_chunks_when_rule_has_a_gap(void **state)
 {
     (void)state;
     struct route r;
@@ -280,7 +282,7 @@ static void chunks_keep_their_gap(void **state)
     route_close(&r);
 }
 
-static void connections_are_refused_until_it_listens_again(void **state)
+static void proxy_refuses_connections_when_told_not_to_listen(void **state)
 {
     (void)state;
     struct route r;
@@ -299,7 +301,8 @@ static void connections_are_refused_until_it_listens_again(void **state)
     route_close(&r);
 }
 
-static void new_connections_follow_the_route(void **state)
+static void
+proxy_sends_new_connections_to_new_server_when_route_changes(void **state)
 {
     (void)state;
     struct route r;
@@ -315,7 +318,7 @@ static void new_connections_follow_the_route(void **state)
     route_close(&r);
 }
 
-static void unix_sockets_are_proxied(void **state)
+static void proxy_passes_bytes_when_sockets_are_unix_sockets(void **state)
 {
     (void)state;
     char directory[] = "/tmp/pqpool-proxy-XXXXXX", path[64];
@@ -340,7 +343,7 @@ static void unix_sockets_are_proxied(void **state)
     assert_int_equal(rmdir(directory), 0);
 }
 
-static void a_server_that_refuses_ends_the_client(void **state)
+static void proxy_closes_client_when_server_refuses(void **state)
 {
     (void)state;
     int port = 0, bound = socket_bind_tcp(&port);
@@ -355,7 +358,7 @@ static void a_server_that_refuses_ends_the_client(void **state)
     (void)close(bound);
 }
 
-static void a_wait_ends_at_its_deadline(void **state)
+static void wait_ends_when_its_deadline_passes(void **state)
 {
     (void)state;
     struct route r;
@@ -369,24 +372,27 @@ static void a_wait_ends_at_its_deadline(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bytes_and_ends_pass_without_a_rule),
-        cmocka_unit_test(a_reset_of_one_peer_reaches_the_other),
-        cmocka_unit_test(a_cut_lets_exactly_n_bytes_pass),
-        cmocka_unit_test(silence_swallows_both_directions),
-        cmocka_unit_test(held_bytes_pass_when_the_rule_goes),
-        cmocka_unit_test(a_sender_blocks_while_its_bytes_are_held),
-        cmocka_unit_test(swallowed_bytes_are_counted_and_gone),
-        cmocka_unit_test(a_place_is_before_in_or_after_the_nth_message),
-        cmocka_unit_test(a_place_counts_from_when_its_rule_is_set),
-        cmocka_unit_test(a_rule_can_be_of_one_connection),
-        cmocka_unit_test(a_rule_can_be_of_the_next_connection_alone),
-        cmocka_unit_test(a_delay_is_kept_and_keeps_the_order),
-        cmocka_unit_test(chunks_keep_their_gap),
-        cmocka_unit_test(connections_are_refused_until_it_listens_again),
-        cmocka_unit_test(new_connections_follow_the_route),
-        cmocka_unit_test(unix_sockets_are_proxied),
-        cmocka_unit_test(a_server_that_refuses_ends_the_client),
-        cmocka_unit_test(a_wait_ends_at_its_deadline),
+        cmocka_unit_test(proxy_passes_bytes_and_fin_when_it_has_no_rule),
+        cmocka_unit_test(proxy_passes_reset_when_one_peer_resets),
+        cmocka_unit_test(proxy_passes_exactly_n_bytes_when_it_cuts_after_n),
+        cmocka_unit_test(proxy_swallows_both_directions_when_silent),
+        cmocka_unit_test(proxy_passes_held_bytes_when_rule_is_removed),
+        cmocka_unit_test(sender_blocks_when_proxy_holds_its_bytes),
+        cmocka_unit_test(proxy_counts_bytes_when_it_swallows_them),
+        cmocka_unit_test(proxy_acts_at_the_given_place_when_nth_message_comes),
+        cmocka_unit_test(proxy_counts_messages_from_then_on_when_rule_is_set),
+        cmocka_unit_test(
+            proxy_rule_affects_one_connection_when_set_for_its_number),
+        cmocka_unit_test(
+            proxy_rule_affects_only_next_connection_when_set_for_it),
+        cmocka_unit_test(proxy_delays_bytes_in_order_when_rule_has_a_delay),
+        cmocka_unit_test(proxy_keeps_gaps_between_chunks_when_rule_has_a_gap),
+        cmocka_unit_test(proxy_refuses_connections_when_told_not_to_listen),
+        cmocka_unit_test(
+            proxy_sends_new_connections_to_new_server_when_route_changes),
+        cmocka_unit_test(proxy_passes_bytes_when_sockets_are_unix_sockets),
+        cmocka_unit_test(proxy_closes_client_when_server_refuses),
+        cmocka_unit_test(wait_ends_when_its_deadline_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
