@@ -2,7 +2,10 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* Any bytes as a connection string: libpq's judgement and ours agree, and what
  * is secret is not shown. */
-#include "pg/config/options.h"
+#include "pg/base/openssl.h"
+#include "pg/config/config.h"
+#include "pg/config/conninfo.h"
+#include "pg/config/secrets.h"
 
 #include <string.h>
 

@@ -2,7 +2,10 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* "secret=text": a cleaned text is one line of UTF-8 that fits and does not
  * show a secret that is no plain word. */
-#include "pg/internal.h"
+#include "pg/base/error.h"
+#include "pg/base/sqlstate.h"
+#include "pg/config/config.h"
+#include "pg/config/secrets.h"
 
 #include <string.h>
 

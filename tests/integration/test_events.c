@@ -224,7 +224,7 @@ acquired_event_names_the_caller_when_exec_or_transact_acquires(void **state)
     (void)state;
     struct recorder r = RECORDER_INIT;
     pqp_pool *pool = open_pool(.max_size = 1, .on_event = record, .arg = &r);
-    int line = __LINE__ + 1;
+    int line = __LINE__ + 2;
     pqp_status ran =
         pqp_pool_exec_params(pool, -1, PQP_QUERY(.sql = ""), NULL, NULL);
     pqp_status done = pqp_transact(pool, -1, NULL, do_nothing, NULL, NULL);

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pg/internal.h"
+#include "pg/lease.h"
+#include "pg/session/session.h"
 #include "support_mock.h"
 
 enum { WARM_UP = 100, PAIRS = 10000, LEAK_MS = 60000 };

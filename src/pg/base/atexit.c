@@ -6,13 +6,15 @@
  * lets them come out, for a moment, and none in again.  What they were at is
  * left to the kernel.
  */
-#include "pg/connect/connect.h"
+#include "pg/base/atexit.h"
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/thread.h"
+#include "pg/base/openssl.h"
 
 enum { MOMENT_MS = 1000 };
 

@@ -4,7 +4,7 @@
  * The one file that knows OpenSSL.  Its wipe is the one that no compiler takes
  * away as a store that nobody reads.
  */
-#include "pg/internal.h"
+#include "pg/base/openssl.h"
 
 #include <openssl/crypto.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * The one place where the PostgreSQL layer sleeps on a socket: every wait has
  * a deadline and can be told to stop.  No lock is held here.
  */
-#include "pg/internal.h"
+#include "pg/base/socket.h"
 
 #include <errno.h>
 #include <poll.h>

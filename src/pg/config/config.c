@@ -1,16 +1,23 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * From what the user gave, a struct and a connection string, to the config of
- * a pool.  libpq parses the string, but its messages are not passed on: they
- * may show parts of a password.  What it would refuse only at the first
- * connect, with such a message, is refused here.
+ * From what the user gave, a struct and a connection string, to the config of a
+ * pool.  libpq parses the string, but its messages are not passed on: they may
+ * show parts of a password.  What it would refuse only at the first connect,
+ * with such a message, is refused here.
  */
-#include "pg/config/options.h"
+#include "pg/config/config.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "pg/base/error.h"
+#include "pg/base/openssl.h"
+#include "pg/config/conninfo.h"
+#include "pg/config/keyword.h"
+#include "pg/config/options.h"
+#include "pg/config/secrets.h"
+#include "pg/config/settings.h"
 
 enum { MAX_CONNINFO = 65535 };
 /* OpenSSL's buffer: libpq cuts a longer one, and says so on stderr. */
@@ -50,43 +57,6 @@ static int set_keyword(void *arg, const char *keyword, const char *value,
 
 /* ---- the parameters for libpq ---- */
 
-/* As libpq has it: numbers, or nothing, with commas between. */
-int pqp__are_ports(const char *ports)
-{
-    for (const char *p = ports;; p++) {
-        char *end;
-        long port = strtol(p, &end, 10);
-        if (end != p && (port < 1 || port > 65535))
-            return 0;
-        p = end + strspn(end, " \t\n\v\f\r");
-        if (*p != ',')
-            return *p == '\0';
-    }
-}
-
-/* No host name has an @, but a socket's path or abstract name may. */
-static int are_hosts(const char *p)
-{
-    for (;; p++) {
-        size_t length = strcspn(p, ",");
-        if (*p != '/' && *p != '@' && memchr(p, '@', length))
-            return 0;
-        p += length;
-        if (!*p)
-            return 1;
-    }
-}
-
-int pqp__parse_timeout(const char *seconds, int *ms)
-{
-    char *end;
-    long s = strtol(seconds, &end, 10);
-    if (end == seconds || end[strspn(end, " \t\n\v\f\r")] != '\0')
-        return -1;
-    *ms = s <= 0 ? PQP_NEVER : s > INT_MAX / 1000 ? INT_MAX : (int)s * 1000;
-    return 0;
-}
-
 static pqp_status take_timeout(pqp_options *options, const char *seconds,
                                pqp_error *err)
 {
@@ -108,7 +78,7 @@ static pqp_status check_parameter(struct config *config, const char *keyword,
         return pqp__fail(err, PQP_INVALID,
                          PQP__BAD_PORT
                          " (a / in a URI's password is written %%2F)");
-    if (strcmp(keyword, "host") == 0 && !are_hosts(value))
+    if (strcmp(keyword, "host") == 0 && !pqp__are_hosts(value))
         return pqp__fail(err, PQP_INVALID,
                          "host must not hold an @ (in a URI's password it is "
                          "written %%40)");
@@ -228,6 +198,21 @@ static pqp_status fill(struct config *config, const pqp_options *given,
     return status;
 }
 
+void pqp__config_free(struct config *config)
+{
+    if (!config)
+        return;
+    pqp__secrets_free(config);
+    for (int i = 0; i < config->parameter_count; i++) {
+        free(config->parameters[i].keyword);
+        pqp__wipe_free(config->parameters[i].value);
+    }
+    free(config->parameters);
+    free(config->secrets);
+    free(config->name);
+    free(config);
+}
+
 pqp_status pqp__config_make(struct config **config, const pqp_options *options,
                             pqp_error *err)
 {
@@ -251,86 +236,4 @@ pqp_status pqp__config_make(struct config **config, const pqp_options *options,
     *config = made;
     pqp__error_clear(err);
     return PQP_OK;
-}
-
-/* ---- what is found by connecting ---- */
-
-static int is_listed(const struct learned *list, const char *text)
-{
-    while (list && strcmp(list->text, text) != 0)
-        list = list->next;
-    return list != NULL;
-}
-
-static int is_known(const struct config *config, const char *password)
-{
-    for (int i = 0; i < config->secret_count; i++) {
-        if (strcmp(config->secrets[i], password) == 0)
-            return 1;
-    }
-    return is_listed(config->learned, password);
-}
-
-static int holds_secret(const struct config *config, const char *value)
-{
-    for (int i = 0; i < config->secret_count; i++) {
-        if (*config->secrets[i] && strstr(value, config->secrets[i]))
-            return 1;
-    }
-    const struct learned *known = config->learned;
-    while (known && !strstr(value, known->text))
-        known = known->next;
-    return known != NULL;
-}
-
-static int add_learned(_Atomic(struct learned *) *list, const char *text)
-{
-    size_t size = strlen(text) + 1;
-    struct learned *learned = malloc(sizeof *learned + size);
-    if (!learned)
-        return -1;
-    memcpy(learned->text, text, size);
-    learned->next = *list;
-    while (!atomic_compare_exchange_weak(list, &learned->next, learned))
-        ;
-    return 0;
-}
-
-int pqp__config_learn(struct config *config, const char *password)
-{
-    if (!password || !*password || is_known(config, password))
-        return 0;
-    return add_learned(&config->learned, password);
-}
-
-int pqp__config_name(struct config *config, const char *value)
-{
-    if (!holds_secret(config, value) || is_listed(config->names, value))
-        return 0;
-    return add_learned(&config->names, value);
-}
-
-static void free_learned(struct learned *list)
-{
-    for (struct learned *next; list; list = next) {
-        next = list->next;
-        pqp__wipe(list->text, strlen(list->text));
-        free(list);
-    }
-}
-
-void pqp__config_free(struct config *config)
-{
-    if (!config)
-        return;
-    free_learned(config->learned);
-    free_learned(config->names);
-    for (int i = 0; i < config->parameter_count; i++) {
-        free(config->parameters[i].keyword);
-        pqp__wipe_free(config->parameters[i].value);
-    }
-    free(config->parameters);
-    free(config->secrets);
-    free(config->name);
-    free(config);
 }

@@ -5,11 +5,14 @@
  * takes out what is ours, and finds what is wrong where libpq's message would
  * show a part of the password.  Messages say at which byte, counted from 1.
  */
-#include "pg/config/options.h"
+#include "pg/config/conninfo.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "pg/base/error.h"
+#include "pg/base/openssl.h"
 
 struct scan {
     const char *conninfo;

@@ -1,17 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Events on their way to the application: the core's, with what we know of the
- * session, and our own.  Called by whoever owns the item, holding nothing.
+ * Events on their way to the application.  Called by the owner of the item,
+ * holding nothing.
  */
-#include "pg/internal.h"
-
-/* The core's events, in the core's order, are ours but for NOTICE. */
-static const pqp_event_type event_types[] = {
-#define XX(name) PQP_EVENT_##name,
-    RPOOL_EVENT_MAP(XX)
-#undef XX
-};
+#include "pg/config/events.h"
 
 struct message {
     const pqp_options *options;
@@ -39,44 +32,4 @@ void pqp__event(const struct config *config, const pqp_event *event)
     if (complete.sqlstate == NULL)
         complete.sqlstate = "";
     rpool_call_listener(config->core, tell, &message);
-}
-
-/* A server that ends sessions, as at a shutdown, ends also those that are
- * leased: the core sees them fail their reset or check first. */
-static rpool_reason reason_of(const rpool_event *event)
-{
-    const struct session *session = event->resource;
-    int unfit = event->reason == RPOOL_REASON_RESET ||
-                event->reason == RPOOL_REASON_CHECK;
-    if (unfit && session != NULL &&
-        (session->ended ||
-         (session->pg != NULL && PQstatus(session->pg) != CONNECTION_OK)))
-        return RPOOL_REASON_HANGUP;
-    return event->reason;
-}
-
-void pqp__core_event(void *arg, const rpool_event *event)
-{
-    const struct config *config = arg;
-    pqp_event ours = {.type = event_types[event->type],
-                      .connection = event->item,
-                      .ms = event->ms,
-                      .reason = rpool_reason_text(reason_of(event)),
-                      .message = event->message,
-                      .file = event->site.file,
-                      .func = event->site.func,
-                      .line = event->site.line};
-    /* Whoever tells us of a session owns it now; the core says const for
-     * those who only look. */
-    struct session *session = (struct session *)(uintptr_t)event->resource;
-    if (session != NULL) {
-        session->number = event->item;
-        ours.backend_pid = session->pid;
-    }
-    if (event->failure != NULL) {
-        ours.sqlstate = event->failure->code;
-        if (ours.message == NULL || ours.message[0] == '\0')
-            ours.message = event->failure->message;
-    }
-    pqp__event(config, &ours);
 }

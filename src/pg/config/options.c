@@ -12,6 +12,7 @@
 
 #include "base/sized.h"
 #include "base/text.h"
+#include "pg/base/error.h"
 
 static_assert(sizeof(pqp_options) % 8 == 0, "it grows in steps of 8 bytes");
 

@@ -4,10 +4,10 @@
  * The table behind the options: one row says all of one option, and drives its
  * check, its default, its setting from text and its row in docs/options.md.
  */
-#ifndef PG_OPTIONS_H
-#define PG_OPTIONS_H
+#ifndef PG_CONFIG_OPTIONS_H
+#define PG_CONFIG_OPTIONS_H
 
-#include "pg/internal.h"
+#include <pqpool/pqpool.h>
 
 struct option {
     const char *name; /* of the field; pool_ and this in a connection string */
@@ -46,8 +46,5 @@ pqp_status pqp__options_read(pqp_options *to, const pqp_options *from,
  * against each other. */
 pqp_status pqp__options_merge(pqp_options *options, const pqp_options *given,
                               pqp_error *err);
-
-/* What libpq refused, told without any part of a value. */
-pqp_status pqp__conninfo_explain(const char *conninfo, pqp_error *err);
 
 #endif

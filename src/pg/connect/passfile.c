@@ -5,7 +5,7 @@
  * may read, and says so on stderr, which is not ours to write to.  No state, no
  * lock.
  */
-#include "pg/connect/connect.h"
+#include "pg/connect/passfile.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "pg/config/settings.h"
 
 /* As libpq finds it, from version 15 on.  "" if there is no home. */
 static void home_folder(char *home, size_t size)

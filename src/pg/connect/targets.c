@@ -1,12 +1,12 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * What libpq would connect to, found without connecting: its settings merged
- * as it merges them, its lists of hosts taken apart, and the names resolved,
- * so that each address is an entry of its own with a timeout of its own.
- * Called by the worker that connects; no lock.
+ * The addresses that libpq would connect to, found without connecting: the
+ * lists of hosts taken apart, and the names resolved, so that each address is
+ * an entry of its own with a timeout of its own.  Called by the worker that
+ * connects; no lock.
  */
-#include "pg/connect/connect.h"
+#include "pg/connect/targets.h"
 
 #include <netdb.h>
 #include <stdio.h>
@@ -16,142 +16,9 @@
 
 #include "base/random.h"
 #include "base/text.h"
-
-/* ---- settings ---- */
-
-static int is_secret(const struct config *config, const char *value)
-{
-    for (int i = 0; i < config->secret_count; i++) {
-        if (config->secrets[i] == value)
-            return 1;
-    }
-    return 0;
-}
-
-int pqp__keywords_make(struct keywords *keywords, const struct config *config,
-                       int more, int without_secrets)
-{
-    size_t room = (size_t)config->parameter_count + (size_t)more + 1;
-    *keywords = (struct keywords){
-        .keywords = calloc(room, sizeof *keywords->keywords),
-        .values = calloc(room, sizeof *keywords->values),
-    };
-    if (!keywords->keywords || !keywords->values)
-        return -1;
-    for (int i = 0; i < config->parameter_count; i++) {
-        const struct parameter *p = &config->parameters[i];
-        int hide = without_secrets && *p->value && is_secret(config, p->value);
-        pqp__keywords_add(keywords, p->keyword, hide ? "-" : p->value);
-    }
-    return 0;
-}
-
-void pqp__keywords_add(struct keywords *keywords, const char *keyword,
-                       const char *value)
-{
-    keywords->keywords[keywords->count] = keyword;
-    keywords->values[keywords->count++] = value;
-}
-
-void pqp__keywords_free(struct keywords *keywords)
-{
-    free(keywords->keywords);
-    free(keywords->values);
-}
-
-/* Which secrets there are shall be known, but not what they are. */
-static void hide_secrets(PQconninfoOption *settings)
-{
-    for (; settings && settings->keyword; settings++) {
-        if (settings->dispchar[0] != '*' || !settings->val || !*settings->val)
-            continue;
-        pqp__wipe(settings->val, strlen(settings->val));
-        settings->val[0] = '-';
-    }
-}
-
-/* Only libpq knows how it merges.  A connection with an sslmode that does not
- * exist has gone through all of that and nothing else: no password file was
- * read, no name resolved, no socket made.  The dummy keeps the passwords of
- * the environment and the service file out of the copy. */
-PQconninfoOption *pqp__settings(const struct config *config)
-{
-    PQconninfoOption *settings = NULL;
-    struct keywords k;
-    if (pqp__keywords_make(&k, config, 2, 1) == 0) {
-        pqp__keywords_add(&k, "password", "-");
-        pqp__keywords_add(&k, "sslmode", "?");
-        PGconn *pg = PQconnectStartParams(k.keywords, k.values, 0);
-        settings = PQconninfo(pg);
-        hide_secrets(settings);
-        PQfinish(pg);
-    }
-    pqp__keywords_free(&k);
-    return settings;
-}
-
-const char *pqp__setting(const PQconninfoOption *settings, const char *keyword)
-{
-    for (; settings->keyword; settings++) {
-        if (strcmp(settings->keyword, keyword) == 0)
-            return settings->val ? settings->val : "";
-    }
-    return "";
-}
-
-int pqp__refused(const struct config *config, int count)
-{
-    /* No name is resolved, no socket made, no password file read, and it does
-     * not matter who runs the process: of all this nothing is asked. */
-    static const char *const nowhere[][2] = {
-        {"host", "-"},     {"hostaddr", "-"}, {"port", "1"},
-        {"password", "-"}, {"user", "-"},
-    };
-    enum { NOWHERE = sizeof nowhere / sizeof nowhere[0] };
-    const struct config first = {.parameters = config->parameters,
-                                 .parameter_count = count,
-                                 .secrets = config->secrets,
-                                 .secret_count = config->secret_count};
-    struct keywords k;
-    int refused = 0;
-    if (pqp__keywords_make(&k, &first, NOWHERE, 1) == 0) {
-        for (int i = 0; i < NOWHERE; i++)
-            pqp__keywords_add(&k, nowhere[i][0], nowhere[i][1]);
-        refused = PQpingParams(k.keywords, k.values, 0) == PQPING_NO_ATTEMPT;
-    }
-    pqp__keywords_free(&k);
-    return refused;
-}
-
-/* ---- lists ---- */
-
-static int list_length(const char *list)
-{
-    int commas = 0;
-    for (const char *p = list; *p; p++)
-        commas += *p == ',';
-    return *list ? commas + 1 : 0;
-}
-
-/* A copy of the index-th element, "" beyond the end; NULL: no memory. */
-static char *list_element(const char *list, int index)
-{
-    for (; index > 0; index--) {
-        list += strcspn(list, ",");
-        list += *list == ',';
-    }
-    return strndup(list, strcspn(list, ","));
-}
-
-const char *pqp__misfit(const char *hosts, const char *addresses,
-                        const char *ports)
-{
-    int count = list_length(*addresses ? addresses : hosts);
-    int port_count = list_length(ports);
-    if (*hosts && list_length(hosts) != count)
-        return "hostaddr";
-    return port_count > 1 && port_count != count ? "port" : NULL;
-}
+#include "pg/config/keyword.h"
+#include "pg/config/secrets.h"
+#include "pg/config/settings.h"
 
 static void target_free(struct target *target)
 {
@@ -275,14 +142,15 @@ int pqp__resolve(struct targets *targets, const PQconninfoOption *settings,
     const char *hosts = pqp__setting(settings, "host");
     const char *addresses = pqp__setting(settings, "hostaddr");
     const char *ports = pqp__setting(settings, "port");
-    int count = list_length(*addresses ? addresses : hosts);
-    int port_count = list_length(ports);
+    int count = pqp__list_length(*addresses ? addresses : hosts);
+    int port_count = pqp__list_length(ports);
     if (check_lists(hosts, addresses, ports, why))
         return -1;
     for (int i = 0; i < count || i == 0; i++) {
         struct target entry = {
-            .part = {list_element(hosts, i), list_element(addresses, i),
-                     list_element(ports, port_count == 1 ? 0 : i)},
+            .part = {pqp__list_element(hosts, i),
+                     pqp__list_element(addresses, i),
+                     pqp__list_element(ports, port_count == 1 ? 0 : i)},
             .host = i,
         };
         if (add_entry(targets, &entry, config)) {

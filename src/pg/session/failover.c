@@ -8,11 +8,12 @@
  * report a standby leave, each when its owner looks at it.  The marks in the
  * config are atomic and are read and set by the owner of any session.
  */
-#include "pg/internal.h"
+#include "pg/session/failover.h"
 
 #include <string.h>
 
 #include "base/clock.h"
+#include "pg/base/sqlstate.h"
 
 #define MARK_PAUSE (1000 * CLOCK_MS) /* between two marks of one address */
 
@@ -69,12 +70,8 @@ unsigned pqp__role_place(const PGconn *pg)
 }
 
 /* A mark that is still to come took the place of the one a pause before. */
-int pqp__role_is_marked(const struct session *session)
+int pqp__role_mark_applies(const struct session *session, int64_t mark)
 {
-    int64_t mark = atomic_load_explicit(&session->config->marks[session->place],
-                                        memory_order_relaxed);
-    if (session->began >= mark)
-        return 0;
     if (clock_now() < mark)
         mark -= MARK_PAUSE;
     return session->began < mark && is_standby(session);
@@ -101,25 +98,44 @@ void pqp__role_mark(struct session *session)
     }
 }
 
-/* ---- a session ---- */
-
-enum role pqp__role_named(const char *wanted)
-{
-    static const char *const names[] = {
-        [ROLE_ANY] = "any",
-        [ROLE_READ_WRITE] = "read-write",
-        [ROLE_READ_ONLY] = "read-only",
-        [ROLE_PRIMARY] = "primary",
-        [ROLE_STANDBY] = "standby",
-        [ROLE_PREFER_STANDBY] = "prefer-standby",
-    };
-    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(wanted, names[i]) == 0)
-            return (enum role)i;
-    return ROLE_ANY;
-}
-
 int pqp__role_fits(const struct session *session)
 {
     return !contradicts(session) && !pqp__role_is_marked(session);
+}
+
+/* ---- a refused write ---- */
+
+/* The default of its transactions is read-only, and was not when we connected.
+ */
+static int turned_read_only(const struct session *session)
+{
+    const char *value =
+        PQparameterStatus(session->pg, "default_transaction_read_only");
+    return !session->was_read_only && value != NULL && strcmp(value, "on") == 0;
+}
+
+/* A server that took writes when we connected refuses one.  in_hot_standby is
+ * the server's alone: sessions to that standby leave.
+ * default_transaction_read_only may be this borrower's SET: its session leaves,
+ * and what the next statement of another one brings says whether it was more
+ * than that. */
+void pqp__failover_follow(struct session *session, const pqp_error *err)
+{
+    struct config *config = session->config;
+    int refused = (pqp__sqlstate_class(err->sqlstate) & PQP__READ_ONLY) != 0;
+    int suspect = atomic_load_explicit(&config->suspect, memory_order_relaxed);
+    int is_witness = suspect != 0 && suspect != session->pid;
+    if (!refused && !is_witness)
+        return;
+    if (refused)
+        pqp__role_mark(session);
+    int changed = turned_read_only(session);
+    int failover = is_witness && changed;
+    if (failover)
+        (void)rpool_recycle(config->core);
+    if (refused && changed)
+        session->stale = 1;
+    if (is_witness || changed)
+        atomic_store(&config->suspect,
+                     refused && changed && !failover ? session->pid : 0);
 }

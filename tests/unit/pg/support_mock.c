@@ -17,7 +17,7 @@
 #include "base/lock.h"
 #include "base/thread.h"
 #include "base/watch.h"
-#include "pg/internal.h"
+#include "pg/config/config.h"
 
 struct mock {
     struct thread thread;

@@ -5,6 +5,9 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "pg/base/socket.h"
+#include "pg/session/check.h"
+#include "pg/session/reset.h"
 
 struct mock *mock;
 struct config *config;

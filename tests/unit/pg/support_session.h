@@ -4,7 +4,8 @@
 #ifndef SUPPORT_SESSION_H
 #define SUPPORT_SESSION_H
 
-#include "pg/internal.h"
+#include "pg/config/config.h"
+#include "pg/session/session.h"
 #include "support.h"
 #include "support_mock.h"
 

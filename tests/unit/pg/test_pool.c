@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "pg/internal.h"
 #include "support_mock.h"
 
 enum { SOON_MS = 5000 };

@@ -1,7 +1,12 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /* Names, SQLSTATEs, and what of a text may be shown. */
-#include "pg/internal.h"
+#include "pg/base/error.h"
+#include "pg/base/sqlstate.h"
+#include "pg/config/config.h"
+#include "pg/config/secrets.h"
+#include "pg/connect/explain.h"
+#include "pg/session/failure.h"
 
 #include <stdio.h>
 

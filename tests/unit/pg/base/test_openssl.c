@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* Wiping.  That texts are wiped before they are freed is seen by
  * test_config.c. */
-#include "pg/internal.h"
+#include "pg/base/openssl.h"
 
 #include "support.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/watch.h"
-#include "pg/internal.h"
+#include "pg/base/socket.h"
 
 static int pair[2];
 

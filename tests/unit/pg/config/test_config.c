@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* From struct and connection string to the config, and what is never told. */
 #define _GNU_SOURCE /* RTLD_NEXT */
-#include "pg/internal.h"
+#include "pg/config/config.h"
 
 #include <dlfcn.h>
 #include <limits.h>

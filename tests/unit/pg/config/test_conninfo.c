@@ -1,7 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /* The scanner of connection strings, against tables and against libpq. */
-#include "pg/config/options.h"
+#include "pg/base/error.h"
+#include "pg/base/openssl.h"
+#include "pg/config/conninfo.h"
 
 #include <ctype.h>
 #include <stdio.h>

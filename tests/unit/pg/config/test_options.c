@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /* The option table, setting by name, structs of all sizes, and the merge. */
+#include "pg/config/config.h"
 #include "pg/config/options.h"
 
 #include <limits.h>

@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-#include "pg/internal.h"
+#include "pg/config/config.h"
+#include "pg/config/secrets.h"
 
 static void check_hidden(const struct config *config,
                          const char *const cases[][2], size_t count)

@@ -13,7 +13,9 @@
 
 #include "base/clock.h"
 #include "base/watch.h"
-#include "pg/connect/connect.h"
+#include "pg/config/config.h"
+#include "pg/config/secrets.h"
+#include "pg/session/session.h"
 #include "support_mock.h"
 
 /* Enough for a mock to answer on a busy machine, milliseconds. */

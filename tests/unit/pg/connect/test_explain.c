@@ -20,7 +20,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "pg/connect/connect.h"
+#include "pg/config/config.h"
+#include "pg/connect/explain.h"
+#include "pg/connect/targets.h"
+#include "pg/session/session.h"
 #include "support_mock.h"
 
 static char dir[] = "/tmp/pqpool-refusal-XXXXXX";

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "pg/connect/connect.h"
+#include "pg/config/config.h"
+#include "pg/config/settings.h"
+#include "pg/connect/targets.h"
 #include "support_mock.h"
 
 static struct config *config;

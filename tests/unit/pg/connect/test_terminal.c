@@ -19,7 +19,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "pg/internal.h"
+#include "pg/config/config.h"
+#include "pg/session/session.h"
 #include "support_mock.h"
 
 enum { LONGEST_MS = 10000, IS_AS_EXPECTED = 7 };

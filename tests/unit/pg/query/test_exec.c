@@ -18,8 +18,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "pg/internal.h"
-
 #define NOT_A_RESULT ((PGresult *)(uintptr_t)1)
 
 /* N01 */

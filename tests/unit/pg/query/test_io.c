@@ -9,7 +9,9 @@
 
 #include "base/clock.h"
 #include "hostile.h"
-#include "pg/internal.h"
+#include "pg/lease.h"
+#include "pg/query/statement.h"
+#include "pg/session/session.h"
 #include "support.h"
 
 enum { MIB = 1024, /* in the unit of getrusage() */ WAIT_MS = 30000 };

@@ -7,6 +7,8 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "pg/base/socket.h"
+#include "pg/query/statement.h"
 
 static PGresult *result; /* of the last statement() */
 static pqp_error err;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "pg/config/settings.h"
+#include "pg/query/statement.h"
 
 /* ---- target_session_attrs ---- */
 

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "pg/base/socket.h"
+#include "pg/session/check.h"
 
 static int look(void)
 {

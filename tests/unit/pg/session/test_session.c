@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "pg/base/socket.h"
 
 /* ---- check ---- */
 

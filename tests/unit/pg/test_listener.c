@@ -3,6 +3,8 @@
 /* The reason in the CLOSED event of a session, against a scripted server. */
 #include "support_session.h"
 
+#include "pg/listener.h"
+
 #include <stdio.h>
 
 static char last_reason[64];

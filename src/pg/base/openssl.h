@@ -1,0 +1,18 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* What the library uses of OpenSSL. */
+#ifndef PG_BASE_OPENSSL_H
+#define PG_BASE_OPENSSL_H
+
+#include <stddef.h>
+
+/* Makes sure that OpenSSL has registered its handler of exit(). */
+void pqp__tls_begin(void);
+
+/* Overwrites memory that held a secret. */
+void pqp__wipe(void *at, size_t size);
+
+/* Overwrites the text up to its NUL and frees it.  NULL is a no-op. */
+void pqp__wipe_free(char *text);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* The values of single keywords of libpq, read as libpq reads them. */
+#ifndef PG_CONFIG_KEYWORD_H
+#define PG_CONFIG_KEYWORD_H
+
+#include <pqpool/pqpool.h>
+
+/* Reads libpq's connect_timeout in seconds into milliseconds, PQP_NEVER for 0
+ * and below.  Returns 0, or -1 if the text is no number. */
+int pqp__parse_timeout(const char *seconds, int *ms);
+#define PQP__BAD_TIMEOUT "connect_timeout must be a number of seconds"
+
+/* Whether each entry of the list is a port that libpq takes, or empty. */
+int pqp__are_ports(const char *ports);
+#define PQP__BAD_PORT "port must be a number from 1 to 65535"
+
+/* Whether no entry of the list of hosts, except a path of a socket, has an @,
+ * which comes from a URI whose password was not encoded. */
+int pqp__are_hosts(const char *hosts);
+
+/* The number of entries of a list that is separated by commas. */
+int pqp__list_length(const char *list);
+
+/* A copy of the entry at `index`, "" beyond the end.  The caller frees it. NULL
+ * for want of memory. */
+char *pqp__list_element(const char *list, int index);
+
+/* The keyword of the list that does not have one entry for each host, or NULL
+ * if all lists fit. */
+const char *pqp__misfit(const char *hosts, const char *addresses,
+                        const char *ports);
+#define PQP__MISFIT "%s is a list that does not fit the hosts"
+
+#endif

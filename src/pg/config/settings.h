@@ -1,0 +1,52 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* The settings of a connection, merged by libpq from the user's parameters, the
+ * service file and the environment. */
+#ifndef PG_CONFIG_SETTINGS_H
+#define PG_CONFIG_SETTINGS_H
+
+#include "pg/config/config.h"
+
+/* target_session_attrs, as the connection was made with it. */
+enum role {
+    ROLE_ANY,
+    ROLE_READ_WRITE,
+    ROLE_READ_ONLY,
+    ROLE_PRIMARY,
+    ROLE_STANDBY,
+    ROLE_PREFER_STANDBY
+};
+
+/* The role that a value of target_session_attrs asks for; ROLE_ANY for "" and
+ * for a value that libpq does not know. */
+enum role pqp__role_named(const char *wanted);
+
+/* The arrays that PQconnectStartParams() takes.  If a keyword stands there
+ * twice, the last one counts.  The strings are borrowed. */
+struct keywords {
+    const char **keywords, **values;
+    int count;
+};
+
+/* Fills in the user's own parameters, with room for `more`.  If without_secrets
+ * is not 0, "-" stands in place of each secret.  Returns 0, or -1 for want of
+ * memory.  The caller frees *keywords in either case. */
+int pqp__keywords_make(struct keywords *keywords, const struct config *config,
+                       int more, int without_secrets);
+void pqp__keywords_add(struct keywords *keywords, const char *keyword,
+                       const char *value);
+void pqp__keywords_free(struct keywords *keywords);
+
+/* All settings as libpq merges them.  The password, and each secret that is
+ * set, is replaced by "-".  NULL for want of memory; the caller frees the
+ * result with PQconninfoFree(). */
+PQconninfoOption *pqp__settings(const struct config *config);
+
+/* The value of one of the settings, "" if it has none. */
+const char *pqp__setting(const PQconninfoOption *settings, const char *keyword);
+
+/* Whether libpq refuses the first `count` parameters because of their values,
+ * together with the environment and the service file of now. */
+int pqp__refused(const struct config *config, int count);
+
+#endif

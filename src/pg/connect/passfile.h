@@ -1,0 +1,13 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* The password file. */
+#ifndef PG_CONNECT_PASSFILE_H
+#define PG_CONNECT_PASSFILE_H
+
+#include <pqpool/pqpool.h>
+
+/* The reason for which libpq would ignore the password file with a warning on
+ * stderr; NULL if it reads the file, or if there is none.  Static storage. */
+const char *pqp__passfile_fault(const PQconninfoOption *settings);
+
+#endif

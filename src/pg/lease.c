@@ -1,0 +1,167 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Leases: acquire, release, and the begin and end of a use.  A thin translation
+ * to the core; no lock.
+ */
+#include "pg/lease.h"
+
+#include "base/quick.h"
+#include "entry.h"
+#include "pg/base/error.h"
+#include "pg/pool.h"
+#include "pg/session/input.h"
+#include "pg/session/notice.h"
+
+#undef pqp_acquire
+#undef pqp_try_acquire
+
+struct request { /* of an acquire; in memory before the first call, so that no
+                    register has to be kept for what goes wrong */
+    pqp_pool *pool;
+    int timeout_ms;
+    pqp_conn **conn;
+    pqp_error *err;
+    rpool_site site;
+};
+
+__attribute__((noinline)) static pqp_status
+acquire_slowly(const struct request *r)
+{
+    rpool_failure why;
+    pqp__failure_clear(&why);
+    rpool_item *item = NULL;
+    rpool_status status = rpool_acquire_at(pqp__core_of(r->pool), r->timeout_ms,
+                                           &item, &why, &r->site);
+    *r->conn = (pqp_conn *)item;
+    return pqp__report(r->err, status, &why);
+}
+
+/* The core's quick path comes first: it needs no room for a failure. */
+QUICK pqp_status pqp_acquire_at(pqp_pool *pool, int timeout_ms, pqp_conn **conn,
+                                pqp_error *err, const char *file, int line,
+                                const char *func)
+{
+    if (conn == NULL)
+        return pqp__fail(err, PQP_INVALID, "conn is NULL");
+    const struct request r = {pool,
+                              timeout_ms,
+                              conn,
+                              err,
+                              {.file = file, .func = func, .line = line}};
+    rpool_item *item = rpool__acquire_own(pqp__core_of(pool), &r.site);
+    if (item == NULL)
+        return acquire_slowly(&r);
+    *r.conn = (pqp_conn *)item;
+    pqp__error_clear(r.err);
+    return PQP_OK;
+}
+
+pqp_status pqp_acquire(pqp_pool *pool, int timeout_ms, pqp_conn **conn,
+                       pqp_error *err)
+{
+    return pqp_acquire_at(pool, timeout_ms, conn, err, NULL, 0, NULL);
+}
+
+pqp_status pqp_try_acquire(pqp_pool *pool, pqp_conn **conn)
+{
+    return pqp_acquire_at(pool, 0, conn, NULL, NULL, 0, NULL);
+}
+
+QUICK void pqp_release(pqp_conn **conn)
+{
+    if (conn == NULL)
+        return;
+    rpool_item *item = pqp__item_of(*conn);
+    *conn = NULL;
+    rpool__release(item);
+}
+
+void pqp_discard(pqp_conn **conn)
+{
+    if (conn == NULL)
+        return;
+    rpool_item *item = pqp__item_of(*conn);
+    *conn = NULL;
+    rpool_discard(&item);
+}
+
+PGconn *pqp_detach(pqp_conn **conn)
+{
+    if (conn == NULL)
+        return NULL;
+    rpool_item *item = pqp__item_of(*conn);
+    *conn = NULL;
+    struct session *session = rpool_detach(&item);
+    return session != NULL ? pqp__session_detach(session) : NULL;
+}
+
+/* ---- uses ---- */
+
+static const char *refusal(const pqp_conn *conn, rpool_status status)
+{
+    if (conn == NULL)
+        return "conn is NULL";
+    if (status == RPOOL_BUSY)
+        return "conn is in use by another thread";
+    return status == RPOOL_FORKED
+               ? rpool_strerror(status)
+               : "invalid connection handle (already released?)";
+}
+
+struct session *pqp__enter(const pqp_conn *conn, pqp_error *err)
+{
+    void *resource = NULL;
+    rpool_status status = rpool_begin_use((const rpool_item *)conn, &resource);
+    if (status != RPOOL_OK) {
+        (void)pqp__fail(err, PQP_INVALID, "%s", refusal(conn, status));
+        return NULL;
+    }
+    struct session *session = resource;
+    session->lease = conn;
+    if (session->broken || session->pg == NULL) {
+        int known = (session->first.flags & PQP_ERR_DISCARD) != 0;
+        (void)pqp__fail(err, PQP_LOST, "the connection was given up before%s%s",
+                        known ? ": " : "", known ? session->first.message : "");
+        pqp__leave(session);
+        if (err != NULL)
+            err->flags |= PQP_ERR_DISCARD;
+        return NULL;
+    }
+    session->touched = 1;
+    return session;
+}
+
+void pqp__leave(struct session *session)
+{
+    rpool_end_use((const rpool_item *)session->lease);
+}
+
+/* The borrower may run something: what came before is no answer to it.  Once in
+ * a lease, so that a second thread which only asks for the PGconn reads
+ * nothing. */
+static void read_before_use(const rpool_item *item)
+{
+    void *resource = NULL;
+    if (rpool_begin_use(item, &resource) != RPOOL_OK)
+        return;
+    struct session *session = resource;
+    session->touched = 1;
+    pqp__reading_begin(session);
+    pqp_error ignored;
+    if (session->pg != NULL)
+        (void)pqp__session_read_unasked(session, &ignored);
+    pqp__reading_end();
+    rpool_end_use(item);
+}
+
+PGconn *pqp_pgconn(const pqp_conn *conn)
+{
+    rpool_item *item = pqp__item_of(conn);
+    const struct session *session = rpool_resource(item);
+    if (session != NULL && !session->touched) {
+        read_before_use(item);
+        session = rpool_resource(item);
+    }
+    return session != NULL ? session->pg : NULL;
+}

@@ -1,0 +1,16 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* Transactions on a session. */
+#ifndef PG_QUERY_TX_H
+#define PG_QUERY_TX_H
+
+#include "pg/session/session.h"
+
+/* Copies the caller's struct (NULL: all defaults) and checks it. */
+pqp_status pqp__tx_read(pqp_tx *to, const pqp_tx *from, pqp_error *err);
+
+/* Sends BEGIN.  The caller has begun a use. */
+pqp_status pqp__tx_begin(struct session *session, const pqp_tx *tx,
+                         int64_t deadline, pqp_error *err);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Checks a session before a lease: by what has arrived, and by a ping.  What is
+ * sent at release is answered before the next lease, and that answer is its
+ * ping.  Called by the owner of the item; no lock.
+ */
+#include "pg/session/check.h"
+
+#include "base/clock.h"
+#include "pg/base/socket.h"
+#include "pg/base/sqlstate.h"
+#include "pg/session/failover.h"
+#include "pg/session/input.h"
+#include "pg/session/notice.h"
+
+/* Sends one statement, or two as a pipeline with a Sync each, since as one
+ * string the server refuses DISCARD ALL.  Never blocks: what cannot be sent at
+ * once to a session at rest has nobody at the other end.  0 or -1. */
+int pqp__session_ask(struct session *session, const char *first,
+                     const char *second)
+{
+    PGconn *pg = session->pg;
+    int sent;
+    if (PQsetnonblocking(pg, 1))
+        return -1;
+    if (second)
+        sent = PQenterPipelineMode(pg) &&
+               PQsendQueryParams(pg, first, 0, NULL, NULL, NULL, NULL, 0) &&
+               PQpipelineSync(pg) &&
+               PQsendQueryParams(pg, second, 0, NULL, NULL, NULL, NULL, 0) &&
+               PQpipelineSync(pg);
+    else
+        sent = PQsendQuery(pg, first);
+    if (!sent || PQflush(pg) || PQsetnonblocking(pg, 0))
+        return -1;
+    session->answers = second ? 2 : 1;
+    session->pinging = *first == '\0';
+    session->ping_deadline =
+        clock_after(clock_now(), session->config->options.ping_timeout_ms);
+    return 0;
+}
+
+/* An ERROR in answer to a ping is an answer: PgBouncer's console, for one,
+ * knows no empty statement.  The state of the session after the answer decides
+ * whether it is fit. */
+static int is_accepted(const struct session *session, const PGresult *res)
+{
+    switch (PQresultStatus(res)) {
+    case PGRES_COMMAND_OK:
+    case PGRES_EMPTY_QUERY:
+    case PGRES_PIPELINE_SYNC:
+        return 1;
+    case PGRES_FATAL_ERROR: /* libpq's name of any error */
+        return session->pinging && !pqp__is_fatal(pqp__severity(res));
+    default:
+        return 0;
+    }
+}
+
+/* Takes the answers that are complete.  Returns 0, or -1 if one of them is not
+ * accepted; those that are not here yet stay in session->answers.  An answer
+ * ends with the NULL that PQgetResult gives, in a pipeline with the result of
+ * its Sync. */
+static int take_answers(struct session *session)
+{
+    PGconn *pg = session->pg;
+    int pipeline = PQpipelineStatus(pg) != PQ_PIPELINE_OFF;
+    for (int nulls = 0; session->answers > 0 && !PQisBusy(pg);) {
+        PGresult *res = PQgetResult(pg);
+        int is_end =
+            pipeline ? PQresultStatus(res) == PGRES_PIPELINE_SYNC : res == NULL;
+        int failed = res && !is_accepted(session, res);
+        nulls = res ? 0 : nulls + 1;
+        PQclear(res);
+        if (failed || nulls > 1) /* not an answer that libpq expects */
+            return -1;
+        session->answers -= is_end;
+    }
+    return session->broken || PQstatus(pg) != CONNECTION_OK ? -1 : 0;
+}
+
+/* libpq forgets the text of its last error, which may hold a borrower's data,
+ * when the mode changes.  Returns 0 or -1. */
+int pqp__forget_error(PGconn *pg)
+{
+    return PQsetnonblocking(pg, 1) || PQsetnonblocking(pg, 0) ? -1 : 0;
+}
+
+/* What is left of an idle session once all is read.  Looking for notifies may
+ * find the server's last words. */
+int pqp__session_is_clean(struct session *session)
+{
+    PGconn *pg = session->pg;
+    for (PGnotify *n; (n = PQnotifies(pg));)
+        PQfreemem(n);
+    return PQclientEncoding(pg) == session->encoding && !session->broken &&
+           pqp__role_fits(session);
+}
+
+/* ---- check ---- */
+
+static int finish_check(struct session *session)
+{
+    PGconn *pg = session->pg;
+    if (PQpipelineStatus(pg) != PQ_PIPELINE_OFF && !PQexitPipelineMode(pg))
+        return RPOOL_BAD;
+    if (*PQerrorMessage(pg) && pqp__forget_error(pg))
+        return RPOOL_BAD;
+    return pqp__session_is_clean(session) &&
+                   PQtransactionStatus(pg) == PQTRANS_IDLE
+               ? RPOOL_GOOD
+               : RPOOL_BAD;
+}
+
+/* Reads before it looks at the clock: an answer that is here is in time,
+ * however long nobody came for it.  A TLS record of the server (8 kB) fits
+ * libpq's read, so that nothing stays behind in OpenSSL while we sleep. */
+static int read_answers(struct session *session, int64_t deadline)
+{
+    PGconn *pg = session->pg;
+    for (;;) {
+        if (!PQconsumeInput(pg) || take_answers(session))
+            return RPOOL_BAD;
+        if (session->answers == 0)
+            return finish_check(session);
+        int64_t now = clock_now(), until = session->ping_deadline;
+        if (now >= until)
+            return RPOOL_BAD;
+        if (now >= deadline)
+            return RPOOL_AGAIN;
+        if (until > deadline)
+            until = deadline;
+        if (pqp__wait_socket(PQsocket(pg), 0, -1, until) < 0)
+            return RPOOL_BAD;
+    }
+}
+
+int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
+                       int64_t deadline)
+{
+    (void)ctx;
+    (void)idle_ms;
+    struct session *session = resource;
+    if (!session->pg || session->broken || pqp__role_is_marked(session))
+        return RPOOL_BAD;
+    int answer = RPOOL_BAD;
+    pqp__reading_begin(session);
+    if (session->answers > 0 || (pqp__input_read(session) == 0 &&
+                                 pqp__session_ask(session, "", NULL) == 0))
+        answer = read_answers(session, deadline);
+    pqp__reading_end();
+    return answer;
+}
+
+int pqp__session_look(void *ctx, void *resource)
+{
+    (void)ctx;
+    struct session *session = resource;
+    if (!session->pg || session->broken || pqp__role_is_marked(session))
+        return RPOOL_BAD;
+    int answer = RPOOL_BAD;
+    pqp__reading_begin(session);
+    if (session->answers > 0)
+        answer = read_answers(session, 0);
+    else if (pqp__input_read(session) == 0)
+        answer = finish_check(session);
+    pqp__reading_end();
+    return answer;
+}

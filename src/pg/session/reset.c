@@ -1,0 +1,72 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Cleans a session at its release.  Whether it can be cleaned is decided by its
+ * state before anything is sent.  Called by the owner of the item; no lock, and
+ * nothing here waits.
+ */
+#include "pg/session/reset.h"
+
+#include "pg/session/check.h"
+#include "pg/session/failover.h"
+#include "pg/session/input.h"
+#include "pg/session/notice.h"
+
+/* What a borrower may have set in libpq's own object, and what it may have left
+ * there.  0 or -1. */
+static int restore(struct session *session)
+{
+    PGconn *pg = session->pg;
+    PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
+    PQsetErrorContextVisibility(pg, PQSHOW_CONTEXT_ERRORS);
+    pqp__notice_restore(session);
+    PQuntrace(pg);
+    return pqp__forget_error(pg);
+}
+
+/* What is here already answers nothing that is sent now.  An encoding that was
+ * changed costs the session, unless what is sent restores it:
+ * pqp__session_is_clean() tells after the answer. */
+static int clean(struct session *session, pqp_reset how, int in_transaction)
+{
+    int failed;
+    if (pqp__input_read(session))
+        return RPOOL_DISCARD;
+    if (how == PQP_RESET_DISCARD_ALL)
+        failed = in_transaction
+                     ? pqp__session_ask(session, "ROLLBACK", "DISCARD ALL")
+                     : pqp__session_ask(session, "DISCARD ALL", NULL);
+    else if (in_transaction)
+        failed = pqp__session_ask(session, "ROLLBACK", NULL);
+    else
+        return pqp__session_is_clean(session) ? RPOOL_REUSE : RPOOL_DISCARD;
+    return failed ? RPOOL_DISCARD : RPOOL_CHECK;
+}
+
+/* A rollback sent into an open COPY or an unfinished query would read all of
+ * its rows first, so that only a session at rest is asked for anything.  Who
+ * neither ran anything nor had the PGconn has left nothing in libpq's object.
+ */
+int pqp__session_reset(void *ctx, void *resource)
+{
+    const struct config *config = ctx;
+    struct session *session = resource;
+    PGconn *pg = session->pg;
+    pqp_reset how = config->options.reset;
+    int touched = session->touched;
+    session->touched = 0;
+    if (how == PQP_RESET_CLOSE || session->broken || session->stale || !pg)
+        return RPOOL_DISCARD;
+    PGTransactionStatusType status = PQtransactionStatus(pg);
+    if (!pqp__is_at_rest(pg, status))
+        return RPOOL_DISCARD;
+    int in_transaction = status != PQTRANS_IDLE;
+    if (!touched && how == PQP_RESET_ROLLBACK && !in_transaction)
+        return RPOOL_REUSE;
+    if (pqp__role_is_marked(session) || (touched && restore(session)))
+        return RPOOL_DISCARD;
+    pqp__reading_begin(session);
+    int answer = clean(session, how, in_transaction);
+    pqp__reading_end();
+    return answer;
+}
