@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS pqpool_shared pqpool_static EXPORT pqpool)
 install(FILES include/pqpool/pqpool.h include/pqpool/rpool.h
-              include/pqpool/export.h
+              include/pqpool/export.h include/pqpool/literal.h
               ${PROJECT_BINARY_DIR}/include/pqpool/version.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pqpool)
 install(FILES docs/options.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -7,8 +7,11 @@
 #define PQP_EXPORT    __attribute__((visibility("default")))
 #define PQP_NODISCARD __attribute__((warn_unused_result))
 
-/* Ignores the result of a call on purpose.  A cast to void is not enough for
- * gcc, which still warns about a PQP_NODISCARD call. */
+/* Ignores the result of a PQP_NODISCARD call on purpose, in C and in C++.  A
+ * cast to void is not enough for gcc, which warns about it too.
+ *
+ *     PQP_IGNORE(pqp_pool_wait(pool, 2000, &err));
+ */
 #define PQP_IGNORE(call) ((void)!(call))
 
 #endif

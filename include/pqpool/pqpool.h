@@ -42,6 +42,7 @@
 
 #include <libpq-fe.h> /* PGconn and PGresult stay the user's vocabulary */
 #include <pqpool/export.h>
+#include <pqpool/literal.h>
 #include <pqpool/version.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -175,9 +176,12 @@ typedef struct pqp_options {
     void *arg;
 } pqp_options; /* no implicit padding; grows in steps of 8 bytes */
 
-/* C; elsewhere pqp_options_init(). */
-#define PQP_OPTIONS(...)                                                       \
-    (&(const pqp_options){.size = sizeof(pqp_options), __VA_ARGS__})
+/* PQP_OPTIONS(.max_size = 16) is the address of unnamed options, for the call
+ * that it stands in.  PQP_OPTIONS_INIT(.max_size = 16) initialises options with
+ * a name.  Both work in C and in C++20, where the fields are named in the order
+ * of the struct; elsewhere there is pqp_options_init(). */
+#define PQP_OPTIONS(...)      PQP_LITERAL_ADDRESS(pqp_options, __VA_ARGS__)
+#define PQP_OPTIONS_INIT(...) PQP_LITERAL(pqp_options, __VA_ARGS__)
 PQP_EXPORT void pqp_options_init(pqp_options *options);
 
 /*
@@ -186,8 +190,10 @@ PQP_EXPORT void pqp_options_init(pqp_options *options);
  * and name are borrowed, not copied, until pqp_pool_open.  INVALID: no such
  * name, not a number, out of range, or 0 where it would mean the default.
  */
-PQP_EXPORT pqp_status pqp_options_set(pqp_options *options, const char *name,
-                                      const char *value, pqp_error *err);
+PQP_EXPORT PQP_NODISCARD pqp_status pqp_options_set(pqp_options *options,
+                                                    const char *name,
+                                                    const char *value,
+                                                    pqp_error *err);
 
 /* ---- the pool's life ---- */
 
@@ -281,7 +287,7 @@ PQP_EXPORT void pqp_discard(pqp_conn **conn);
  * Owner: caller, who calls PQfinish(); NULL if the handle is not leased.  Its
  * notices go where libpq's go: to stderr, if no processor is set.
  * Thread: borrower. */
-PQP_EXPORT PGconn *pqp_detach(pqp_conn **conn);
+PQP_EXPORT PQP_NODISCARD PGconn *pqp_detach(pqp_conn **conn);
 
 /* libpq's connection of a lease, Owner: borrowed; NULL if the handle is not
  * leased.  Its notices are events (NOTICE): PQsetNoticeProcessor() has no
@@ -301,8 +307,8 @@ typedef struct pqp_query { /* the arguments of PQexecParams, named */
     const char *const *values;
     const int *lengths, *formats;
 } pqp_query;
-#define PQP_QUERY(...)                                                         \
-    (&(const pqp_query){.size = sizeof(pqp_query), __VA_ARGS__})
+#define PQP_QUERY(...)      PQP_LITERAL_ADDRESS(pqp_query, __VA_ARGS__)
+#define PQP_QUERY_INIT(...) PQP_LITERAL(pqp_query, __VA_ARGS__)
 
 /*
  * Runs sql, one statement or several, and waits for the end.  *res is libpq's
@@ -358,7 +364,8 @@ typedef struct pqp_tx {
     int backoff_ms;            /* before the second attempt, doubling; 0: 5 */
     int reserved;
 } pqp_tx;
-#define PQP_TX(...) (&(const pqp_tx){.size = sizeof(pqp_tx), __VA_ARGS__})
+#define PQP_TX(...)      PQP_LITERAL_ADDRESS(pqp_tx, __VA_ARGS__)
+#define PQP_TX_INIT(...) PQP_LITERAL(pqp_tx, __VA_ARGS__)
 
 /* May run again: its effects outside the database must bear that.  Returns
  * PQP_OK to commit.  Must not commit or roll back itself, and must return: in
@@ -413,6 +420,7 @@ typedef struct pqp_stats {
     uint64_t connect_failed, wait_us;
     uint64_t refused, detached, pinged, misused, connect_us; /* since open */
 } pqp_stats;
+#define PQP_STATS_INIT() PQP_LITERAL(pqp_stats, )
 
 /* Each connection is counted once, so the parts sum up to total.  Fills at
  * most stats->size bytes.  Thread: any. */

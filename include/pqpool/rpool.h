@@ -35,6 +35,7 @@
 #define PQPOOL_RPOOL_H
 
 #include <pqpool/export.h>
+#include <pqpool/literal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -131,6 +132,7 @@ typedef struct rpool_provider {
     int unused_is_clean;
     int reserved;
 } rpool_provider;
+#define RPOOL_PROVIDER_INIT(...) PQP_LITERAL(rpool_provider, __VA_ARGS__)
 
 /* ---- events ---- */
 
@@ -229,8 +231,8 @@ typedef struct rpool_options {
     rpool_event_fn on_event;
     void *arg; /* of on_event */
 } rpool_options;
-#define RPOOL_OPTIONS(...)                                                     \
-    (&(const rpool_options){.size = sizeof(rpool_options), __VA_ARGS__})
+#define RPOOL_OPTIONS(...)      PQP_LITERAL_ADDRESS(rpool_options, __VA_ARGS__)
+#define RPOOL_OPTIONS_INIT(...) PQP_LITERAL(rpool_options, __VA_ARGS__)
 
 /* ---- the pool's life ---- */
 
@@ -296,7 +298,13 @@ PQP_EXPORT PQP_NODISCARD rpool_status rpool_acquire_at(rpool *pool,
                                                        rpool_item **item,
                                                        rpool_failure *why,
                                                        const rpool_site *site);
+#ifdef __cplusplus
+#define RPOOL_HERE                                                             \
+    (&static_cast<const rpool_site &>(                                         \
+        rpool_site{__FILE__, __func__, __LINE__, 0}))
+#else
 #define RPOOL_HERE (&(const rpool_site){__FILE__, __func__, __LINE__, 0})
+#endif
 #define rpool_acquire(pool, timeout_ms, item, why)                             \
     rpool_acquire_at((pool), (timeout_ms), (item), (why), RPOOL_HERE)
 #define rpool_try_acquire(pool, item)                                          \
@@ -312,7 +320,7 @@ PQP_EXPORT void rpool_discard(rpool_item **item);
 
 /* Takes the resource out of the pool and sets *item NULL.  Returns it, Owner:
  * caller; NULL if the handle is not leased.  Thread: borrower. */
-PQP_EXPORT void *rpool_detach(rpool_item **item);
+PQP_EXPORT PQP_NODISCARD void *rpool_detach(rpool_item **item);
 
 /* The resource of a lease, Owner: borrowed; NULL if the handle is not leased.
  * Thread: borrower. */
@@ -357,6 +365,7 @@ typedef struct rpool_stats {
     uint64_t closed, detached, checked, misused, wait_us, create_us;
     uint64_t closed_by[RPOOL_REASON_COUNT]; /* more reasons, a longer struct */
 } rpool_stats;
+#define RPOOL_STATS_INIT() PQP_LITERAL(rpool_stats, )
 
 /* Fills at most stats->size bytes.  Thread: any. */
 PQP_EXPORT rpool_status rpool_stats_get(rpool *pool, rpool_stats *stats);

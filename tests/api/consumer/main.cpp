@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* The same in C++, which has no compound literals. */
+/* The same in C++17, which lacks the literals of structs that C and C++20 have.
+ */
 #include <cstdio>
 #include <cstring>
 #include <pqpool/pqpool.h>
