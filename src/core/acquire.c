@@ -6,10 +6,19 @@
  * stands in the way, the mutex is taken, rpool__settle_locked finds out what,
  * and the caller goes through the line.
  */
-#include "slot.h"
+#include "callout.h"
+#include "entry.h"
+#include "expiry.h"
+#include "explain.h"
+#include "failure.h"
+#include "handle.h"
+#include "jobs.h"
+#include "search.h"
+#include "settle.h"
+#include "wait.h"
 
 #include "base/quick.h"
-#include "entry.h"
+#include "quickpath.h"
 
 /* How long a borrower waits for the answer to its own ping before it leaves
  * that to a worker and stands in line. */

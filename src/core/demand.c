@@ -4,7 +4,8 @@
  * How many items should be created, and when: the demand, and the back-off
  * after creations that failed.  All with the mutex held; nothing is called.
  */
-#include "internal.h"
+#include "demand.h"
+#include "failure.h"
 
 #include "base/random.h"
 

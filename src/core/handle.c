@@ -7,7 +7,8 @@
  * never locked: a child of fork() opens pools of its own while the parent's
  * locks may be anyone's.
  */
-#include "internal.h"
+#include "handle.h"
+#include "failure.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -88,32 +89,6 @@ uint64_t rpool__next_serial(void)
     return serial + 1;
 }
 
-int rpool__enter(struct pool *pool, uint64_t handle)
-    LOCK_ATTRIBUTE(no_thread_safety_analysis)
-{
-    if (pool == NULL || atom_load(&pool->gate) & GATE_FORKED)
-        return 0;
-    lock_take(&pool->lock);
-    if (!pool_is_open(pool) ||
-        (atom_load(&pool->gate) & ~(uint64_t)SHELL_MASK) != gate_open(handle)) {
-        lock_drop(&pool->lock);
-        return 0;
-    }
-    pool->inside++;
-    return 1;
-}
-
-rpool_status rpool__refusal(const struct pool *pool, rpool_failure *why)
-{
-    if (pool == NULL)
-        return rpool__fail(why, RPOOL_INVALID, "there is no such pool");
-    if (atom_load(&pool->gate) & GATE_FORKED)
-        return rpool__fail(why, RPOOL_FORKED,
-                           "the pool was opened before fork(): a child opens "
-                           "its own");
-    return rpool__fail(why, RPOOL_CLOSED, "the pool was closed earlier");
-}
-
 /* In the child, nothing of the parent's pools may be touched: every gate says
  * so, before any lock.  The child's thread forgets its hints, so that it gives
  * back nothing of the parent's without a look at the gate. */
@@ -138,4 +113,12 @@ int rpool__fork_guard(void)
     if (rc == 0)
         atom_store(&fork_guarded, 1);
     return rc;
+}
+
+void rpool__release_means(struct pool *pool)
+{
+    stop_close(pool->stop_fd);
+    watch_close(&pool->watch);
+    free(pool->name);
+    pool->name = NULL;
 }

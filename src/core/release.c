@@ -11,10 +11,15 @@
  * times, and RETURNING to IDLE gives the slot away.  A lease in use is not
  * ended: that is noted in its word, and the end of the use ends the lease.
  */
+#include "callout.h"
+#include "entry.h"
+#include "handle.h"
+#include "misuse.h"
+#include "settle.h"
 #include "slot.h"
 
 #include "base/quick.h"
-#include "entry.h"
+#include "quickpath.h"
 
 /* No such pool, or the parent's of a child of fork(). */
 static int is_foreign(const struct pool *pool)
@@ -72,15 +77,6 @@ static rpool_reason reason_to_leave(struct pool *pool, const struct slot *slot,
     if (is_used_up(pool, slot))
         return RPOOL_REASON_USES;
     return RPOOL_REASON_NONE;
-}
-
-static int run_reset(struct pool *pool, struct slot *slot)
-{
-    struct inside here;
-    rpool__go_in(&here, pool);
-    int verdict = pool->provider.reset(pool->ctx, slot_resource(slot));
-    rpool__go_out(&here);
-    return verdict;
 }
 
 /* leased_since is 0 from here on, and idle times count. */
@@ -167,7 +163,7 @@ give_back(struct pool *pool, struct slot *slot, uint64_t handle,
 {
     int verdict = RPOOL_REUSE;
     if (reason == RPOOL_REASON_NONE && needs_reset(pool, slot)) {
-        verdict = run_reset(pool, slot);
+        verdict = rpool__run_reset(pool, slot);
         now = clock_coarse();
     }
     if (reason == RPOOL_REASON_NONE)

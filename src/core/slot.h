@@ -11,7 +11,7 @@
 #ifndef CORE_SLOT_H
 #define CORE_SLOT_H
 
-#include "internal.h"
+#include "pool.h"
 
 /* The flags of a word that end where its item becomes IDLE. */
 enum { SLOT_OF_LEASE = SLOT_ANSWER | SLOT_PROVEN | SLOT_USED };
@@ -92,23 +92,6 @@ static inline enum fitness slot_fitness(const struct pool *pool,
                                                                : FIT_NOW;
 }
 
-/* slot.c */
-/* The first slot from `from` on that is idle, or NULL; clears the hints of
- * those before it that are not. */
-struct slot *rpool__next_idle(struct pool *pool, uint32_t from);
-/* The next slot whose hint says that it may be idle, below `below`, or NULL. */
-struct slot *rpool__hinted_below(const struct pool *pool, uint32_t below);
-/* The fittest idle slot from `from` on, of those whose fitness is in `accept`,
- * and of equal ones the lowest; NULL if there is none.  At most 64 idle slots
- * are looked at for a fitter one.  unwished: only one that is not wished to be
- * checked yet (with the mutex held). */
-struct slot *rpool__find(struct pool *pool, int64_t now, unsigned accept,
-                         uint32_t from, int unwished);
-/* Claims that slot: LEASED if it is ready, else CHECKING.  Returns its word and
- * sets *out, or returns 0. */
-uint64_t rpool__claim(struct pool *pool, int64_t now, unsigned accept,
-                      uint32_t from, struct slot **out);
-
 /* IDLE to LEASED if it may be leased now, else to CHECKING: the new word, or 0
  * if its fitness is not in `accept`. */
 static inline uint64_t slot_claim(const struct pool *pool, struct slot *slot,
@@ -128,41 +111,6 @@ static inline uint64_t slot_claim(const struct pool *pool, struct slot *slot,
             return claimed;
     }
     return 0;
-}
-
-/* ---- the thread's hints ---- */
-
-/*
- * A hint is the slot that the thread itself gave back a moment ago: warm in its
- * cache, and no other thread's way leads there.  After HINT_LASTS the lowest
- * slot is better, so that the surplus grows old.  It is a hint only: shells and
- * slots are never freed, so what it points at may be another pool's by now, but
- * the claim and the gate decide.
- */
-#define HINT_LASTS (2 * CLOCK_COARSE_TICK)
-
-static inline struct thread_hint *hint_of_pool(uint64_t handle)
-{
-    struct thread_hint *hint = thread_memo()->hint;
-    if (hint[0].key == handle)
-        return &hint[0];
-    return hint[1].key == handle ? &hint[1] : NULL;
-}
-
-static inline struct thread_hint *hint_of_lease(uint64_t handle)
-{
-    struct thread_hint *hint = thread_memo()->hint;
-    if (hint[0].lease == handle)
-        return &hint[0];
-    return hint[1].lease == handle ? &hint[1] : NULL;
-}
-
-/* The hint of that pool, else the older one. */
-static inline struct thread_hint *hint_for(uint64_t handle)
-{
-    struct thread_hint *hint = thread_memo()->hint;
-    struct thread_hint *own = hint_of_pool(handle);
-    return own != NULL ? own : &hint[hint[1].time < hint[0].time];
 }
 
 /* The owner's state to IDLE; 0 if a reason to leave came in: still the
@@ -202,5 +150,74 @@ static inline int slot_is_lease(uint64_t word, uint64_t handle)
     return (word & (SLOT_STATE_MASK | SLOT_ENDED)) == SLOT_LEASED &&
            (word & SERIAL_MASK) == (handle & SERIAL_MASK);
 }
+
+static inline int slot_take_idle(struct slot *slot, uint64_t word,
+                                 enum slot_state to)
+{
+    return word_state(word) == SLOT_IDLE &&
+           atom_cas(&slot->word, &word, word_with(word, to));
+}
+
+/* ---- the thread's hints ---- */
+
+/*
+ * A hint is the slot that the thread itself gave back a moment ago: warm in its
+ * cache, and no other thread's way leads there.  After HINT_LASTS the lowest
+ * slot is better, so that the surplus grows old.  It is a hint only: shells and
+ * slots are never freed, so what it points at may be another pool's by now, but
+ * the claim and the gate decide.
+ */
+#define HINT_LASTS (2 * CLOCK_COARSE_TICK)
+
+static inline struct thread_hint *hint_of_pool(uint64_t handle)
+{
+    struct thread_hint *hint = thread_memo()->hint;
+    if (hint[0].key == handle)
+        return &hint[0];
+    return hint[1].key == handle ? &hint[1] : NULL;
+}
+
+static inline struct thread_hint *hint_of_lease(uint64_t handle)
+{
+    struct thread_hint *hint = thread_memo()->hint;
+    if (hint[0].lease == handle)
+        return &hint[0];
+    return hint[1].lease == handle ? &hint[1] : NULL;
+}
+
+/* The hint of that pool, else the older one. */
+static inline struct thread_hint *hint_for(uint64_t handle)
+{
+    struct thread_hint *hint = thread_memo()->hint;
+    struct thread_hint *own = hint_of_pool(handle);
+    return own != NULL ? own : &hint[hint[1].time < hint[0].time];
+}
+
+/* slot.c */
+/* CHECKING to LEASED; 0 if a reason to leave came in: still the owner's. */
+int rpool__make_leased(struct slot *slot);
+rpool_reason rpool__flag_reason(uint64_t word);
+/* An owned slot into the queue of disposals. */
+void rpool__dispose_locked(struct pool *pool, struct slot *slot,
+                           rpool_reason reason) POOL_LOCKED(pool);
+/* Marks an item that must leave; disposes of it if it is idle. */
+void rpool__mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
+    POOL_LOCKED(pool);
+/* A slot without resource. */
+void rpool__empty_locked(struct pool *pool, struct slot *slot)
+    POOL_LOCKED(pool);
+/* Takes a slot out of the workers' list that it is in, if it is in one. */
+void rpool__unqueue_locked(struct pool *pool, struct slot *slot)
+    POOL_LOCKED(pool);
+/* The first slot of a list that is not empty, out of it. */
+struct slot *rpool__pop_locked(struct pool *pool, struct list *list)
+    POOL_LOCKED(pool);
+/* Hands a CHECKING slot of the caller's to the workers. */
+void rpool__hand_over_locked(struct pool *pool, struct slot *slot)
+    POOL_LOCKED(pool);
+/* Wishes that a worker checks that slot, for a borrower. */
+void rpool__wish_locked(struct pool *pool, struct slot *slot) POOL_LOCKED(pool);
+struct slot *rpool__occupy_locked(struct pool *pool) POOL_LOCKED(pool);
+void rpool__furnish(struct pool *pool, struct slot *slot, void *resource);
 
 #endif

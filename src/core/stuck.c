@@ -5,7 +5,10 @@
  * or in a listener, which has none.  Each is replaced by another worker, and
  * counts in no limit meanwhile, up to MAX_STUCK.
  */
-#include "internal.h"
+#include "stuck.h"
+#include "alarm.h"
+#include "entry.h"
+#include "jobs.h"
 
 /* A call of the provider that lasts so much longer than its deadline is stuck.
  */
@@ -120,18 +123,6 @@ int rpool__note_stuck_locked(struct pool *pool, int64_t now, int64_t *next)
         }
     }
     return noted;
-}
-
-/* Drops the mutex for a job that was taken.  The wake is passed on: several
- * jobs may have had one.  If this was the last worker that can be had, the
- * waiters ping for themselves from now on. */
-void rpool__begin_job(struct pool *pool)
-{
-    rpool__watch_workers_locked(pool);
-    if (rpool__workers_refused_locked(pool))
-        rpool__settle_locked(pool);
-    rpool__wake_workers_locked(pool);
-    rpool__step_out(pool);
 }
 
 void rpool__begin_telling(struct pool *pool, struct pool_thread *worker)

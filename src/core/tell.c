@@ -4,18 +4,10 @@
  * A worker calls the listener for the cleaner: with leases that are leaks, and
  * with workers that are stuck or missing.  One worker does so at a time.
  */
-#include "internal.h"
-
-void rpool__degraded_locked(struct pool *pool, enum degraded what)
-{
-    if (pool->on_event != NULL)
-        pool->to_tell |= 1U << what;
-}
-
-int rpool__may_tell_locked(const struct pool *pool)
-{
-    return !pool->telling && (pool->to_tell != 0 || !list_empty(&pool->leaks));
-}
+#include "tell.h"
+#include "callout.h"
+#include "jobs.h"
+#include "stuck.h"
 
 static const char *next_degraded_locked(struct pool *pool) POOL_LOCKED(pool)
 {

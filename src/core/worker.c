@@ -10,214 +10,25 @@
  * never more than max_size; and the need is tested right before, so that a
  * release that came first saves it.
  */
+#include "worker.h"
+#include "alarm.h"
+#include "callout.h"
+#include "demand.h"
+#include "entry.h"
+#include "expiry.h"
+#include "failure.h"
+#include "jobs.h"
+#include "settle.h"
 #include "slot.h"
-
-#include "base/random.h"
-
-#include <string.h>
-
-/* If the system refuses a thread, it is not asked again before that. */
-#define HIRE_RETRY (1000 * CLOCK_MS)
-
-static struct atom last_number; /* of resources, in the process */
-
-static uint64_t next_number(void)
-{
-    uint64_t number = atom_load(&last_number);
-    while (!atom_cas(&last_number, &number, number + 1))
-        ;
-    return number + 1;
-}
+#include "stuck.h"
+#include "tell.h"
+#include "threads.h"
 
 /* ---- what there is to do ---- */
 
-static int may_check_locked(const struct pool *pool) POOL_LOCKED(pool)
-{
-    return pool->checkers < MAX_CHECKERS &&
-           !(list_empty(&pool->handed) && list_empty(&pool->wished));
-}
-
-static int may_keep_alive_locked(const struct pool *pool) POOL_LOCKED(pool)
-{
-    return pool->keeping == 0 && !list_empty(&pool->keepalives);
-}
-
-static int jobs_locked(const struct pool *pool) POOL_LOCKED(pool)
-{
-    return !list_empty(&pool->disposals) + may_check_locked(pool) +
-           rpool__may_tell_locked(pool) + may_keep_alive_locked(pool) +
-           rpool__may_create_locked(pool);
-}
-
-int rpool__most_workers_locked(const struct pool *pool)
-{
-    return pool->create_concurrency + 1 + pool->checkers + pool->stuck;
-}
-
-/* Only the end of a pause is missing, and a worker wakes for that by itself. */
-static int alarm_is_set_locked(const struct pool *pool) POOL_LOCKED(pool)
-{
-    int64_t due = rpool__retry_due_locked(pool);
-    return pool->alarm_at <= due && clock_now() < due &&
-           rpool__may_create_locked(pool);
-}
-
-void rpool__wake_workers_locked(struct pool *pool)
-{
-
-    for (int jobs = jobs_locked(pool) - alarm_is_set_locked(pool); jobs > 0;
-         jobs--)
-        cond_wake(&pool->work);
-}
-
-int rpool__worker_missing_locked(const struct pool *pool)
-{
-    return pool->idle_workers == 0 && !pool->stopping &&
-           pool->workers < rpool__most_workers_locked(pool) &&
-           jobs_locked(pool) > 0 && clock_now() >= pool->hire_at;
-}
-
-int rpool__workers_refused_locked(const struct pool *pool)
-{
-    return pool->idle_workers == 0 && clock_now() < pool->hire_at;
-}
-
-void rpool__go_busy_locked(struct pool *pool)
-{
-    pool->busy++;
-    if (pool->stopping)
-        cond_wake_all(&pool->changed); /* a close need not wait for it */
-}
-
 /* ---- destroy ---- */
 
-static int fd_of(const struct pool *pool, const struct slot *slot)
-{
-    struct inside here;
-    rpool__go_in(&here, pool);
-    int fd = pool->provider.fd(pool->ctx, slot_resource(slot));
-    rpool__go_out(&here);
-    return fd;
-}
-
-void rpool__unwatch(struct pool *pool, struct slot *slot)
-{
-    if (slot->fd >= 0 && fd_of(pool, slot) == slot->fd)
-        watch_remove(&pool->watch, slot->fd);
-}
-
-static void destroy(struct pool *pool, struct slot *slot)
-{
-    rpool__unwatch(pool, slot);
-    struct inside here;
-    rpool__go_in(&here, pool);
-    pool->provider.destroy(pool->ctx, slot_resource(slot));
-    rpool__go_out(&here);
-}
-
-/* CLOSED comes before the destroy, as the listener is given the resource. */
-static void tell_closed_locked(struct pool *pool, struct pool_thread *worker,
-                               const struct slot *slot) POOL_LOCKED(pool)
-{
-    if (pool->on_event == NULL)
-        return;
-    if (worker != NULL)
-        rpool__begin_telling(pool, worker);
-    else
-        rpool__begin_job(pool);
-    rpool__emit_slot(pool, slot, RPOOL_EVENT_CLOSED, 0);
-    lock_take(&pool->lock);
-    if (worker != NULL)
-        rpool__end_telling_locked(pool, worker);
-}
-
-void rpool__run_disposals_locked(struct pool *pool, struct pool_thread *worker)
-{
-    do {
-        struct slot *slot = rpool__pop_locked(pool, &pool->disposals);
-        tell_closed_locked(pool, worker, slot);
-        if (worker != NULL)
-            rpool__begin_call_locked(pool, worker, CALL_DESTROY, clock_now());
-        rpool__begin_job(pool);
-        destroy(pool, slot);
-        lock_take(&pool->lock);
-        if (worker != NULL)
-            rpool__end_call_locked(pool, worker);
-        pool->leaving--;
-        pool->stats.closed++;
-        pool->stats.closed_by[slot->reason]++;
-        rpool__empty_locked(pool, slot);
-        rpool__wake_workers_locked(pool); /* there is room again */
-    } while (worker == NULL && !list_empty(&pool->disposals));
-}
-
 /* ---- check ---- */
-
-/* Of the provider's answers one that is bad makes all items that were idle then
- * suspect: they are pinged before they are leased, whatever their age. */
-static int judge(struct pool *pool, int verdict)
-{
-    if (verdict != RPOOL_GOOD && verdict != RPOOL_AGAIN)
-        atom_put(&pool->suspect, (uint64_t)clock_now());
-    return verdict;
-}
-
-int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline)
-{
-    if (pool->provider.check == NULL)
-        return RPOOL_GOOD;
-    int64_t now = clock_now();
-    int64_t idle = now - (int64_t)atom_peek(&slot->idle_since);
-    atom_put(&slot->checks, atom_peek(&slot->checks) + 1);
-    struct inside here;
-    rpool__go_in(&here, pool);
-    int verdict = pool->provider.check(pool->ctx, slot_resource(slot),
-                                       idle / CLOCK_MS, deadline);
-    rpool__go_out(&here);
-    if (verdict ==
-        RPOOL_GOOD) /* not the coarse time: it may be before suspect */
-        atom_put(&slot->proven, (uint64_t)clock_now());
-    return judge(pool, verdict);
-}
-
-int rpool__run_look(struct pool *pool, struct slot *slot)
-{
-    if (pool->provider.look == NULL)
-        return rpool__run_check(pool, slot, 0);
-    struct inside here;
-    rpool__go_in(&here, pool);
-    int verdict = pool->provider.look(pool->ctx, slot_resource(slot));
-    rpool__go_out(&here);
-    return judge(pool, verdict);
-}
-
-void rpool__unqueue_locked(struct pool *pool, struct slot *slot)
-{
-    (void)pool;
-    slot->wished = 0;
-    list_remove(&slot->node);
-}
-
-struct slot *rpool__pop_locked(struct pool *pool, struct list *list)
-{
-    struct slot *slot = container_of(list->next, struct slot, node);
-    rpool__unqueue_locked(pool, slot);
-    return slot;
-}
-
-void rpool__hand_over_locked(struct pool *pool, struct slot *slot)
-{
-    rpool__unqueue_locked(pool, slot);
-    list_push_back(&pool->handed, &slot->node);
-    rpool__settle_locked(pool);
-}
-
-void rpool__wish_locked(struct pool *pool, struct slot *slot)
-{
-    rpool__unqueue_locked(pool, slot);
-    slot->wished = 1;
-    list_push_back(&pool->wished, &slot->node);
-}
 
 /* The next slot to check for a borrower, CHECKING and the caller's; NULL if
  * none of those that were wished needs it any more. */
@@ -288,48 +99,6 @@ static void keep_one_alive_locked(struct pool *pool, struct pool_thread *worker)
 
 /* ---- create ---- */
 
-/* There is room, so a slot is EMPTY. */
-static struct slot *occupy_locked(struct pool *pool) POOL_LOCKED(pool)
-{
-    struct slot *slot =
-        container_of(list_pop_front(&pool->empty), struct slot, node);
-    atom_store(&slot->word, word_with(atom_load(&slot->word), SLOT_CREATING));
-    pool->occupied++;
-    pool->creating++;
-    pool->asked = 0;
-    return slot;
-}
-
-static void furnish(struct pool *pool, struct slot *slot, void *resource)
-{
-    uint64_t now = (uint64_t)clock_now();
-    atom_put(&slot->resource, (uintptr_t)resource);
-    slot->fd = -1;
-    atom_put(&slot->number, next_number());
-    atom_put(&slot->first_lease, atom_peek(&slot->leases));
-    atom_put(&slot->idle_since, now);
-    atom_put(&slot->proven, now);
-    atom_put(&slot->leased_since, 0);
-    atom_put(&slot->expires, CLOCK_NEVER);
-    if (pool->lifetime != CLOCK_NEVER) {
-        int64_t jitter = (int64_t)random_below((uint64_t)pool->lifetime / 4);
-        atom_put(&slot->expires, now + (uint64_t)(pool->lifetime - jitter));
-    }
-}
-
-/* Not 0: it should be watched, and cannot be. */
-static int watch_slot(struct pool *pool, struct slot *slot)
-{
-    int fd = pool->provider.fd == NULL ? -1 : fd_of(pool, slot);
-    if (fd < 0)
-        return 0;
-    uint64_t token = atom_peek(&slot->number) << SLOT_BITS | slot->index;
-    if (watch_add(&pool->watch, fd, token) != 0)
-        return 1;
-    slot->fd = fd;
-    return 0;
-}
-
 static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
     POOL_LOCKED(pool)
 {
@@ -377,8 +146,8 @@ static void create(struct pool *pool, struct creation *c)
     }
     if (c->rc != 0)
         return;
-    furnish(pool, c->slot, resource);
-    c->unwatched = watch_slot(pool, c->slot);
+    rpool__furnish(pool, c->slot, resource);
+    c->unwatched = rpool__watch_slot(pool, c->slot);
 }
 
 /* CREATED comes before the item can be leased, CREATE_FAILED when nothing waits
@@ -414,7 +183,8 @@ static void tell_creation_locked(struct pool *pool, struct pool_thread *worker,
 static void create_one_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool)
 {
-    struct creation c = {.slot = occupy_locked(pool), .round = pool->round};
+    struct creation c = {.slot = rpool__occupy_locked(pool),
+                         .round = pool->round};
     c.deadline = clock_after(clock_now(), pool->create_timeout / CLOCK_MS);
     rpool__begin_call_locked(pool, worker, CALL_CREATE, c.deadline);
     rpool__begin_job(pool);
@@ -445,14 +215,14 @@ static int work_locked(struct pool *pool, struct pool_thread *worker)
 {
     if (!list_empty(&pool->disposals))
         rpool__run_disposals_locked(pool, worker);
-    else if (may_check_locked(pool))
+    else if (rpool__may_check_locked(pool))
         check_for_borrower_locked(pool, worker);
     else if (rpool__may_create_locked(pool) &&
              clock_now() >= rpool__retry_due_locked(pool))
         create_one_locked(pool, worker);
     else if (rpool__may_tell_locked(pool))
         rpool__tell_one_locked(pool, worker);
-    else if (may_keep_alive_locked(pool))
+    else if (rpool__may_keep_alive_locked(pool))
         keep_one_alive_locked(pool, worker);
     else
         return 0;
@@ -479,18 +249,6 @@ static void rest_locked(struct pool *pool) POOL_LOCKED(pool)
     pool->alarm_at = CLOCK_NEVER; /* another's: one is woken in vain */
 }
 
-/* Whether the worker is not needed any more: it was started for a check or for
- * a stuck worker.  It then ends by itself, and nobody joins it. */
-static int is_surplus_locked(struct pool *pool, struct pool_thread *worker)
-    POOL_LOCKED(pool)
-{
-    if (pool->stopping || pool->workers <= rpool__most_workers_locked(pool))
-        return 0;
-    worker->running = 0;
-    thread_detach(&worker->thread);
-    return 1;
-}
-
 void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
 {
     struct pool_thread *self = arg;
@@ -505,7 +263,7 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
         rpool__go_busy_locked(pool);
         int worked = work_locked(pool, self);
         pool->busy--;
-        if (is_surplus_locked(pool, self))
+        if (rpool__is_surplus_locked(pool, self))
             break;
         if (worked)
             continue;
@@ -520,38 +278,4 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     cond_wake_all(&pool->changed);
     rpool__unlock(pool);
     return NULL;
-}
-
-int rpool__start_worker(struct pool *pool, int index)
-{
-    struct pool_thread *w = &pool->worker[index];
-    struct thread unheeded;
-    int rc = thread_start(&unheeded, rpool__worker_run, w);
-    if (rc == 0)
-        return 0;
-    lock_take(&pool->lock);
-    w->running = 0;
-    pool->workers--;
-    pool->idle_workers--;
-    pool->threads--;
-    pool->hire_at = clock_now() + HIRE_RETRY;
-    if ((atom_load(&pool->gate) & GATE_CLOSED) == 0) /* else it makes do */
-        rpool__arm_locked(pool, pool->hire_at);
-    rpool__settle_locked(pool);
-    cond_wake_all(&pool->changed); /* a close waits for it as for a thread */
-    /* A thread of the pool leaves the event to a worker, and so does a thread
-     * in a callback: the listener may wait for what that thread holds. */
-    int leaves_it = rpool__is_inside(pool);
-    if (leaves_it)
-        rpool__degraded_locked(pool, NO_WORKER);
-    pool->inside++;
-    lock_drop(&pool->lock);
-    if (!leaves_it)
-        rpool__emit(pool,
-                    &(rpool_event){.type = RPOOL_EVENT_DEGRADED,
-                                   .message = "cannot start another worker"});
-    lock_take(&pool->lock);
-    pool->inside--;
-    rpool__unlock(pool);
-    return rc;
 }

@@ -7,7 +7,7 @@
 #include "pg/lease.h"
 
 #include "base/quick.h"
-#include "entry.h"
+#include "quickpath.h"
 #include "pg/base/error.h"
 #include "pg/pool.h"
 #include "pg/session/input.h"

@@ -5,7 +5,12 @@
  * still go wrong.  What must hold at the end is the same for all: the pool is
  * at rest, nothing is lost, and nothing is twice.
  */
-#include "core/internal.h"
+#include "core/alarm.h"
+#include "core/close.h"
+#include "core/entry.h"
+#include "core/handle.h"
+#include "core/settle.h"
+#include "core/slot.h"
 #include "machine.h"
 
 #include <stdlib.h>

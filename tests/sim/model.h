@@ -8,7 +8,7 @@
 #ifndef SIM_MODEL_H
 #define SIM_MODEL_H
 
-#include "core/internal.h"
+#include "core/handle.h"
 
 enum { MODEL_SLOTS = 5, MODEL_LINE = 16, MODEL_THREADS = 64 };
 

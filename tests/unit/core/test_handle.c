@@ -6,7 +6,7 @@
  */
 #include "support_caller.h"
 
-#include "core/internal.h"
+#include "core/handle.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
  */
 #include "support_caller.h"
 
-#include "core/internal.h"
+#include "core/handle.h"
 
 /* D33 */
 static void item_is_reset_first_when_a_waiter_gets_it(void **state)

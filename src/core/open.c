@@ -1,22 +1,19 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * Open, wait, resize, recycle, suspend, resume, close, and the end.
- *
- * A closed pool is over when nothing of it runs and nothing is leased: no slot
- * is occupied, no thread is left, no call is inside.  Whoever makes that true
- * ends it, in rpool__unlock: the closing thread, the last release, or a worker
- * that was left behind in a creation.
- */
-#include "internal.h"
+/* Open. */
+#include "alarm.h"
+#include "chunk.h"
+#include "cleaner.h"
+#include "entry.h"
+#include "failure.h"
+#include "handle.h"
+#include "settle.h"
+#include "worker.h"
 
 #include "base/sized.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- open ---- */
 
 /* The sizes of the smallest structs that open accepts: without create and
  * destroy there is no pool, while every option has a default. */
@@ -190,14 +187,6 @@ static rpool_status acquire_means(struct pool *pool, const char *name,
     return RPOOL_OK;
 }
 
-static void release_means(struct pool *pool)
-{
-    stop_close(pool->stop_fd);
-    watch_close(&pool->watch);
-    free(pool->name);
-    pool->name = NULL;
-}
-
 /* The first worker could not be started: the cleaner goes again. */
 static void stop_cleaner(struct pool *pool, struct thread *cleaner)
 {
@@ -246,7 +235,7 @@ rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
     lock_drop(&pool->lock);
     status = acquire_means(pool, o.name, why);
     if (status == RPOOL_OK && start_threads(pool) != 0) {
-        release_means(pool);
+        rpool__release_means(pool);
         status = rpool__fail(why, RPOOL_SYSTEM, "cannot start a thread");
     }
     if (status != RPOOL_OK) {
@@ -264,259 +253,4 @@ rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
         *why = (rpool_failure){0};
     *out = (rpool *)(uintptr_t)handle;
     return RPOOL_OK;
-}
-
-/* ---- at run time ---- */
-
-rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
-{
-    struct pool *pool = rpool__pool_of((uintptr_t)handle);
-    rpool_status status = RPOOL_OK;
-    if (!rpool__enter(pool, (uintptr_t)handle)) {
-        return rpool__refusal(pool, why);
-    }
-    int64_t deadline = clock_after(clock_now(), timeout_ms);
-    int inside = rpool__is_inside(pool);
-    pool->awaiting++;
-    rpool__wake_workers_locked(pool);
-    for (;;) {
-        if (atom_load(&pool->gate) & GATE_CLOSED)
-            status = RPOOL_CLOSED;
-        else if (pool_existing(pool) >= pool->min_size)
-            break;
-        else if (pool->failure.permanent && clock_now() < pool->urgent_at)
-            status = RPOOL_CREATE;
-        else if (inside)
-            status = RPOOL_BUSY;
-        else if (clock_now() >= deadline)
-            status = RPOOL_TIMEOUT;
-        if (status != RPOOL_OK)
-            break;
-        rpool__sleep_locked(pool, &pool->changed, deadline);
-    }
-    pool->awaiting--;
-    if (status != RPOOL_OK) {
-        rpool__step_out(pool);
-        if (inside)
-            (void)rpool__fail(why, status, "%s", rpool__inside_text);
-        else
-            rpool__explain(pool, why, status, -1);
-        lock_take(&pool->lock);
-    }
-    pool->inside--;
-    rpool__unlock(pool);
-    return status;
-}
-
-static void leave(struct pool *pool)
-    LOCK_ATTRIBUTE(release_capability(pool->lock))
-{
-    rpool__set_idle_due_locked(pool);
-    rpool__arm_locked(pool, 0);
-    rpool__settle_locked(pool);
-    pool->inside--;
-    rpool__unlock(pool);
-}
-
-/* It may be megabytes, so the mutex is dropped meanwhile. */
-static int grow_locked(struct pool *pool, uint32_t nslots) POOL_LOCKED(pool)
-{
-    while (pool->growing)
-        rpool__sleep_locked(pool, &pool->changed, CLOCK_NEVER);
-    /* Not rpool__step_out: a listener that resizes would wait for itself. */
-    pool->growing = 1;
-    struct list fresh;
-    list_init(&fresh);
-    lock_drop(&pool->lock);
-    int rc = rpool__grow(pool, nslots, &fresh);
-    lock_take(&pool->lock);
-    if (rc == 0)
-        rpool__add_locked(pool, nslots, &fresh);
-    pool->growing = 0;
-    cond_wake_all(&pool->changed);
-    return rc;
-}
-
-rpool_status rpool_resize(rpool *handle, int max_size, int min_size)
-{
-    struct pool *pool = rpool__pool_of((uintptr_t)handle);
-    rpool_status status = RPOOL_OK;
-    if (max_size < 1 || max_size > MAX_SIZE || min_size < 0 ||
-        min_size > max_size)
-        return RPOOL_INVALID;
-    if (!rpool__enter(pool, (uintptr_t)handle))
-        return rpool__refusal(pool, NULL);
-    int rc = grow_locked(pool, (uint32_t)max_size);
-    if (atom_load(&pool->gate) & GATE_CLOSED)
-        status = RPOOL_CLOSED;
-    else if (rc != 0)
-        status = RPOOL_NOMEM;
-    else {
-        pool->max_size = max_size;
-        pool->min_size = min_size;
-        cond_wake_all(&pool->changed); /* a wait may be over */
-    }
-    leave(pool);
-    return status;
-}
-
-rpool_status rpool_recycle(rpool *handle)
-{
-    struct pool *pool = rpool__pool_of((uintptr_t)handle);
-    if (!rpool__enter(pool, (uintptr_t)handle))
-        return rpool__refusal(pool, NULL);
-    for (uint32_t i = 0; i < atom_load(&pool->nslots); i++) {
-        rpool__mark_locked(pool, pool_slot(pool, i), SLOT_RECYCLED);
-        if ((i + 1) % HOLD_BATCH == 0) {
-            rpool__step_out(pool);
-            lock_take(&pool->lock);
-        }
-    }
-    pool->failures = 0; /* what failed may be what the recycle is for */
-    pool->retry_at = pool->urgent_at = 0;
-    leave(pool);
-    return RPOOL_OK;
-}
-
-static rpool_status set_suspended(rpool *handle, int suspended)
-{
-    struct pool *pool = rpool__pool_of((uintptr_t)handle);
-    rpool_status status = RPOOL_OK;
-    if (!rpool__enter(pool, (uintptr_t)handle))
-        return rpool__refusal(pool, NULL);
-    if (atom_load(&pool->gate) & GATE_CLOSED)
-        status = RPOOL_CLOSED;
-    else if (suspended)
-        (void)atom_or(&pool->gate, GATE_SUSPENDED);
-    else
-        (void)atom_and(&pool->gate, ~(uint64_t)GATE_SUSPENDED);
-    leave(pool);
-    return status;
-}
-
-rpool_status rpool_suspend(rpool *handle)
-{
-    return set_suspended(handle, 1);
-}
-
-rpool_status rpool_resume(rpool *handle)
-{
-    return set_suspended(handle, 0);
-}
-
-/* ---- close ---- */
-
-void rpool__begin_close_locked(struct pool *pool)
-{
-    (void)atom_or(&pool->gate, GATE_CLOSED);
-    stop_raise(pool->stop_fd);
-    rpool__settle_locked(pool);
-    cond_wake_all(&pool->changed);
-}
-
-/* The timeout is for what is leased or being created; what is only being
- * destroyed, which does not block, gets a moment anyway. */
-static void await_items_locked(struct pool *pool, int64_t deadline)
-    POOL_LOCKED(pool)
-{
-    int64_t moment = clock_after(clock_now(), 100);
-    while (pool->occupied > 0) {
-        int64_t until = deadline;
-        if (pool->occupied == pool->leaving && moment > deadline)
-            until = moment;
-        if (clock_now() >= until)
-            return;
-        rpool__sleep_locked(pool, &pool->changed, until);
-    }
-}
-
-/* The threads that are not in the provider's hands end, and until the deadline
- * the others may. */
-static void stop_threads_locked(struct pool *pool, int64_t deadline)
-    POOL_LOCKED(pool)
-{
-    pool->stopping = 1;
-    cond_wake_all(&pool->work);
-    watch_wake(&pool->watch);
-    while (pool->threads > pool->busy)
-        rpool__sleep_locked(pool, &pool->changed, CLOCK_NEVER);
-    while (pool->threads > 0 && clock_now() < deadline)
-        rpool__sleep_locked(pool, &pool->changed, deadline);
-}
-
-static void part_with(struct pool_thread *t, int exited)
-{
-    if (exited)
-        thread_join(&t->thread);
-    else
-        thread_detach(&t->thread);
-}
-
-/* Joins the threads that have ended; one stuck in the provider is left behind
- * and ends by itself.  Only the first to come here finds any. */
-static void part_with_threads(struct pool *pool)
-{
-    for (int i = -1; i < WORKERS; i++) {
-        struct pool_thread *t = i < 0 ? &pool->cleaner : &pool->worker[i];
-        lock_take(&pool->lock);
-        int ours = t->running, exited = t->exited;
-        t->running = 0;
-        lock_drop(&pool->lock);
-        if (ours)
-            part_with(t, exited);
-    }
-}
-
-rpool_status rpool_close(rpool **handle, int timeout_ms)
-{
-    if (handle == NULL || *handle == NULL)
-        return RPOOL_OK;
-    uint64_t word = (uintptr_t)*handle;
-    struct pool *pool = rpool__pool_of(word);
-    if (!rpool__enter(pool, word)) {
-        *handle = NULL;
-        return rpool__refusal(pool, NULL);
-    }
-    int64_t deadline = clock_after(clock_now(), timeout_ms);
-    rpool__begin_close_locked(pool);
-    if (rpool__is_inside(pool)) {
-        pool->inside--;
-        rpool__depart(pool);
-        return RPOOL_BUSY;
-    }
-    *handle = NULL;
-    rpool__step_out(pool);
-    lock_take(&pool->lock);
-    await_items_locked(pool, deadline);
-    stop_threads_locked(pool, deadline);
-    lock_drop(&pool->lock);
-    part_with_threads(pool);
-    lock_take(&pool->lock);
-    pool->inside--;
-    rpool_status status =
-        pool->occupied + pool->threads > 0 ? RPOOL_TIMEOUT : RPOOL_OK;
-    rpool__depart(pool);
-    return status;
-}
-
-/* ---- the end ---- */
-
-int rpool__is_over_locked(const struct pool *pool)
-{
-    return pool_is_open(pool) && pool->stopping && pool->occupied == 0 &&
-           pool->threads == 0 && pool->inside == 0;
-}
-
-/* The serial goes first: nobody can enter any more. */
-void rpool__end_locked(struct pool *pool)
-{
-    assert(list_empty(&pool->answered)); /* its waiters are inside */
-    atom_store(&pool->gate, GATE_CLOSED);
-    atom_store(&pool->next_wake, 0); /* and nobody arms the cleaner */
-    lock_drop(&pool->lock);
-    rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_FREED});
-    if (pool->provider.done != NULL)
-        pool->provider.done(pool->ctx);
-    release_means(pool);
-    rpool__shell_free(pool);
 }

@@ -4,8 +4,8 @@
  * The core's quick paths for the layer above it, within the library: they take
  * and return handles by value, and explain nothing.
  */
-#ifndef ENTRY_H
-#define ENTRY_H
+#ifndef QUICKPATH_H
+#define QUICKPATH_H
 
 #include <pqpool/rpool.h>
 

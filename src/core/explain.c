@@ -1,110 +1,11 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Events and failure texts.  Nothing here is called with the mutex held, but
- * rpool__fail, which touches the caller's storage only. */
-#include "internal.h"
+/* Why an acquire got nothing. */
+#include "explain.h"
 
 #include "base/text.h"
 
-#include <stdarg.h>
 #include <string.h>
-
-const char rpool__inside_text[] =
-    "a call inside a callback of the pool would wait for that callback";
-
-int rpool__is_inside(const struct pool *pool)
-{
-    const struct inside *at = thread_memo()->inside;
-    while (at != NULL && at->pool != pool)
-        at = at->outer;
-    return at != NULL;
-}
-
-void rpool__emit(struct pool *pool, rpool_event *event)
-{
-    if (pool->on_event == NULL)
-        return;
-    event->size = sizeof *event;
-    event->pool = pool->name;
-    if (event->message == NULL)
-        event->message = "";
-    struct inside here;
-    rpool__go_in(&here, pool);
-    pool->on_event(pool->arg, event);
-    rpool__go_out(&here);
-}
-
-void rpool__emit_slot(struct pool *pool, const struct slot *slot,
-                      rpool_event_type type, int64_t ms)
-{
-    if (pool->on_event == NULL)
-        return;
-    rpool__emit(
-        pool,
-        &(rpool_event){
-            .type = type,
-            .reason =
-                type == RPOOL_EVENT_CLOSED ? slot->reason : RPOOL_REASON_NONE,
-            .item = atom_peek(&slot->number),
-            .resource = slot_resource(slot),
-            .ms = ms,
-            .site = {.file = (const char *)(uintptr_t)atom_peek(&slot->file),
-                     .func = (const char *)(uintptr_t)atom_peek(&slot->func),
-                     .line = (int)atom_peek(&slot->line)}});
-}
-
-void rpool__misuse(struct pool *pool, uint64_t item, const char *message)
-{
-    lock_take(&pool->lock);
-    if (!pool_is_open(pool)) {
-        lock_drop(&pool->lock);
-        return;
-    }
-    pool->stats.misused++;
-    pool->inside++;
-    lock_drop(&pool->lock);
-    rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_MISUSE,
-                                     .item = item,
-                                     .message = message});
-    lock_take(&pool->lock);
-    pool->inside--;
-    rpool__unlock(pool);
-}
-
-void rpool_report_misuse(rpool *pool_handle, uint64_t number,
-                         const char *message)
-{
-    struct pool *pool = rpool__pool_of((uintptr_t)pool_handle);
-    if (pool != NULL && (atom_load(&pool->gate) & GATE_FORKED) == 0)
-        rpool__misuse(pool, number, message);
-}
-
-void rpool_call_listener(rpool *pool_handle, void (*tell)(void *arg), void *arg)
-{
-    struct inside here;
-    if (tell == NULL)
-        return;
-    rpool__go_in(&here, rpool__pool_of((uintptr_t)pool_handle));
-    tell(arg);
-    rpool__go_out(&here);
-}
-
-rpool_status rpool__fail(rpool_failure *why, rpool_status status,
-                         const char *format, ...)
-{
-    if (why == NULL)
-        return status;
-    *why = (rpool_failure){0};
-    struct text text;
-    text_init(&text, why->message, sizeof why->message);
-    va_list args;
-    va_start(args, format);
-    text_add_list(&text, format, args);
-    va_end(args);
-    return status;
-}
-
-/* ---- why an acquire got nothing ---- */
 
 /* The pool as it stands. */
 struct view {

@@ -15,7 +15,7 @@
  * is in no list it may be gone at any time after the mutex is dropped: the
  * thread that wakes it keeps a copy of the address it sleeps on (base/sleep.h).
  */
-#include "internal.h"
+#include "queue.h"
 
 static void line_changed_locked(struct pool *pool) POOL_LOCKED(pool)
 {
@@ -27,7 +27,7 @@ static void line_changed_locked(struct pool *pool) POOL_LOCKED(pool)
 
 /* By ticket: a newcomer's is the highest, one that came before and returns
  * from a failed check goes back before all that came after it. */
-static void stand_locked(struct pool *pool, struct waiter *w) POOL_LOCKED(pool)
+void rpool__stand_locked(struct pool *pool, struct waiter *w)
 {
     struct list *at = pool->line.prev;
     while (at != &pool->line &&
@@ -38,7 +38,7 @@ static void stand_locked(struct pool *pool, struct waiter *w) POOL_LOCKED(pool)
     line_changed_locked(pool);
 }
 
-static void leave_locked(struct pool *pool, struct waiter *w) POOL_LOCKED(pool)
+void rpool__leave_line_locked(struct pool *pool, struct waiter *w)
 {
     list_remove(&w->node);
     pool->waiting--;
@@ -48,54 +48,22 @@ static void leave_locked(struct pool *pool, struct waiter *w) POOL_LOCKED(pool)
 void rpool__answer_locked(struct pool *pool, struct waiter *w,
                           rpool_status status, struct slot *slot)
 {
-    leave_locked(pool, w);
+    rpool__leave_line_locked(pool, w);
     w->answered = 1;
     w->status = status;
     w->slot = slot;
     list_push_back(&pool->answered, &w->node);
 }
 
-static int is_full_locked(struct pool *pool) POOL_LOCKED(pool)
+/* Takes as many answered waiters out of their list as there is room for; their
+ * wake-ups are to be sent after the mutex was dropped. */
+int rpool__rouse_locked(struct pool *pool, struct wake *wake, int room)
 {
-    if (pool->max_waiters < 0 || pool->waiting < pool->max_waiters)
-        return 0;
-    rpool__settle_locked(pool);
-    return pool->waiting >= pool->max_waiters;
-}
-
-/* The item that a waiter is to get may be in a slow listener's hands. */
-static void note_slow_listener_locked(struct pool *pool, int64_t due)
-    POOL_LOCKED(pool)
-{
-    int64_t now = clock_now();
-    if (now >= due && rpool__note_stuck_locked(pool, now, &due) > 0)
-        rpool__settle_locked(pool);
-}
-
-rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket, int pinged,
-                                int64_t deadline, struct slot **slot)
-{
-    if (*ticket == 0) {
-        if (is_full_locked(pool))
-            return RPOOL_BUSY;
-        *ticket = ++pool->tickets;
+    int n = 0;
+    for (; n < room && !list_empty(&pool->answered); n++) {
+        struct list *node = list_pop_front(&pool->answered);
+        wake[n] =
+            sleeper_rouse(&container_of(node, struct waiter, node)->sleeper);
     }
-    struct waiter w = {
-        .ticket = *ticket, .pinged = pinged, .status = RPOOL_TIMEOUT};
-    sleeper_init(&w.sleeper);
-    stand_locked(pool, &w);
-    rpool__settle_locked(pool);
-    while (!w.answered && clock_now() < deadline) {
-        int64_t due = rpool__listener_due_locked(pool);
-        if (!rpool__notify_locked(pool))
-            sleeper_wait(&w.sleeper, &pool->lock,
-                         due < deadline ? due : deadline);
-        note_slow_listener_locked(pool, due);
-    }
-    if (w.answered)
-        list_remove(&w.node); /* perhaps it was not woken yet */
-    else
-        leave_locked(pool, &w);
-    *slot = w.slot;
-    return w.status;
+    return n;
 }

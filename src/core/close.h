@@ -1,0 +1,11 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+#ifndef CORE_CLOSE_H
+#define CORE_CLOSE_H
+
+#include "pool.h"
+
+/* No acquire succeeds from now on. */
+void rpool__begin_close_locked(struct pool *pool) POOL_LOCKED(pool);
+
+#endif

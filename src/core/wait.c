@@ -1,0 +1,53 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+/* A waiter's time in the line. */
+#include "wait.h"
+#include "entry.h"
+#include "queue.h"
+#include "settle.h"
+#include "stuck.h"
+
+static int is_full_locked(struct pool *pool) POOL_LOCKED(pool)
+{
+    if (pool->max_waiters < 0 || pool->waiting < pool->max_waiters)
+        return 0;
+    rpool__settle_locked(pool);
+    return pool->waiting >= pool->max_waiters;
+}
+
+/* The item that a waiter is to get may be in a slow listener's hands. */
+static void note_slow_listener_locked(struct pool *pool, int64_t due)
+    POOL_LOCKED(pool)
+{
+    int64_t now = clock_now();
+    if (now >= due && rpool__note_stuck_locked(pool, now, &due) > 0)
+        rpool__settle_locked(pool);
+}
+
+rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket, int pinged,
+                                int64_t deadline, struct slot **slot)
+{
+    if (*ticket == 0) {
+        if (is_full_locked(pool))
+            return RPOOL_BUSY;
+        *ticket = ++pool->tickets;
+    }
+    struct waiter w = {
+        .ticket = *ticket, .pinged = pinged, .status = RPOOL_TIMEOUT};
+    sleeper_init(&w.sleeper);
+    rpool__stand_locked(pool, &w);
+    rpool__settle_locked(pool);
+    while (!w.answered && clock_now() < deadline) {
+        int64_t due = rpool__listener_due_locked(pool);
+        if (!rpool__notify_locked(pool))
+            sleeper_wait(&w.sleeper, &pool->lock,
+                         due < deadline ? due : deadline);
+        note_slow_listener_locked(pool, due);
+    }
+    if (w.answered)
+        list_remove(&w.node); /* perhaps it was not woken yet */
+    else
+        rpool__leave_line_locked(pool, &w);
+    *slot = w.slot;
+    return w.status;
+}

@@ -1,0 +1,10 @@
+/* SPDX-FileCopyrightText: 2026 the pqpool authors */
+/* SPDX-License-Identifier: PostgreSQL */
+#ifndef CORE_WORKER_H
+#define CORE_WORKER_H
+
+#include "pool.h"
+
+void *rpool__worker_run(void *arg);
+
+#endif
