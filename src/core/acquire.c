@@ -77,9 +77,7 @@ static rpool_item *lend_and_tell(struct pool *pool, struct slot *slot,
 static void put_back_locked(struct pool *pool, struct slot *slot,
                             uint64_t flags) POOL_LOCKED(pool)
 {
-    if (!slot_make_idle(pool, slot, flags))
-        rpool__dispose_locked(pool, slot,
-                              rpool__flag_reason(atom_load(&slot->word)));
+    rpool__keep_or_reject_locked(pool, slot, flags);
     rpool__settle_locked(pool);
     rpool__arm_slot_locked(pool, slot);
     rpool__wake_workers_locked(pool); /* for what is due of it at once */
@@ -139,8 +137,7 @@ static void lend_or_leave_locked(struct pool *pool, struct slot **slot)
 {
     if (rpool__make_leased(*slot))
         return;
-    rpool__dispose_locked(pool, *slot,
-                          rpool__flag_reason(atom_load(&(*slot)->word)));
+    rpool__reject_locked(pool, *slot, RPOOL_REASON_NONE);
     rpool__settle_locked(pool);
     *slot = NULL;
 }
@@ -148,7 +145,7 @@ static void lend_or_leave_locked(struct pool *pool, struct slot **slot)
 static void give_up_bad_locked(struct pool *pool, struct slot **slot)
     POOL_LOCKED(pool)
 {
-    rpool__dispose_locked(pool, *slot, RPOOL_REASON_CHECK);
+    rpool__reject_locked(pool, *slot, RPOOL_REASON_CHECK);
     rpool__settle_locked(pool);
     *slot = NULL;
 }
@@ -174,7 +171,7 @@ static void answered_locked(struct pool *pool, const struct request *r,
 static void look_locked(struct pool *pool, struct request *r,
                         struct slot **slot) POOL_LOCKED(pool)
 {
-    rpool__step_out(pool);
+    rpool__unlock_and_notify(pool);
     int verdict = rpool__run_look(pool, *slot);
     lock_take(&pool->lock);
     if (verdict == RPOOL_GOOD) {
@@ -198,7 +195,7 @@ static rpool_status ping_locked(struct pool *pool, struct request *r,
     int64_t until = clock_after(clock_now(), PATIENCE / CLOCK_MS);
     if (until > r->deadline || r->inside || rpool__workers_refused_locked(pool))
         until = r->deadline;
-    rpool__step_out(pool);
+    rpool__unlock_and_notify(pool);
     int verdict = rpool__run_check(pool, *slot, until);
     lock_take(&pool->lock);
     if (verdict == RPOOL_GOOD) {
@@ -215,6 +212,7 @@ static rpool_status ping_locked(struct pool *pool, struct request *r,
         put_back_locked(pool, *slot, SLOT_ANSWER);
     else
         rpool__hand_over_locked(pool, *slot);
+    rpool__settle_locked(pool);
     *slot = NULL;
     return late ? RPOOL_TIMEOUT : RPOOL_OK;
 }
@@ -325,9 +323,9 @@ static void settle_stray(struct pool *pool, struct slot *slot)
         rpool__settle(pool);
         return;
     }
-    lock_take(&pool->lock);
+    rpool__enter_as_owner(pool);
     put_back_locked(pool, slot, atom_load(&slot->word) & SLOT_ANSWER);
-    rpool__unlock(pool);
+    rpool__leave_and_drain(pool);
 }
 
 /* slot: what the quick path claimed and must be looked at again, or NULL. */
@@ -348,12 +346,11 @@ acquire_slowly(uint64_t handle, int timeout_ms, struct slot *slot,
     int64_t waited = clock_now() - r.began;
     count_locked(pool, &r, status, waited);
     if (status != RPOOL_OK) {
-        rpool__step_out(pool);
+        rpool__unlock_and_notify(pool);
         report(pool, &r, status, waited, why);
         lock_take(&pool->lock);
     }
-    pool->inside--;
-    rpool__unlock(pool);
+    rpool__leave_and_drain(pool);
     if (status == RPOOL_OK)
         *item = lend_and_tell(pool, slot, atom_load(&slot->word),
                               clock_coarse(), site, waited);

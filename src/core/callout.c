@@ -141,3 +141,17 @@ int rpool__run_reset(struct pool *pool, struct slot *slot)
     rpool__go_out(&here);
     return verdict;
 }
+
+/* The thread is a worker, and so in a callback of the pool all the time. */
+int rpool__call_create(struct pool *pool, int64_t deadline, void **resource,
+                       rpool_failure *why)
+{
+    return pool->provider.create(pool->ctx, deadline, pool->stop_fd, resource,
+                                 why);
+}
+
+void rpool__call_done(struct pool *pool)
+{
+    if (pool->provider.done != NULL)
+        pool->provider.done(pool->ctx);
+}

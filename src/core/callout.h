@@ -32,6 +32,10 @@ void rpool__emit(struct pool *pool, rpool_event *event);
 /* An event about a slot the caller owns. */
 void rpool__emit_slot(struct pool *pool, const struct slot *slot,
                       rpool_event_type type, int64_t ms);
+int rpool__call_create(struct pool *pool, int64_t deadline, void **resource,
+                       rpool_failure *why);
+/* The pool is over. */
+void rpool__call_done(struct pool *pool);
 int rpool__run_reset(struct pool *pool, struct slot *slot);
 void rpool__destroy(struct pool *pool, struct slot *slot);
 /* Not 0: it should be watched, and cannot be. */

@@ -54,13 +54,14 @@ static int64_t look_around_locked(struct pool *pool) POOL_LOCKED(pool)
 static void hung_up_locked(struct pool *pool, uint64_t token) POOL_LOCKED(pool)
 {
     struct slot *slot = pool_slot(pool, (uint32_t)token & SLOT_MASK);
-    if (token >> SLOT_BITS == atom_peek(&slot->number))
-        rpool__mark_locked(pool, slot, SLOT_HUNG_UP);
+    if (token >> SLOT_BITS == atom_peek(&slot->number) &&
+        rpool__mark_locked(pool, slot, SLOT_HUNG_UP))
+        rpool__lost_locked(pool, slot, slot->reason);
 }
 
 static void start_worker_locked(struct pool *pool) POOL_LOCKED(pool)
 {
-    rpool__step_out(pool);
+    rpool__unlock_and_notify(pool);
     lock_take(&pool->lock);
 }
 
@@ -71,7 +72,7 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     struct inside here;
     rpool__go_in(&here, pool); /* to the end of the thread */
     thread_begin(pool->name);
-    lock_take(&pool->lock);
+    rpool__enter_as_owner(pool);
     thread_self(&pool->cleaner.thread);
     while (!pool->stopping) {
         if (clock_now() >= (int64_t)atom_load(&pool->next_wake)) {
@@ -84,7 +85,7 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
         }
         pool->cleaner_asleep = 1;
         int64_t until = (int64_t)atom_load(&pool->next_wake);
-        rpool__step_out(pool);
+        rpool__unlock_and_notify(pool);
         int n = watch_wait(&pool->watch, until, tokens, HOLD_BATCH);
         lock_take(&pool->lock);
         pool->cleaner_asleep = 0;
@@ -96,6 +97,6 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     pool->cleaner.exited = 1;
     pool->threads--;
     cond_wake_all(&pool->changed);
-    rpool__depart(pool);
+    rpool__leave(pool);
     return NULL;
 }

@@ -66,21 +66,23 @@ rpool_status rpool_close(rpool **handle, int timeout_ms)
     int64_t deadline = clock_after(clock_now(), timeout_ms);
     rpool__begin_close_locked(pool);
     if (rpool__is_inside(pool)) {
-        pool->inside--;
-        rpool__depart(pool);
+        rpool__leave(pool);
         return RPOOL_BUSY;
     }
     *handle = NULL;
-    rpool__step_out(pool);
+    rpool__unlock_and_notify(pool);
     lock_take(&pool->lock);
     await_items_locked(pool, deadline);
     stop_threads_locked(pool, deadline);
-    lock_drop(&pool->lock);
-    rpool__part_with_threads(pool);
+    struct thread ended[THREADS];
+    int joins = rpool__reap_threads_locked(pool, ended);
+    rpool__unlock_and_notify(pool);
+    for (int i = 0; i < joins; i++)
+        thread_join(&ended[i]);
+
     lock_take(&pool->lock);
-    pool->inside--;
     rpool_status status =
         pool->occupied + pool->threads > 0 ? RPOOL_TIMEOUT : RPOOL_OK;
-    rpool__depart(pool);
+    rpool__leave(pool);
     return status;
 }

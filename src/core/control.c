@@ -40,15 +40,14 @@ rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
     }
     pool->awaiting--;
     if (status != RPOOL_OK) {
-        rpool__step_out(pool);
+        rpool__unlock_and_notify(pool);
         if (inside)
             (void)rpool__fail(why, status, "%s", rpool__inside_text);
         else
             rpool__explain(pool, why, status, -1);
         lock_take(&pool->lock);
     }
-    pool->inside--;
-    rpool__unlock(pool);
+    rpool__leave_and_drain(pool);
     return status;
 }
 
@@ -58,8 +57,7 @@ static void leave(struct pool *pool)
     rpool__set_idle_due_locked(pool);
     rpool__arm_locked(pool, 0);
     rpool__settle_locked(pool);
-    pool->inside--;
-    rpool__unlock(pool);
+    rpool__leave_and_drain(pool);
 }
 
 /* It may be megabytes, so the mutex is dropped meanwhile. */
@@ -67,11 +65,11 @@ static int grow_locked(struct pool *pool, uint32_t nslots) POOL_LOCKED(pool)
 {
     while (pool->growing)
         rpool__sleep_locked(pool, &pool->changed, CLOCK_NEVER);
-    /* Not rpool__step_out: a listener that resizes would wait for itself. */
+    /* Quietly: a listener that resizes would wait for itself. */
     pool->growing = 1;
     struct list fresh;
     list_init(&fresh);
-    lock_drop(&pool->lock);
+    rpool__unlock_quietly(pool);
     int rc = rpool__grow(pool, nslots, &fresh);
     lock_take(&pool->lock);
     if (rc == 0)
@@ -112,7 +110,7 @@ rpool_status rpool_recycle(rpool *handle)
     for (uint32_t i = 0; i < atom_load(&pool->nslots); i++) {
         rpool__mark_locked(pool, pool_slot(pool, i), SLOT_RECYCLED);
         if ((i + 1) % HOLD_BATCH == 0) {
-            rpool__step_out(pool);
+            rpool__unlock_and_notify(pool);
             lock_take(&pool->lock);
         }
     }

@@ -28,6 +28,12 @@ int rpool__enter(struct pool *pool, uint64_t handle)
     return 1;
 }
 
+void rpool__enter_as_owner(struct pool *pool)
+{
+    lock_take(&pool->lock);
+    pool->inside++;
+}
+
 rpool_status rpool__refusal(const struct pool *pool, rpool_failure *why)
 {
     if (pool == NULL)
@@ -76,13 +82,42 @@ static void finish_locked(struct pool *pool) POOL_LOCKED(pool)
     pool->inside--;
 }
 
-void rpool__step_out(struct pool *pool)
+/*
+ * The system refused a worker.  A failure to start is emitted as DEGRADED.  A
+ * thread of the pool leaves that to a worker, and so does a thread in a
+ * callback: the listener may wait for what that thread holds.
+ */
+static void spawn_failed(struct pool *pool, int index)
+{
+    int by_worker = rpool__is_inside(pool);
+    lock_take(&pool->lock);
+    pool->inside++;
+    rpool__spawn_failed_locked(pool, index);
+    rpool__settle_locked(pool);
+    if (by_worker)
+        rpool__degraded_locked(pool, NO_WORKER);
+    lock_drop(&pool->lock);
+
+    if (!by_worker)
+        rpool__emit(pool,
+                    &(rpool_event){.type = RPOOL_EVENT_DEGRADED,
+                                   .message = "cannot start another worker"});
+    lock_take(&pool->lock);
+    rpool__leave_and_drain(pool);
+}
+
+void rpool__unlock_and_notify(struct pool *pool)
 {
     finish_locked(pool);
-    int hired = rpool__hire_locked(pool);
+    int place = rpool__hire_locked(pool);
     drop_and_wake(pool);
-    if (hired >= 0)
-        (void)rpool__start_worker(pool, hired);
+    if (place >= 0 && rpool__spawn_worker(pool, place) != 0)
+        spawn_failed(pool, place);
+}
+
+void rpool__unlock_quietly(struct pool *pool)
+{
+    lock_drop(&pool->lock);
 }
 
 int rpool__notify_locked(struct pool *pool)
@@ -90,7 +125,7 @@ int rpool__notify_locked(struct pool *pool)
     if (!pool->unsettled && list_empty(&pool->answered) &&
         !rpool__worker_missing_locked(pool))
         return 0;
-    rpool__step_out(pool);
+    rpool__unlock_and_notify(pool);
     lock_take(&pool->lock);
     return 1;
 }
@@ -104,98 +139,33 @@ void rpool__sleep_locked(struct pool *pool, struct cond *cond, int64_t deadline)
 /* Drops the mutex for a job that was taken.  The wake is passed on: several
  * jobs may have had one.  If this was the last worker that can be had, the
  * waiters ping for themselves from now on. */
-void rpool__begin_job(struct pool *pool)
+void rpool__unlock_for_job(struct pool *pool)
 {
     rpool__watch_workers_locked(pool);
     if (rpool__workers_refused_locked(pool))
         rpool__settle_locked(pool);
     rpool__wake_workers_locked(pool);
-    rpool__step_out(pool);
+    rpool__unlock_and_notify(pool);
 }
 
-/* CLOSED comes before the destroy, as the listener is given the resource. */
-static void tell_closed_locked(struct pool *pool, struct pool_thread *worker,
-                               const struct slot *slot) POOL_LOCKED(pool)
-{
-    if (pool->on_event == NULL)
-        return;
-    if (worker != NULL)
-        rpool__begin_telling(pool, worker);
-    else
-        rpool__begin_job(pool);
-    rpool__emit_slot(pool, slot, RPOOL_EVENT_CLOSED, 0);
-    lock_take(&pool->lock);
-    if (worker != NULL)
-        rpool__end_telling_locked(pool, worker);
-}
-
-void rpool__run_disposals_locked(struct pool *pool, struct pool_thread *worker)
-{
-    do {
-        struct slot *slot = rpool__pop_locked(pool, &pool->disposals);
-        tell_closed_locked(pool, worker, slot);
-        if (worker != NULL)
-            rpool__begin_call_locked(pool, worker, CALL_DESTROY, clock_now());
-        rpool__begin_job(pool);
-        rpool__destroy(pool, slot);
-        lock_take(&pool->lock);
-        if (worker != NULL)
-            rpool__end_call_locked(pool, worker);
-        pool->leaving--;
-        pool->stats.closed++;
-        pool->stats.closed_by[slot->reason]++;
-        rpool__empty_locked(pool, slot);
-        rpool__wake_workers_locked(pool); /* there is room again */
-    } while (worker == NULL && !list_empty(&pool->disposals));
-}
-
-int rpool__is_over_locked(const struct pool *pool)
+static int is_over_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
     return pool_is_open(pool) && pool->stopping && pool->occupied == 0 &&
            pool->threads == 0 && pool->inside == 0;
 }
 
 /* The serial goes first: nobody can enter any more. */
-void rpool__end_locked(struct pool *pool)
+static void end_locked(struct pool *pool)
+    LOCK_ATTRIBUTE(release_capability(pool->lock))
 {
     assert(list_empty(&pool->answered)); /* its waiters are inside */
     atom_store(&pool->gate, GATE_CLOSED);
     atom_store(&pool->next_wake, 0); /* and nobody arms the cleaner */
     lock_drop(&pool->lock);
     rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_FREED});
-    if (pool->provider.done != NULL)
-        pool->provider.done(pool->ctx);
+    rpool__call_done(pool);
     rpool__release_means(pool);
     rpool__shell_free(pool);
-}
-
-void rpool__unlock(struct pool *pool)
-{
-    finish_locked(pool);
-    if (pool->stopping && pool->workers == pool->busy &&
-        !list_empty(&pool->disposals))
-        rpool__run_disposals_locked(pool, NULL);
-    rpool__depart(pool);
-}
-
-void rpool__depart(struct pool *pool)
-{
-    finish_locked(pool);
-    if (rpool__is_over_locked(pool))
-        rpool__end_locked(pool);
-    else
-        rpool__step_out(pool);
-}
-
-void rpool__settle(struct pool *pool)
-{
-    lock_take(&pool->lock);
-    if (pool_is_open(pool)) {
-        rpool__settle_locked(pool);
-        rpool__unlock(pool);
-    } else {
-        lock_drop(&pool->lock);
-    }
 }
 
 void rpool__arm_slowly(struct pool *pool, int64_t when)
@@ -203,4 +173,47 @@ void rpool__arm_slowly(struct pool *pool, int64_t when)
     lock_take(&pool->lock);
     rpool__arm_locked(pool, when);
     lock_drop(&pool->lock);
+}
+
+/* When the workers are gone, or stuck, the thread that leaves destroys. */
+void rpool__drain_locked(struct pool *pool)
+{
+    while (!list_empty(&pool->disposals)) {
+        struct slot *slot = rpool__pop_locked(pool, &pool->disposals);
+        rpool__unlock_and_notify(pool);
+        rpool__emit_slot(pool, slot, RPOOL_EVENT_CLOSED, 0);
+        rpool__destroy(pool, slot);
+        lock_take(&pool->lock);
+        rpool__destroyed_locked(pool, slot);
+    }
+}
+
+void rpool__leave(struct pool *pool)
+{
+    finish_locked(pool);
+    pool->inside--;
+    if (is_over_locked(pool))
+        end_locked(pool);
+    else
+        rpool__unlock_and_notify(pool);
+}
+
+void rpool__leave_and_drain(struct pool *pool)
+{
+    finish_locked(pool);
+    if (pool->stopping && pool->workers == pool->busy)
+        rpool__drain_locked(pool);
+    rpool__leave(pool);
+}
+
+void rpool__settle(struct pool *pool)
+{
+    lock_take(&pool->lock);
+    if (pool_is_open(pool)) {
+        pool->inside++;
+        rpool__settle_locked(pool);
+        rpool__leave_and_drain(pool);
+    } else {
+        lock_drop(&pool->lock);
+    }
 }

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /* Why an acquire got nothing. */
 #include "explain.h"
+#include "entry.h"
 
 #include "base/text.h"
 
@@ -45,7 +46,7 @@ static void look(struct pool *pool, struct view *view)
     view->suspended = (atom_load(&pool->gate) & GATE_SUSPENDED) != 0;
     view->failing = pool_is_failing(pool);
     view->failure = pool->failure;
-    lock_drop(&pool->lock);
+    rpool__unlock_quietly(pool);
 }
 
 static int all_are_leased(const struct view *view)

@@ -21,7 +21,7 @@ static void count_slots_locked(struct pool *pool, rpool_stats *stats)
         stats->acquired += atom_peek(&slot->leases);
         stats->checked += atom_peek(&slot->checks);
         if ((i + 1) % HOLD_BATCH == 0) {
-            rpool__step_out(pool);
+            rpool__unlock_and_notify(pool);
             lock_take(&pool->lock);
         }
     }
@@ -62,8 +62,7 @@ rpool_status rpool_stats_get(rpool *handle, rpool_stats *out)
     stats.in_use = counted.in_use;
     stats.checking = counted.checking;
     add_sizes_locked(pool, &stats);
-    pool->inside--;
-    rpool__unlock(pool);
+    rpool__leave_and_drain(pool);
     sized_write(out, &stats, sizeof stats);
     return RPOOL_OK;
 }
@@ -107,7 +106,7 @@ void rpool_dump(rpool *handle, void (*line)(void *arg, const char *text),
     if (line == NULL || rpool_stats_get(handle, &s) != RPOOL_OK ||
         !rpool__enter(pool, (uintptr_t)handle))
         return;
-    rpool__step_out(pool); /* counted inside: it stays */
+    rpool__unlock_and_notify(pool); /* counted inside: it stays */
     char buffer[512];
     struct text text;
     text_init(&text, buffer, sizeof buffer);
@@ -127,8 +126,7 @@ void rpool_dump(rpool *handle, void (*line)(void *arg, const char *text),
         line(arg, buffer);
     }
     lock_take(&pool->lock);
-    pool->inside--;
-    rpool__unlock(pool);
+    rpool__leave_and_drain(pool);
 }
 
 int64_t rpool_now(void)

@@ -10,18 +10,17 @@ void rpool__misuse(struct pool *pool, uint64_t item, const char *message)
 {
     lock_take(&pool->lock);
     if (!pool_is_open(pool)) {
-        lock_drop(&pool->lock);
+        rpool__unlock_quietly(pool);
         return;
     }
     pool->stats.misused++;
     pool->inside++;
-    lock_drop(&pool->lock);
+    rpool__unlock_quietly(pool);
     rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_MISUSE,
                                      .item = item,
                                      .message = message});
     lock_take(&pool->lock);
-    pool->inside--;
-    rpool__unlock(pool);
+    rpool__leave_and_drain(pool);
 }
 
 void rpool_report_misuse(rpool *pool_handle, uint64_t number,

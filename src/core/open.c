@@ -158,7 +158,7 @@ static int make_slots(struct pool *pool)
         return -1;
     lock_take(&pool->lock);
     rpool__add_locked(pool, (uint32_t)pool->max_size, &fresh);
-    lock_drop(&pool->lock);
+    rpool__unlock_quietly(pool);
     return 0;
 }
 
@@ -192,7 +192,7 @@ static void stop_cleaner(struct pool *pool, struct thread *cleaner)
 {
     lock_take(&pool->lock);
     pool->stopping = 1;
-    lock_drop(&pool->lock);
+    rpool__unlock_quietly(pool);
     watch_wake(&pool->watch);
     thread_join(cleaner);
 }
@@ -200,15 +200,16 @@ static void stop_cleaner(struct pool *pool, struct thread *cleaner)
 static int start_threads(struct pool *pool)
 {
     lock_take(&pool->lock);
+    pool->worker_run = rpool__worker_run;
     pool->cleaner.running = pool->worker[0].running = 1;
     pool->workers = pool->idle_workers = 1;
     pool->threads = 2;
-    lock_drop(&pool->lock);
+    rpool__unlock_quietly(pool);
     struct thread cleaner, worker;
     if (thread_start(&cleaner, rpool__cleaner_run, &pool->cleaner) != 0)
         return -1;
     pool->worker[0].pool = pool;
-    if (thread_start(&worker, rpool__worker_run, &pool->worker[0]) == 0)
+    if (thread_start(&worker, pool->worker_run, &pool->worker[0]) == 0)
         return 0;
     stop_cleaner(pool, &cleaner);
     return -1;
@@ -232,7 +233,7 @@ rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
     lock_take(&pool->lock); /* a straggler of the last pool may look in */
     configure(pool, &known, ctx, &o);
     reset_shell(pool);
-    lock_drop(&pool->lock);
+    rpool__unlock_quietly(pool);
     status = acquire_means(pool, o.name, why);
     if (status == RPOOL_OK && start_threads(pool) != 0) {
         rpool__release_means(pool);
@@ -245,10 +246,11 @@ rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
     uint64_t handle =
         rpool__next_serial() << SHELL_BITS | (uint64_t)pool->shell;
     lock_take(&pool->lock);
+    pool->inside++;
     atom_store(&pool->gate, gate_open(handle));
     rpool__set_idle_due_locked(pool);
     rpool__settle_locked(pool);
-    rpool__unlock(pool);
+    rpool__leave_and_drain(pool);
     if (why != NULL)
         *why = (rpool_failure){0};
     *out = (rpool *)(uintptr_t)handle;

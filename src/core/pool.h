@@ -114,7 +114,8 @@ enum {
     MAX_CONCURRENCY = 64,
     MAX_CHECKERS = 16,
     MAX_STUCK = 16,
-    WORKERS = MAX_CONCURRENCY + 1 + MAX_CHECKERS + MAX_STUCK
+    WORKERS = MAX_CONCURRENCY + 1 + MAX_CHECKERS + MAX_STUCK,
+    THREADS = WORKERS + 1 /* with the cleaner */
 };
 
 enum call { CALL_NONE, CALL_CREATE, CALL_CHECK, CALL_KEEPALIVE, CALL_DESTROY };
@@ -216,7 +217,8 @@ struct pool {
     int stopping; /* the threads end */
     int inside;   /* calls that still need the pool's fields */
     struct pool_thread worker[WORKERS], cleaner;
-    rpool_stats stats; /* the counters only */
+    void *(*worker_run)(void *worker); /* constant: what a worker does */
+    rpool_stats stats;                 /* the counters only */
     /* The allocations of the chunks: a leak checker finds them by these. */
     void *memory[CHUNKS];
 };

@@ -139,12 +139,12 @@ static void remember(struct pool *pool, struct slot *slot, uint64_t handle,
 __attribute__((noinline)) static void
 dispose(struct pool *pool, struct slot *slot, rpool_reason reason)
 {
-    lock_take(&pool->lock);
+    rpool__enter_as_owner(pool);
     if (reason == RPOOL_REASON_NONE)
         reason = rpool__flag_reason(atom_load(&slot->word));
     rpool__dispose_locked(pool, slot, reason);
     rpool__settle_locked(pool);
-    rpool__unlock(pool);
+    rpool__leave_and_drain(pool);
 }
 
 static int needs_reset(const struct pool *pool, const struct slot *slot)
@@ -263,11 +263,11 @@ void *rpool_detach(rpool_item **item)
     void *resource = slot_resource(slot);
     rpool__unwatch(pool, slot);
     end_lease(pool, slot, RPOOL_EVENT_DETACHED, clock_coarse());
-    lock_take(&pool->lock);
+    rpool__enter_as_owner(pool);
     pool->stats.detached++;
     rpool__empty_locked(pool, slot);
     rpool__settle_locked(pool);
-    rpool__unlock(pool);
+    rpool__leave_and_drain(pool);
     return resource;
 }
 

@@ -19,10 +19,28 @@
  * sees the other: the waiter takes the slot, or the releaser comes here.
  */
 #include "settle.h"
+#include "demand.h"
 #include "jobs.h"
 #include "queue.h"
 #include "search.h"
 #include "slot.h"
+
+void rpool__reject_locked(struct pool *pool, struct slot *slot,
+                          rpool_reason reason)
+{
+    if (reason == RPOOL_REASON_NONE)
+        reason = rpool__flag_reason(atom_load(&slot->word));
+    rpool__dispose_locked(pool, slot, reason);
+    if (reason == RPOOL_REASON_HANGUP || reason == RPOOL_REASON_CHECK)
+        rpool__lost_locked(pool, slot, reason);
+}
+
+void rpool__keep_or_reject_locked(struct pool *pool, struct slot *slot,
+                                  uint64_t flags)
+{
+    if (!slot_make_idle(pool, slot, flags))
+        rpool__reject_locked(pool, slot, RPOOL_REASON_NONE);
+}
 
 /* Idle items leave, the highest slots first, while `more` of them must.  *left
  * is counted down for each slot that is looked at. */

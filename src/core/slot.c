@@ -3,8 +3,6 @@
 /* The transitions that an owner makes, and those under the mutex. */
 #include "slot.h"
 #include "alarm.h"
-#include "demand.h"
-#include "settle.h"
 
 #include "base/random.h"
 
@@ -56,7 +54,6 @@ void rpool__hand_over_locked(struct pool *pool, struct slot *slot)
 {
     rpool__unqueue_locked(pool, slot);
     list_push_back(&pool->handed, &slot->node);
-    rpool__settle_locked(pool);
 }
 
 void rpool__wish_locked(struct pool *pool, struct slot *slot)
@@ -103,8 +100,6 @@ void rpool__dispose_locked(struct pool *pool, struct slot *slot,
                      word_with(word, SLOT_DISPOSING) &
                          ~(uint64_t)(SLOT_LEAVE | SLOT_ANSWER)))
         ;
-    if (reason == RPOOL_REASON_HANGUP || reason == RPOOL_REASON_CHECK)
-        rpool__lost_locked(pool, slot, reason);
     slot->reason = reason;
     rpool__unqueue_locked(pool, slot);
     pool->leaving++;
@@ -134,21 +129,30 @@ void rpool__empty_locked(struct pool *pool, struct slot *slot)
     cond_wake_all(&pool->changed);
 }
 
-void rpool__mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
+void rpool__destroyed_locked(struct pool *pool, struct slot *slot)
+{
+    pool->leaving--;
+    pool->stats.closed++;
+    pool->stats.closed_by[slot->reason]++;
+    rpool__empty_locked(pool, slot);
+}
+
+int rpool__mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
 {
     uint64_t word = atom_load(&slot->word);
     for (;;) {
         enum slot_state state = word_state(word);
         if (state == SLOT_EMPTY || state == SLOT_DISPOSING)
-            return;
+            return 0;
         /* IDLE: the swap makes it ours. */
         uint64_t marked = word | flag;
         if (state == SLOT_IDLE)
             marked = word_with(marked, SLOT_DISPOSING);
         if (atom_cas(&slot->word, &word, marked)) {
-            if (state == SLOT_IDLE)
-                rpool__dispose_locked(pool, slot, rpool__flag_reason(marked));
-            return;
+            if (state != SLOT_IDLE)
+                return 0;
+            rpool__dispose_locked(pool, slot, rpool__flag_reason(marked));
+            return 1;
         }
     }
 }

@@ -200,8 +200,12 @@ rpool_reason rpool__flag_reason(uint64_t word);
 /* An owned slot into the queue of disposals. */
 void rpool__dispose_locked(struct pool *pool, struct slot *slot,
                            rpool_reason reason) POOL_LOCKED(pool);
-/* Marks an item that must leave; disposes of it if it is idle. */
-void rpool__mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
+/* DISPOSING to EMPTY: the resource is gone, and is counted. */
+void rpool__destroyed_locked(struct pool *pool, struct slot *slot)
+    POOL_LOCKED(pool);
+/* Marks an item that must leave.  If it is idle, disposes of it and returns 1.
+ */
+int rpool__mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
     POOL_LOCKED(pool);
 /* A slot without resource. */
 void rpool__empty_locked(struct pool *pool, struct slot *slot)

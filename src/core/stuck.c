@@ -7,7 +7,6 @@
  */
 #include "stuck.h"
 #include "alarm.h"
-#include "entry.h"
 #include "jobs.h"
 
 /* A call of the provider that lasts so much longer than its deadline is stuck.
@@ -125,12 +124,11 @@ int rpool__note_stuck_locked(struct pool *pool, int64_t now, int64_t *next)
     return noted;
 }
 
-void rpool__begin_telling(struct pool *pool, struct pool_thread *worker)
+void rpool__begin_telling_locked(struct pool *pool, struct pool_thread *worker)
 {
     pool->tellers++;
     worker->telling = 1;
     worker->overdue_at = clock_now() + LISTENER_PATIENCE;
-    rpool__begin_job(pool);
 }
 
 void rpool__end_telling_locked(struct pool *pool, struct pool_thread *worker)

@@ -12,10 +12,10 @@ void rpool__begin_call_locked(struct pool *pool, struct pool_thread *worker,
     POOL_LOCKED(pool);
 void rpool__end_call_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool);
-/* The same for a call of the listener.  If it lasts, and something waits for
- * the worker, another one takes its place. */
-void rpool__begin_telling(struct pool *pool, struct pool_thread *worker)
-    LOCK_ATTRIBUTE(release_capability(pool->lock));
+/* A worker is about to call the listener.  If that lasts, and something waits
+ * for the worker, another one takes its place. */
+void rpool__begin_telling_locked(struct pool *pool, struct pool_thread *worker)
+    POOL_LOCKED(pool);
 /* The mutex is held again. */
 void rpool__end_telling_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool);

@@ -6,6 +6,7 @@
  */
 #include "tell.h"
 #include "callout.h"
+#include "entry.h"
 #include "jobs.h"
 #include "stuck.h"
 
@@ -79,7 +80,8 @@ void rpool__tell_one_locked(struct pool *pool, struct pool_thread *worker)
     else if (!next_leak_locked(pool, &slot, &serial, &event))
         return;
     pool->telling = 1;
-    rpool__begin_telling(pool, worker);
+    rpool__begin_telling_locked(pool, worker);
+    rpool__unlock_for_job(pool);
     if (slot != NULL)
         tell_leak(pool, slot, serial, &event);
     else

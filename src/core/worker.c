@@ -24,9 +24,29 @@
 #include "tell.h"
 #include "threads.h"
 
-/* ---- what there is to do ---- */
-
 /* ---- destroy ---- */
+
+/* CLOSED comes before the destroy, as the listener is given the resource. */
+static void destroy_one_locked(struct pool *pool, struct pool_thread *worker)
+    POOL_LOCKED(pool)
+{
+    struct slot *slot = rpool__pop_locked(pool, &pool->disposals);
+    if (pool->on_event != NULL) {
+        rpool__begin_telling_locked(pool, worker);
+        rpool__unlock_for_job(pool);
+        rpool__emit_slot(pool, slot, RPOOL_EVENT_CLOSED, 0);
+        lock_take(&pool->lock);
+        rpool__end_telling_locked(pool, worker);
+    }
+
+    rpool__begin_call_locked(pool, worker, CALL_DESTROY, clock_now());
+    rpool__unlock_for_job(pool);
+    rpool__destroy(pool, slot);
+    lock_take(&pool->lock);
+    rpool__end_call_locked(pool, worker);
+    rpool__destroyed_locked(pool, slot);
+    rpool__wake_workers_locked(pool); /* there is room again */
+}
 
 /* ---- check ---- */
 
@@ -53,18 +73,17 @@ static void check_slot_locked(struct pool *pool, struct pool_thread *worker,
     int64_t deadline =
         clock_after(clock_now(), pool->create_timeout / CLOCK_MS);
     rpool__begin_call_locked(pool, worker, call, deadline);
-    rpool__begin_job(pool);
+    rpool__unlock_for_job(pool);
     int verdict = rpool__run_check(pool, slot, deadline);
     if (verdict == RPOOL_AGAIN) /* others first: a lease waits for it anyway */
         atom_put(&slot->proven, (uint64_t)clock_coarse());
     lock_take(&pool->lock);
     rpool__end_call_locked(pool, worker);
     if (verdict != RPOOL_GOOD && verdict != RPOOL_AGAIN)
-        rpool__dispose_locked(pool, slot, RPOOL_REASON_CHECK);
-    else if (!slot_make_idle(pool, slot,
-                             verdict == RPOOL_AGAIN ? SLOT_ANSWER : good))
-        rpool__dispose_locked(pool, slot,
-                              rpool__flag_reason(atom_load(&slot->word)));
+        rpool__reject_locked(pool, slot, RPOOL_REASON_CHECK);
+    else
+        rpool__keep_or_reject_locked(
+            pool, slot, verdict == RPOOL_AGAIN ? SLOT_ANSWER : good);
     rpool__arm_slot_locked(pool, slot);
 }
 
@@ -108,9 +127,8 @@ static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
     pool->stats.create_us += (uint64_t)(took / 1000);
     if (pool_existing(pool) > pool->max_size)
         rpool__dispose_locked(pool, slot, RPOOL_REASON_RESIZE);
-    else if (!slot_make_idle(pool, slot, 0))
-        rpool__dispose_locked(pool, slot,
-                              rpool__flag_reason(atom_load(&slot->word)));
+    else
+        rpool__keep_or_reject_locked(pool, slot, 0);
     rpool__set_idle_due_locked(pool);
     rpool__arm_slot_locked(pool, slot);
     if (pool->ageing > 0)
@@ -137,8 +155,7 @@ static void create(struct pool *pool, struct creation *c)
 {
     int64_t start = clock_now();
     void *resource = NULL;
-    c->rc = pool->provider.create(pool->ctx, c->deadline, pool->stop_fd,
-                                  &resource, &c->why);
+    c->rc = rpool__call_create(pool, c->deadline, &resource, &c->why);
     c->took = clock_now() - start;
     if (c->rc == 0 && resource == NULL) {
         (void)rpool__fail(&c->why, RPOOL_CREATE, "the provider made nothing");
@@ -174,7 +191,8 @@ static void tell_creation_locked(struct pool *pool, struct pool_thread *worker,
 {
     if (pool->on_event == NULL)
         return;
-    rpool__begin_telling(pool, worker);
+    rpool__begin_telling_locked(pool, worker);
+    rpool__unlock_for_job(pool);
     tell_creation(pool, c);
     lock_take(&pool->lock);
     rpool__end_telling_locked(pool, worker);
@@ -187,7 +205,7 @@ static void create_one_locked(struct pool *pool, struct pool_thread *worker)
                          .round = pool->round};
     c.deadline = clock_after(clock_now(), pool->create_timeout / CLOCK_MS);
     rpool__begin_call_locked(pool, worker, CALL_CREATE, c.deadline);
-    rpool__begin_job(pool);
+    rpool__unlock_for_job(pool);
     create(pool, &c);
     lock_take(&pool->lock);
     rpool__end_call_locked(pool, worker);
@@ -214,7 +232,7 @@ static int work_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool)
 {
     if (!list_empty(&pool->disposals))
-        rpool__run_disposals_locked(pool, worker);
+        destroy_one_locked(pool, worker);
     else if (rpool__may_check_locked(pool))
         check_for_borrower_locked(pool, worker);
     else if (rpool__may_create_locked(pool) &&
@@ -234,7 +252,7 @@ static void rest_locked(struct pool *pool) POOL_LOCKED(pool)
 {
     /* Before it counts as idle: this may call a listener. */
     if (rpool__worker_missing_locked(pool)) {
-        rpool__step_out(pool);
+        rpool__unlock_and_notify(pool);
         lock_take(&pool->lock);
         return;
     }
@@ -256,7 +274,7 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     struct inside here;
     rpool__go_in(&here, pool); /* to the end of the thread */
     thread_begin(pool->name);
-    lock_take(&pool->lock);
+    rpool__enter_as_owner(pool);
     thread_self(&self->thread);
     pool->idle_workers--;
     for (;;) {
@@ -276,6 +294,6 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
     pool->workers--;
     pool->threads--;
     cond_wake_all(&pool->changed);
-    rpool__unlock(pool);
+    rpool__leave_and_drain(pool);
     return NULL;
 }

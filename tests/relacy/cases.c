@@ -190,7 +190,7 @@ static void at_rest(void)
 {
     if (pool->stopping && !list_empty(&pool->disposals)) {
         lock_take(&pool->lock);
-        rpool__run_disposals_locked(pool, NULL);
+        rpool__drain_locked(pool);
         lock_drop(&pool->lock);
     }
     machine_check(list_empty(&pool->line) && pool->waiting == 0,
