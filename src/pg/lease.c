@@ -7,11 +7,11 @@
 #include "pg/lease.h"
 
 #include "base/quick.h"
-#include "quickpath.h"
 #include "pg/base/error.h"
 #include "pg/pool.h"
 #include "pg/session/input.h"
 #include "pg/session/notice.h"
+#include "quickpath.h"
 
 #undef pqp_acquire
 #undef pqp_try_acquire
