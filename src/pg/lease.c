@@ -16,8 +16,8 @@
 #undef pqp_acquire
 #undef pqp_try_acquire
 
-struct request { /* of an acquire; in memory before the first call, so that no
-                    register has to be kept for what goes wrong */
+struct acquire_request { /* of an acquire; in memory before the first call, so
+                    that no register has to be kept for what goes wrong */
     pqp_pool *pool;
     int timeout_ms;
     pqp_conn **conn;
@@ -26,7 +26,7 @@ struct request { /* of an acquire; in memory before the first call, so that no
 };
 
 __attribute__((noinline)) static pqp_status
-acquire_slowly(const struct request *r)
+acquire_slow(const struct acquire_request *r)
 {
     rpool_failure why;
     pqp__failure_clear(&why);
@@ -34,7 +34,7 @@ acquire_slowly(const struct request *r)
     rpool_status status = rpool_acquire_at(pqp__core_of(r->pool), r->timeout_ms,
                                            &item, &why, &r->site);
     *r->conn = (pqp_conn *)item;
-    return pqp__report(r->err, status, &why);
+    return pqp__error_of_core(r->err, status, &why);
 }
 
 /* The core's quick path comes first: it needs no room for a failure. */
@@ -44,14 +44,15 @@ QUICK pqp_status pqp_acquire_at(pqp_pool *pool, int timeout_ms, pqp_conn **conn,
 {
     if (conn == NULL)
         return pqp__fail(err, PQP_INVALID, "conn is NULL");
-    const struct request r = {pool,
-                              timeout_ms,
-                              conn,
-                              err,
-                              {.file = file, .func = func, .line = line}};
+    const struct acquire_request r = {
+        pool,
+        timeout_ms,
+        conn,
+        err,
+        {.file = file, .func = func, .line = line}};
     rpool_item *item = rpool__acquire_own(pqp__core_of(pool), &r.site);
     if (item == NULL)
-        return acquire_slowly(&r);
+        return acquire_slow(&r);
     *r.conn = (pqp_conn *)item;
     pqp__error_clear(r.err);
     return PQP_OK;
@@ -98,7 +99,7 @@ PGconn *pqp_detach(pqp_conn **conn)
 
 /* ---- uses ---- */
 
-static const char *refusal(const pqp_conn *conn, rpool_status status)
+static const char *misuse_text(const pqp_conn *conn, rpool_status status)
 {
     if (conn == NULL)
         return "conn is NULL";
@@ -109,21 +110,22 @@ static const char *refusal(const pqp_conn *conn, rpool_status status)
                : "invalid connection handle (already released?)";
 }
 
-struct session *pqp__enter(const pqp_conn *conn, pqp_error *err)
+struct session *pqp__use_begin(const pqp_conn *conn, pqp_error *err)
 {
     void *resource = NULL;
     rpool_status status = rpool_begin_use((const rpool_item *)conn, &resource);
     if (status != RPOOL_OK) {
-        (void)pqp__fail(err, PQP_INVALID, "%s", refusal(conn, status));
+        (void)pqp__fail(err, PQP_INVALID, "%s", misuse_text(conn, status));
         return NULL;
     }
     struct session *session = resource;
     session->lease = conn;
     if (session->broken || session->pg == NULL) {
-        int known = (session->first.flags & PQP_ERR_DISCARD) != 0;
+        int known = (session->tx_error.flags & PQP_ERR_DISCARD) != 0;
         (void)pqp__fail(err, PQP_LOST, "the connection was given up before%s%s",
-                        known ? ": " : "", known ? session->first.message : "");
-        pqp__leave(session);
+                        known ? ": " : "",
+                        known ? session->tx_error.message : "");
+        pqp__use_end(session);
         if (err != NULL)
             err->flags |= PQP_ERR_DISCARD;
         return NULL;
@@ -132,7 +134,7 @@ struct session *pqp__enter(const pqp_conn *conn, pqp_error *err)
     return session;
 }
 
-void pqp__leave(struct session *session)
+void pqp__use_end(struct session *session)
 {
     rpool_end_use((const rpool_item *)session->lease);
 }
@@ -150,7 +152,7 @@ static void read_before_use(const rpool_item *item)
     pqp__reading_begin(session);
     pqp_error ignored;
     if (session->pg != NULL)
-        (void)pqp__session_read_unasked(session, &ignored);
+        (void)pqp__session_read_unsolicited(session, &ignored);
     pqp__reading_end();
     rpool_end_use(item);
 }

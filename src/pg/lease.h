@@ -8,8 +8,8 @@
 
 /* Begins a call of ours on a lease.  Refuses a stale handle, a second thread
  * and a broken session: NULL and *err.  Each success is paired with
- * pqp__leave(), and no other call gets the session until then. */
-struct session *pqp__enter(const pqp_conn *conn, pqp_error *err);
-void pqp__leave(struct session *session);
+ * pqp__use_end(), and no other call gets the session until then. */
+struct session *pqp__use_begin(const pqp_conn *conn, pqp_error *err);
+void pqp__use_end(struct session *session);
 
 #endif

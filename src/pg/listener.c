@@ -24,7 +24,7 @@ static rpool_reason reason_of(const rpool_event *event)
     int unfit = event->reason == RPOOL_REASON_RESET ||
                 event->reason == RPOOL_REASON_CHECK;
     if (unfit && session != NULL &&
-        (session->ended ||
+        (session->server_ended ||
          (session->pg != NULL && PQstatus(session->pg) != CONNECTION_OK)))
         return RPOOL_REASON_HANGUP;
     return event->reason;
@@ -45,7 +45,7 @@ void pqp__core_event(void *arg, const rpool_event *event)
      * those who only look. */
     struct session *session = (struct session *)(uintptr_t)event->resource;
     if (session != NULL) {
-        session->number = event->item;
+        session->item_number = event->item;
         ours.backend_pid = session->pid;
     }
     if (event->failure != NULL) {

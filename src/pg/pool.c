@@ -40,8 +40,8 @@ static pqp_status fail_core(pqp_error *err, rpool_status status,
     return ours;
 }
 
-pqp_status pqp__report(pqp_error *err, rpool_status status,
-                       const rpool_failure *why)
+pqp_status pqp__error_of_core(pqp_error *err, rpool_status status,
+                              const rpool_failure *why)
 {
     if (status != RPOOL_OK)
         return fail_core(err, status, why);
@@ -113,7 +113,7 @@ pqp_status pqp_pool_open(pqp_pool **pool, const pqp_options *options,
     const rpool_options core = core_options(config);
     const rpool_provider provider = core_provider(config);
     rpool *opened = NULL;
-    pqp__ending_watch();
+    pqp__atexit_register();
     rpool_status rc = rpool_open(&opened, &provider, config, &core, &why);
     if (rc != RPOOL_OK) {
         pqp__config_free(config);
@@ -129,8 +129,8 @@ pqp_status pqp_pool_wait(pqp_pool *pool, int timeout_ms, pqp_error *err)
 {
     rpool_failure why;
     pqp__failure_clear(&why);
-    return pqp__report(err, rpool_wait(pqp__core_of(pool), timeout_ms, &why),
-                       &why);
+    return pqp__error_of_core(
+        err, rpool_wait(pqp__core_of(pool), timeout_ms, &why), &why);
 }
 
 pqp_status pqp_pool_resize(pqp_pool *pool, int max_size, int min_size)

@@ -29,7 +29,7 @@ static inline void pqp__failure_clear(rpool_failure *why)
 
 /* Fills *err (NULL allowed) from the core's status and reason.  Returns our
  * status. */
-pqp_status pqp__report(pqp_error *err, rpool_status status,
-                       const rpool_failure *why);
+pqp_status pqp__error_of_core(pqp_error *err, rpool_status status,
+                              const rpool_failure *why);
 
 #endif

@@ -110,10 +110,10 @@ static void pair_with_use(void)
     pqp_error err;
     if (pqp_acquire(pool, -1, &conn, &err) != PQP_OK)
         die(err.message);
-    struct session *session = pqp__enter(conn, &err);
+    struct session *session = pqp__use_begin(conn, &err);
     if (session == NULL)
         die(err.message);
-    pqp__leave(session);
+    pqp__use_end(session);
     pqp_release(&conn);
 }
 

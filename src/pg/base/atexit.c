@@ -16,41 +16,41 @@
 #include "base/thread.h"
 #include "pg/base/openssl.h"
 
-enum { MOMENT_MS = 1000 };
+enum { EXIT_GRACE_MS = 1000 };
 
-static atomic_int inside, ending;
+static atomic_int libpq_users, exiting;
 
-static void let_them_out(void)
+static void wait_for_libpq_users(void)
 {
-    atomic_store(&ending, 1);
-    for (int ms = 0; ms < MOMENT_MS && atomic_load(&inside) > 0; ms++)
+    atomic_store(&exiting, 1);
+    for (int ms = 0; ms < EXIT_GRACE_MS && atomic_load(&libpq_users) > 0; ms++)
         (void)poll(NULL, 0, 1);
 }
 
 /* The child has none of the parent's threads. */
-static void forget_them(void)
+static void reset_after_fork(void)
 {
-    atomic_store(&inside, 0);
+    atomic_store(&libpq_users, 0);
 }
 
 /* Handlers run in reverse order: OpenSSL's, set by now, comes after ours. */
-static void watch_for_end(void)
+static void register_handlers(void)
 {
-    pqp__tls_begin();
-    (void)atexit(let_them_out);
-    (void)thread_at_fork(forget_them);
+    pqp__openssl_init();
+    (void)atexit(wait_for_libpq_users);
+    (void)thread_at_fork(reset_after_fork);
 }
 
-void pqp__ending_watch(void)
+void pqp__atexit_register(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, watch_for_end);
+    (void)pthread_once(&once, register_handlers);
 }
 
 int pqp__libpq_enter(void)
 {
-    atomic_fetch_add(&inside, 1);
-    if (!atomic_load(&ending))
+    atomic_fetch_add(&libpq_users, 1);
+    if (!atomic_load(&exiting))
         return 1;
     pqp__libpq_leave();
     return 0;
@@ -58,5 +58,5 @@ int pqp__libpq_enter(void)
 
 void pqp__libpq_leave(void)
 {
-    atomic_fetch_sub(&inside, 1);
+    atomic_fetch_sub(&libpq_users, 1);
 }

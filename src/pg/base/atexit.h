@@ -6,7 +6,7 @@
 
 /* Registers, once, a handler of exit() that waits for threads inside libpq.
  * Must be called before the first such thread exists. */
-void pqp__ending_watch(void);
+void pqp__atexit_register(void);
 
 /* Surrounds the calls of libpq that use TLS, but not the waits for a socket.
  * Returns 1, or 0 if the process ends and libpq must not be called again. */

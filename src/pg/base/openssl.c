@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void pqp__tls_begin(void)
+void pqp__openssl_init(void)
 {
     /* With no option at all it would do nothing at all; this one does nothing
      * more, where the texts of its errors would take 1.3 MB. */

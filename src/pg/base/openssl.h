@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 /* Makes sure that OpenSSL has registered its handler of exit(). */
-void pqp__tls_begin(void);
+void pqp__openssl_init(void);
 
 /* Overwrites memory that held a secret. */
 void pqp__wipe(void *at, size_t size);

@@ -108,17 +108,18 @@ static pqp_status check_together(const struct config *config, pqp_error *err)
 {
     const char *hosts = parameter(config, "host");
     const char *addresses = parameter(config, "hostaddr");
-    const char *misfit =
-        *hosts || *addresses
-            ? pqp__misfit(hosts, addresses, parameter(config, "port"))
-            : NULL;
+    const char *misfit = *hosts || *addresses
+                             ? pqp__host_list_mismatch(
+                                   hosts, addresses, parameter(config, "port"))
+                             : NULL;
     if (misfit)
-        return pqp__fail(err, PQP_INVALID, PQP__MISFIT, misfit);
+        return pqp__fail(err, PQP_INVALID, PQP__HOST_LIST_MISMATCH, misfit);
     int count = config->parameter_count;
-    if (!pqp__refused(config, count) || pqp__refused(config, 0))
+    if (!pqp__settings_refused(config, count) ||
+        pqp__settings_refused(config, 0))
         return PQP_OK;
     for (int i = 0; i < count; i++) {
-        if (pqp__refused(config, i + 1))
+        if (pqp__settings_refused(config, i + 1))
             return pqp__fail(err, PQP_INVALID,
                              "%s has a value that libpq does not take",
                              config->parameters[i].keyword);

@@ -16,8 +16,8 @@ struct parameter { /* one keyword for PQconnectStartParams() */
     char *keyword, *value;
 };
 
-struct learned { /* a text that was found by connecting; never changes */
-    struct learned *next;
+struct runtime_text { /* a text that was found by connecting; never changes */
+    struct runtime_text *next;
     char text[];
 };
 
@@ -34,15 +34,16 @@ struct config {
     /* Passwords that are not the string's, and settings that hold a password
      * and are none, as the name of a role; only added to, by whoever connects
      */
-    _Atomic(struct learned *) learned, names;
+    _Atomic(struct runtime_text *) runtime_secrets, shown_values;
 
     int timeout_is_open;   /* neither field nor string set connect_timeout */
     _Atomic(rpool *) core; /* set right after rpool_open(); NULL before */
 
     /* The state of failover.c, which lives as long as the pool. */
-    _Atomic int64_t marks[PQP__ADDRESSES]; /* times of rpool_now(); 0: none */
-    atomic_int suspect; /* pid of the session that was refused a write and says
-                           that its default turned read-only; 0: none */
+    _Atomic int64_t
+        address_marks[PQP__ADDRESSES]; /* times of rpool_now(); 0: none */
+    atomic_int read_only_pid; /* pid of the session that was refused a write and
+                           says that its default turned read-only; 0: none */
 };
 
 /* Validates and merges options and connection string into a new config. */

@@ -6,14 +6,14 @@
  */
 #include "pg/config/events.h"
 
-struct message {
+struct listener_call {
     const pqp_options *options;
     const pqp_event *event;
 };
 
-static void tell(void *arg)
+static void call_listener(void *arg)
 {
-    const struct message *m = arg;
+    const struct listener_call *m = arg;
     m->options->on_event(m->options->arg, m->event);
 }
 
@@ -22,7 +22,7 @@ void pqp__event(const struct config *config, const pqp_event *event)
     if (config->options.on_event == NULL)
         return;
     pqp_event complete = *event;
-    struct message message = {&config->options, &complete};
+    struct listener_call message = {&config->options, &complete};
     complete.size = sizeof complete;
     complete.pool = config->name;
     if (complete.reason == NULL)
@@ -31,5 +31,5 @@ void pqp__event(const struct config *config, const pqp_event *event)
         complete.message = "";
     if (complete.sqlstate == NULL)
         complete.sqlstate = "";
-    rpool_call_listener(config->core, tell, &message);
+    rpool_call_listener(config->core, call_listener, &message);
 }

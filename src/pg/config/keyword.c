@@ -65,8 +65,8 @@ char *pqp__list_element(const char *list, int index)
     return strndup(list, strcspn(list, ","));
 }
 
-const char *pqp__misfit(const char *hosts, const char *addresses,
-                        const char *ports)
+const char *pqp__host_list_mismatch(const char *hosts, const char *addresses,
+                                    const char *ports)
 {
     int count = pqp__list_length(*addresses ? addresses : hosts);
     int port_count = pqp__list_length(ports);

@@ -28,8 +28,8 @@ char *pqp__list_element(const char *list, int index);
 
 /* The keyword of the list that does not have one entry for each host, or NULL
  * if all lists fit. */
-const char *pqp__misfit(const char *hosts, const char *addresses,
-                        const char *ports);
-#define PQP__MISFIT "%s is a list that does not fit the hosts"
+const char *pqp__host_list_mismatch(const char *hosts, const char *addresses,
+                                    const char *ports);
+#define PQP__HOST_LIST_MISMATCH "%s is a list that does not fit the hosts"
 
 #endif

@@ -116,8 +116,8 @@ static int in_range(const struct option *option, int number)
 }
 
 /* INVALID, with what would be right. */
-static pqp_status refuse(const struct option *option, const char *prefix,
-                         int zero, pqp_error *err)
+static pqp_status fail_range(const struct option *option, const char *prefix,
+                             int zero, pqp_error *err)
 {
     char buffer[160];
     struct text text;
@@ -183,7 +183,7 @@ pqp_status pqp__option_set(const struct option *option, pqp_options *options,
     int number = -1;
     int bad = parse_value(option, value, &number);
     if (bad || !in_range(option, number))
-        return refuse(option, prefix, !bad && number == 0, err);
+        return fail_range(option, prefix, !bad && number == 0, err);
     put_number(option, options, number);
     return PQP_OK;
 }
@@ -198,13 +198,13 @@ pqp_status pqp__options_read(pqp_options *to, const pqp_options *from,
     for (const struct option *o = pqp__options; o->name; o++) {
         int number = pqp__option_get(o, to);
         if (number != 0 && !in_range(o, number))
-            return refuse(o, "", 0, err);
+            return fail_range(o, "", 0, err);
     }
     return PQP_OK;
 }
 
 /* A time beyond `limit` would never be reached. */
-static int cut(int time, int limit)
+static int clamp_time(int time, int limit)
 {
     return limit != PQP_NEVER && time > limit ? limit : time;
 }
@@ -222,9 +222,9 @@ pqp_status pqp__options_merge(pqp_options *options, const pqp_options *given,
     options->on_event = given->on_event;
     options->arg = given->arg;
     options->idle_timeout_ms =
-        cut(options->idle_timeout_ms, options->max_lifetime_ms);
+        clamp_time(options->idle_timeout_ms, options->max_lifetime_ms);
     options->connect_timeout_ms =
-        cut(options->connect_timeout_ms, options->create_timeout_ms);
+        clamp_time(options->connect_timeout_ms, options->create_timeout_ms);
     if (options->min_size > options->max_size)
         return pqp__fail(err, PQP_INVALID, "min_size is above max_size");
     return PQP_OK;

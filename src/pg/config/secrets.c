@@ -14,7 +14,7 @@
 
 /* ---- the lists ---- */
 
-static int is_listed(const struct learned *list, const char *text)
+static int is_listed(const struct runtime_text *list, const char *text)
 {
     while (list && strcmp(list->text, text) != 0)
         list = list->next;
@@ -27,7 +27,7 @@ static int is_known(const struct config *config, const char *password)
         if (strcmp(config->secrets[i], password) == 0)
             return 1;
     }
-    return is_listed(config->learned, password);
+    return is_listed(config->runtime_secrets, password);
 }
 
 static int holds_secret(const struct config *config, const char *value)
@@ -36,16 +36,16 @@ static int holds_secret(const struct config *config, const char *value)
         if (*config->secrets[i] && strstr(value, config->secrets[i]))
             return 1;
     }
-    const struct learned *known = config->learned;
+    const struct runtime_text *known = config->runtime_secrets;
     while (known && !strstr(value, known->text))
         known = known->next;
     return known != NULL;
 }
 
-static int add_learned(_Atomic(struct learned *) *list, const char *text)
+static int add_learned(_Atomic(struct runtime_text *) *list, const char *text)
 {
     size_t size = strlen(text) + 1;
-    struct learned *learned = malloc(sizeof *learned + size);
+    struct runtime_text *learned = malloc(sizeof *learned + size);
     if (!learned)
         return -1;
     memcpy(learned->text, text, size);
@@ -55,23 +55,23 @@ static int add_learned(_Atomic(struct learned *) *list, const char *text)
     return 0;
 }
 
-int pqp__config_learn(struct config *config, const char *password)
+int pqp__secrets_add(struct config *config, const char *password)
 {
     if (!password || !*password || is_known(config, password))
         return 0;
-    return add_learned(&config->learned, password);
+    return add_learned(&config->runtime_secrets, password);
 }
 
-int pqp__config_name(struct config *config, const char *value)
+int pqp__secrets_exempt(struct config *config, const char *value)
 {
-    if (!holds_secret(config, value) || is_listed(config->names, value))
+    if (!holds_secret(config, value) || is_listed(config->shown_values, value))
         return 0;
-    return add_learned(&config->names, value);
+    return add_learned(&config->shown_values, value);
 }
 
-static void free_learned(struct learned *list)
+static void free_learned(struct runtime_text *list)
 {
-    for (struct learned *next; list; list = next) {
+    for (struct runtime_text *next; list; list = next) {
         next = list->next;
         pqp__wipe(list->text, strlen(list->text));
         free(list);
@@ -80,8 +80,8 @@ static void free_learned(struct learned *list)
 
 void pqp__secrets_free(struct config *config)
 {
-    free_learned(config->learned);
-    free_learned(config->names);
+    free_learned(config->runtime_secrets);
+    free_learned(config->shown_values);
 }
 
 /* ---- what may be shown ---- */
@@ -178,7 +178,7 @@ static int is_called_password(const char *from, const char *p, size_t length)
 static int is_in_name(const struct config *config, const char *from,
                       const char *p, size_t length)
 {
-    for (const struct learned *n = config->names; n; n = n->next) {
+    for (const struct runtime_text *n = config->shown_values; n; n = n->next) {
         size_t size = strlen(n->text);
         for (size_t k = 0; k + length <= size && k <= (size_t)(p - from); k++) {
             if (strncmp(p - k, n->text, size) == 0)
@@ -211,7 +211,8 @@ static size_t secret_length(const struct config *config, const char *from,
         size_t length = hidden_of(config, config->secrets[i], from, p);
         longest = length > longest ? length : longest;
     }
-    for (const struct learned *l = config->learned; l; l = l->next) {
+    for (const struct runtime_text *l = config->runtime_secrets; l;
+         l = l->next) {
         size_t length = hidden_of(config, l->text, from, p);
         longest = length > longest ? length : longest;
     }

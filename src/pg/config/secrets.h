@@ -9,11 +9,11 @@
 /* Adds a password that came from the environment, a file or a service to the
  * secrets; NULL and "" are none.  Returns 0, or -1 for want of memory.
  * Thread: any. */
-int pqp__config_learn(struct config *config, const char *password);
+int pqp__secrets_add(struct config *config, const char *password);
 
 /* Allows the value of this setting to be shown, also if it contains a secret
  * that is known by now.  Returns 0, or -1 for want of memory.  Thread: any. */
-int pqp__config_name(struct config *config, const char *value);
+int pqp__secrets_exempt(struct config *config, const char *value);
 
 /* Frees what the two functions above have added. */
 void pqp__secrets_free(struct config *config);

@@ -91,7 +91,7 @@ const char *pqp__setting(const PQconninfoOption *settings, const char *keyword)
     return "";
 }
 
-int pqp__refused(const struct config *config, int count)
+int pqp__settings_refused(const struct config *config, int count)
 {
     /* No name is resolved, no socket made, no password file read, and it does
      * not matter who runs the process: of all this nothing is asked. */

@@ -47,6 +47,6 @@ const char *pqp__setting(const PQconninfoOption *settings, const char *keyword);
 
 /* Whether libpq refuses the first `count` parameters because of their values,
  * together with the environment and the service file of now. */
-int pqp__refused(const struct config *config, int count);
+int pqp__settings_refused(const struct config *config, int count);
 
 #endif

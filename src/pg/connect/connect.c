@@ -56,7 +56,7 @@ struct connecting {
     int64_t deadline;
     int address_ms; /* the time that each address has */
     int stop_fd;
-    int inside; /* of libpq; 0: the process ends */
+    int in_libpq; /* of libpq; 0: the process ends */
 };
 
 static void fail(rpool_failure *why, const char *message)
@@ -70,10 +70,10 @@ static void fail(rpool_failure *why, const char *message)
 enum outcome { CONNECTED, FAILED, SLOW, DEADLINE, STOPPED, NO_MEMORY };
 
 /* Our defaults, the address, and what else is not the user's own. */
-enum { OURS = DEFAULTS + TARGET_PARTS + 2 };
+enum { EXTRA_KEYWORDS = DEFAULTS + TARGET_PARTS + 2 };
 
-static void add_ours(const struct connecting *c, const struct target *target,
-                     struct keywords *k)
+static void add_extra_keywords(const struct connecting *c,
+                               const struct target *target, struct keywords *k)
 {
     static const char *const names[TARGET_PARTS] = {"host", "hostaddr", "port"};
     for (int i = 0; i < DEFAULTS; i++) {
@@ -90,27 +90,28 @@ static void add_ours(const struct connecting *c, const struct target *target,
 
 /* A message may repeat the password, and names that hold it.  0, or -1 for want
  * of memory. */
-static int learn(const struct connecting *c, const PGconn *pg)
+static int note_secrets(const struct connecting *c, const PGconn *pg)
 {
-    int failed = pqp__config_learn(c->config, PQpass(pg));
+    int failed = pqp__secrets_add(c->config, PQpass(pg));
     for (const PQconninfoOption *s = c->settings; s->keyword && !failed; s++) {
         if (s->val && s->dispchar[0] != '*')
-            failed = pqp__config_name(c->config, s->val);
+            failed = pqp__secrets_exempt(c->config, s->val);
     }
     return failed;
 }
 
 /* Begins, and listens before the first byte can be read. */
-static PGconn *begin(const struct connecting *c, const struct target *target)
+static PGconn *start_attempt(const struct connecting *c,
+                             const struct target *target)
 {
     struct keywords k;
     PGconn *pg = NULL;
-    if (pqp__keywords_make(&k, c->config, OURS, 0) == 0) {
-        add_ours(c, target, &k);
+    if (pqp__keywords_make(&k, c->config, EXTRA_KEYWORDS, 0) == 0) {
+        add_extra_keywords(c, target, &k);
         pg = PQconnectStartParams(k.keywords, k.values, 0);
     }
     pqp__keywords_free(&k);
-    if (pg && (pqp__session_listen(c->session, pg) || learn(c, pg))) {
+    if (pg && (pqp__session_listen(c->session, pg) || note_secrets(c, pg))) {
         PQfinish(pg);
         pg = NULL;
     }
@@ -129,12 +130,13 @@ static int wait_to_poll(struct connecting *c, const PGconn *pg,
     pqp__libpq_leave();
     int ready = pqp__wait_socket(PQsocket(pg), polling == PGRES_POLLING_WRITING,
                                  c->stop_fd, limit);
-    c->inside = pqp__libpq_enter();
-    return c->inside ? ready : -1;
+    c->in_libpq = pqp__libpq_enter();
+    return c->in_libpq ? ready : -1;
 }
 
 /* Polls until the end, or until the address has used its time up. */
-static enum outcome drive(struct connecting *c, PGconn *pg, int64_t until)
+static enum outcome poll_attempt(struct connecting *c, PGconn *pg,
+                                 int64_t until)
 {
     PostgresPollingStatusType polling = PGRES_POLLING_WRITING;
     int64_t limit = until < c->deadline ? until : c->deadline;
@@ -159,10 +161,11 @@ static enum outcome attempt(struct connecting *c, struct target *target,
     *connected = NULL;
     int64_t began = clock_now();
     errno = 0;
-    PGconn *pg = begin(c, target);
+    PGconn *pg = start_attempt(c, target);
     if (!pg)
         return NO_MEMORY;
-    enum outcome outcome = drive(c, pg, clock_after(began, c->address_ms));
+    enum outcome outcome =
+        poll_attempt(c, pg, clock_after(began, c->address_ms));
     if (outcome == CONNECTED) {
         PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
         *connected = pg;
@@ -176,7 +179,7 @@ static enum outcome attempt(struct connecting *c, struct target *target,
     else if (outcome == DEADLINE)
         pqp__explain_timeout(c->config, c->passfile_fault, target, pg,
                              (clock_now() - began) / CLOCK_MS);
-    if (c->inside)
+    if (c->in_libpq)
         PQfinish(pg);
     return outcome;
 }
@@ -222,7 +225,7 @@ static PGconn *connect_to_one(struct connecting *c, rpool_failure *why)
     enum outcome outcome = try_hosts(c, &pg);
     if (outcome == NO_MEMORY)
         fail(why, "out of memory");
-    else if (!c->inside)
+    else if (!c->in_libpq)
         fail(why, "the process is ending");
     else if (outcome != CONNECTED)
         pqp__targets_explain(&c->targets, why);
@@ -249,7 +252,7 @@ static int set_timeout(struct connecting *c, rpool_failure *why)
 /* From here on this thread's messages are in English, whatever the language of
  * the process: libpq's texts have to be understood.  Returns what was before,
  * for speak_again(). */
-static locale_t speak_english(void)
+static locale_t use_english_messages(void)
 {
     locale_t before = uselocale((locale_t)0), copy = duplocale(before);
     locale_t english = copy ? newlocale(LC_MESSAGES_MASK, "C", copy) : copy;
@@ -260,7 +263,7 @@ static locale_t speak_english(void)
     return before;
 }
 
-static void speak_again(locale_t before)
+static void restore_locale(locale_t before)
 {
     locale_t english = uselocale(before);
     if (english != before)
@@ -281,21 +284,21 @@ PGconn *pqp__connect(struct config *config, struct session *session,
         fail(why, "out of memory");
         return NULL;
     }
-    locale_t before = speak_english();
+    locale_t before = use_english_messages();
     c.passfile_fault = pqp__passfile_fault(c.settings);
     int ready = set_timeout(&c, why) == 0 &&
                 pqp__resolve(&c.targets, c.settings, config, why) == 0;
-    session->wanted =
+    session->wanted_role =
         pqp__role_named(pqp__setting(c.settings, "target_session_attrs"));
-    c.inside = pqp__libpq_enter();
-    if (!c.inside)
+    c.in_libpq = pqp__libpq_enter();
+    if (!c.in_libpq)
         fail(why, "the process is ending");
     else if (ready)
         pg = connect_to_one(&c, why);
-    if (c.inside)
+    if (c.in_libpq)
         pqp__libpq_leave();
     pqp__targets_free(&c.targets);
     PQconninfoFree(c.settings);
-    speak_again(before);
+    restore_locale(before);
     return pg;
 }

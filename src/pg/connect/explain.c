@@ -90,7 +90,7 @@ static int holds_one_of(const char *text, const char *const *texts,
 #define HOLDS_ONE_OF(text, texts)                                              \
     holds_one_of((text), (texts), sizeof(texts) / sizeof(texts)[0])
 
-int pqp__is_final(const char *sqlstate, const char *text)
+int pqp__is_permanent(const char *sqlstate, const char *text)
 {
     if (*sqlstate == '\0')
         return HOLDS_ONE_OF(text, libpq_texts);
@@ -197,7 +197,7 @@ static void explain(const struct config *config, const char *passfile_fault,
     free(error);
     int no_password = PQconnectionNeedsPassword(pg);
     why->permanent =
-        no_password || pqp__is_final(why->code, without_address(text));
+        no_password || pqp__is_permanent(why->code, without_address(text));
     size_t used = strlen(why->message);
     if (no_password && passfile_fault)
         snprintf(why->message + used, sizeof why->message - used, "; %s",
@@ -217,7 +217,8 @@ void pqp__explain_end(const struct config *config, const char *passfile_fault,
     snprintf(line, sizeof line, "cannot connect: %s", reason);
     const char *text = PQerrorMessage(pg);
     explain(config, passfile_fault, target, pg, *text ? text : line);
-    if (!*PQhostaddr(pg) && pqp__refused(config, config->parameter_count))
+    if (!*PQhostaddr(pg) &&
+        pqp__settings_refused(config, config->parameter_count))
         target->why.permanent = 1;
 }
 
@@ -244,7 +245,8 @@ void pqp__explain_timeout(const struct config *config,
 
 /* ---- all of them ---- */
 
-static int is_final_at(const struct targets *targets, const struct target *of)
+static int is_permanent_at(const struct targets *targets,
+                           const struct target *of)
 {
     for (int i = 0; i < targets->count; i++) {
         const struct target *t = &targets->at[i];
@@ -258,20 +260,20 @@ static int is_final_at(const struct targets *targets, const struct target *of)
  * have refused us for good.  The IPv4 and the IPv6 address of a name are mostly
  * of the same server, which listens on one of them: it is enough if one family
  * did. */
-static int is_final_host(const struct targets *targets, int host)
+static int is_permanent_host(const struct targets *targets, int host)
 {
     for (int i = 0; i < targets->count; i++) {
         if (targets->at[i].host == host &&
-            is_final_at(targets, &targets->at[i]))
+            is_permanent_at(targets, &targets->at[i]))
             return 1;
     }
     return 0;
 }
 
-static int are_final(const struct targets *targets)
+static int are_permanent(const struct targets *targets)
 {
     for (int i = 0; i < targets->count; i++) {
-        if (!is_final_host(targets, targets->at[i].host))
+        if (!is_permanent_host(targets, targets->at[i].host))
             return 0;
     }
     return targets->count > 0;
@@ -322,7 +324,7 @@ static void list_reasons(const struct targets *targets, struct text *text)
 
 void pqp__targets_explain(const struct targets *targets, rpool_failure *why)
 {
-    *why = (rpool_failure){.permanent = are_final(targets)};
+    *why = (rpool_failure){.permanent = are_permanent(targets)};
     memcpy(why->code, find_code(targets)->code, sizeof why->code);
     struct text text;
     text_init(&text, why->message, sizeof why->message);

@@ -12,7 +12,7 @@ void pqp__drop_hints(char *text);
 
 /* Whether each further attempt fails in the same way as one that failed with
  * this SQLSTATE ("": none) and this text of libpq, which is in English. */
-int pqp__is_final(const char *sqlstate, const char *text);
+int pqp__is_permanent(const char *sqlstate, const char *text);
 
 /* Explains an attempt that libpq ended, with errno as its last step left it.
  * passfile_fault says why no password file is read, or is NULL. */

@@ -124,12 +124,13 @@ static int add_entry(struct targets *targets, struct target *from,
 static int check_lists(const char *hosts, const char *addresses,
                        const char *ports, rpool_failure *why)
 {
-    const char *misfit = pqp__misfit(hosts, addresses, ports);
+    const char *misfit = pqp__host_list_mismatch(hosts, addresses, ports);
     if (!misfit && pqp__are_ports(ports))
         return 0;
     why->permanent = 1;
     if (misfit)
-        snprintf(why->message, sizeof why->message, PQP__MISFIT, misfit);
+        snprintf(why->message, sizeof why->message, PQP__HOST_LIST_MISMATCH,
+                 misfit);
     else
         snprintf(why->message, sizeof why->message, PQP__BAD_PORT);
     return -1;

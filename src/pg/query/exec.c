@@ -18,13 +18,13 @@ enum {
     MAX_ENDED = 16
 }; /* leases that pqp_pool_exec_params gives back unused */
 
-static pqp_status run(const pqp_conn *conn, const pqp_query *query, int simple,
-                      PGresult **res, pqp_error *err)
+static pqp_status exec_on_lease(const pqp_conn *conn, const pqp_query *query,
+                                int simple, PGresult **res, pqp_error *err)
 {
     pqp_error own;
     if (err == NULL)
         err = &own;
-    struct session *session = pqp__enter(conn, err);
+    struct session *session = pqp__use_begin(conn, err);
     if (session == NULL)
         return err->status;
     int64_t deadline = CLOCK_NEVER;
@@ -32,7 +32,7 @@ static pqp_status run(const pqp_conn *conn, const pqp_query *query, int simple,
         deadline = clock_after(clock_now(), query->timeout_ms);
     pqp_status status =
         pqp__statement(session, query, simple, deadline, res, err);
-    pqp__leave(session);
+    pqp__use_end(session);
     return status;
 }
 
@@ -43,7 +43,7 @@ pqp_status pqp_exec(pqp_conn *conn, const char *sql, PGresult **res,
     if (res != NULL)
         *res = NULL;
     pqp_status status = pqp__query_check(&query, 1, err);
-    return status == PQP_OK ? run(conn, &query, 1, res, err) : status;
+    return status == PQP_OK ? exec_on_lease(conn, &query, 1, res, err) : status;
 }
 
 pqp_status pqp_exec_params(pqp_conn *conn, const pqp_query *query,
@@ -53,7 +53,7 @@ pqp_status pqp_exec_params(pqp_conn *conn, const pqp_query *query,
     if (res != NULL)
         *res = NULL;
     pqp_status status = pqp__query_read(&known, query, err);
-    return status == PQP_OK ? run(conn, &known, 0, res, err) : status;
+    return status == PQP_OK ? exec_on_lease(conn, &known, 0, res, err) : status;
 }
 
 /* A connection may end between its lease and its first statement: then the
@@ -61,7 +61,7 @@ pqp_status pqp_exec_params(pqp_conn *conn, const pqp_query *query,
 static int was_sent(const pqp_conn *conn)
 {
     const struct session *session = rpool_resource((const rpool_item *)conn);
-    return session == NULL || session->sent;
+    return session == NULL || session->statement_sent;
 }
 
 pqp_status pqp_pool_exec_params_at(pqp_pool *pool, int timeout_ms,
@@ -81,7 +81,7 @@ pqp_status pqp_pool_exec_params_at(pqp_pool *pool, int timeout_ms,
         status = pqp_acquire_at(pool, clock_ms_until(deadline, clock_now()),
                                 &conn, err, file, line, func);
         if (status == PQP_OK)
-            status = run(conn, &known, 0, res, err);
+            status = exec_on_lease(conn, &known, 0, res, err);
         if (status != PQP_LOST || was_sent(conn) || left == 0)
             return status;
         pqp_release(&conn);

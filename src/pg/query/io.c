@@ -19,7 +19,7 @@ enum {
 
 /* OpenSSL's records may wait inside a libpq before these, with no event on the
  * socket: there we look again after a moment. */
-static int hides_input(PGconn *pg)
+static int may_hide_input(PGconn *pg)
 {
     static const int mended[] = {150019, 160015, 170011, 180005};
     int version = PQlibVersion();
@@ -35,7 +35,7 @@ static int hides_input(PGconn *pg)
 static pqp_status wait_and_consume(PGconn *pg, int for_write, int64_t deadline)
 {
     int64_t until = deadline;
-    int hides = hides_input(pg);
+    int hides = may_hide_input(pg);
     if (hides) {
         int64_t soon = clock_after(clock_now(), 20);
         until = soon < deadline ? soon : deadline;
@@ -71,7 +71,7 @@ static int is_copy(const PGresult *res)
  * The rest of an answer that is here at the deadline is taken, for a moment
  * that begins when this thread finds the deadline past, however late it runs.
  */
-static int is_over(struct exchange *x)
+static int is_past_deadline(struct reply *x)
 {
     int64_t now = clock_now();
     if (now >= x->deadline && x->end == CLOCK_NEVER)
@@ -84,7 +84,7 @@ static int is_over(struct exchange *x)
  * answers before it has read everything is read in between.  A lost connection
  * is no reason to stop: libpq still has to say what came before the end, and
  * does not wait for more. */
-static pqp_status await_result(struct exchange *x)
+static pqp_status await_result(struct reply *x)
 {
     PGconn *pg = x->pg;
     while (PQstatus(pg) == CONNECTION_OK) {
@@ -93,8 +93,9 @@ static pqp_status await_result(struct exchange *x)
             break;
         pqp_status status = PQP_LOST;
         if (unsent >= 0)
-            status = is_over(x) ? PQP_TIMEOUT
-                                : wait_and_consume(pg, unsent, x->deadline);
+            status = is_past_deadline(x)
+                         ? PQP_TIMEOUT
+                         : wait_and_consume(pg, unsent, x->deadline);
         if (status != PQP_OK && PQstatus(pg) == CONNECTION_OK)
             return status;
     }
@@ -103,7 +104,7 @@ static pqp_status await_result(struct exchange *x)
 
 /* Frees at once what the caller will not get.  Once there is an error, rows
  * that come after it are wanted no more: libpq gives them one by one. */
-static void keep_or_drop(struct exchange *x, PGresult *res)
+static void keep_or_drop(struct reply *x, PGresult *res)
 {
     if (PQresultStatus(res) == PGRES_SINGLE_TUPLE) {
         PQclear(res);
@@ -118,7 +119,7 @@ static void keep_or_drop(struct exchange *x, PGresult *res)
     }
 }
 
-static pqp_status lost_because(struct exchange *x, const char *why)
+static pqp_status lost_because(struct reply *x, const char *why)
 {
     x->why = why;
     return PQP_LOST;
@@ -127,7 +128,7 @@ static pqp_status lost_because(struct exchange *x, const char *why)
 /* libpq keeps the text of every error until the statement has ended, unless a
  * change of the mode makes it forget them: it does so if the statement was not
  * sent in the simple protocol. */
-static pqp_status forget_errors(struct exchange *x)
+static pqp_status forget_errors(struct reply *x)
 {
     if (PQsetnonblocking(x->pg, 0) == 0)
         (void)PQsetnonblocking(x->pg, 1);
@@ -139,7 +140,7 @@ static pqp_status forget_errors(struct exchange *x)
 }
 
 /* There is no further result: is the answer whole? */
-static pqp_status end_results(struct exchange *x)
+static pqp_status end_results(struct reply *x)
 {
     if (x->why != NULL)
         return PQP_LOST;
@@ -150,7 +151,7 @@ static pqp_status end_results(struct exchange *x)
 }
 
 /* OK: the next result may be read. */
-static pqp_status take_result(struct exchange *x, PGresult *res)
+static pqp_status take_result(struct reply *x, PGresult *res)
 {
     if (is_copy(res)) {
         PQclear(res);
@@ -159,12 +160,12 @@ static pqp_status take_result(struct exchange *x, PGresult *res)
     if (x->is_one && x->kept != NULL && !pqp__is_error(res))
         x->why = "the server sent two results in answer to one statement";
     keep_or_drop(x, res);
-    if (is_over(x))
+    if (is_past_deadline(x))
         return PQP_TIMEOUT;
     return x->dropped > MAX_DROPPED ? forget_errors(x) : PQP_OK;
 }
 
-pqp_status pqp__read_results(struct exchange *x)
+pqp_status pqp__reply_read(struct reply *x)
 {
     for (;;) {
         pqp_status status = await_result(x);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* One statement under way. */
-struct exchange {
+struct reply {
     PGconn *pg;
     int64_t deadline;
     int64_t end;     /* CLOCK_NEVER until the deadline was found to be past */
@@ -21,7 +21,7 @@ struct exchange {
 
 /* Sends what is left to send, and reads all results.  Returns OK, or TIMEOUT,
  * LOST or UNSUPPORTED if the answer is not complete. */
-pqp_status pqp__read_results(struct exchange *x);
+pqp_status pqp__reply_read(struct reply *x);
 
 /* Whether the result is an error, or not one that ends a statement. */
 int pqp__is_error(const PGresult *res);

@@ -3,7 +3,7 @@
 /*
  * One statement on a session: sent without blocking, its results read and
  * classified.  Called by the borrower, who has the session for himself from
- * pqp__enter() to pqp__leave(); no lock.
+ * pqp__use_begin() to pqp__use_end(); no lock.
  */
 #include "pg/query/statement.h"
 
@@ -24,19 +24,19 @@ static int send_query(PGconn *pg, const pqp_query *query, int simple)
                              query->result_format);
 }
 
-static pqp_status lost(struct session *session, pqp_error *err)
+static pqp_status fail_lost(struct session *session, pqp_error *err)
 {
     session->broken = 1;
     return pqp__fail_lost(err, session->config, session->pg);
 }
 
-static pqp_status judge(struct session *session, const PGresult *res,
-                        pqp_error *err)
+static pqp_status classify_result(struct session *session, const PGresult *res,
+                                  pqp_error *err)
 {
     if (res == NULL ||
         (pqp__is_error(res) && PQstatus(session->pg) != CONNECTION_OK &&
          PQresultErrorField(res, PG_DIAG_SQLSTATE) == NULL))
-        return lost(session, err);
+        return fail_lost(session, err);
     if (!pqp__is_error(res)) {
         pqp__error_clear(err);
         return PQP_OK;
@@ -51,11 +51,11 @@ static pqp_status judge(struct session *session, const PGresult *res,
 }
 
 /* An end that leaves the connection in the middle of something. */
-static pqp_status give_up(struct session *session, pqp_status status,
+static pqp_status abandon(struct session *session, pqp_status status,
                           const char *why, pqp_error *err)
 {
     if (status == PQP_LOST && why == NULL)
-        return lost(session, err);
+        return fail_lost(session, err);
     if (status == PQP_TIMEOUT)
         why = "no complete answer in time: the connection is closed at its "
               "release";
@@ -67,11 +67,11 @@ static pqp_status give_up(struct session *session, pqp_status status,
     return status;
 }
 
-static pqp_status refuse(struct session *session, pqp_error *err)
+static pqp_status check_ready(struct session *session, pqp_error *err)
 {
     PGconn *pg = session->pg;
     if (PQstatus(pg) != CONNECTION_OK)
-        return lost(session, err);
+        return fail_lost(session, err);
     if (PQpipelineStatus(pg) != PQ_PIPELINE_OFF ||
         PQtransactionStatus(pg) == PQTRANS_ACTIVE)
         return pqp__fail(err, PQP_INVALID,
@@ -79,30 +79,30 @@ static pqp_status refuse(struct session *session, pqp_error *err)
     return PQP_OK;
 }
 
-static pqp_status converse(struct session *session, struct exchange *x,
+static pqp_status exchange(struct session *session, struct reply *x,
                            const pqp_query *query, int simple, pqp_error *err)
 {
     if (!send_query(x->pg, query, simple)) {
         if (PQstatus(x->pg) != CONNECTION_OK)
-            return lost(session, err);
+            return fail_lost(session, err);
         session->broken = 1; /* half a message may stand in the buffer */
         (void)pqp__fail_lost(err, session->config, x->pg);
         return err->status = PQP_NOMEM;
     }
     if (!x->wants_rows)
         (void)PQsetSingleRowMode(x->pg);
-    pqp_status status = pqp__read_results(x);
+    pqp_status status = pqp__reply_read(x);
     if (status != PQP_OK)
-        return give_up(session, status, x->why, err);
-    return judge(session, x->kept, err);
+        return abandon(session, status, x->why, err);
+    return classify_result(session, x->kept, err);
 }
 
 /* Until a roll-back, to a savepoint too, all that is said after the first error
  * follows from it. */
-static void remember(struct session *session, const pqp_error *err)
+static void record_tx_error(struct session *session, const pqp_error *err)
 {
-    if (err->status != PQP_OK && session->first.status == PQP_OK)
-        session->first = *err;
+    if (err->status != PQP_OK && session->tx_error.status == PQP_OK)
+        session->tx_error = *err;
 }
 
 pqp_status pqp__statement(struct session *session, const pqp_query *query,
@@ -112,33 +112,33 @@ pqp_status pqp__statement(struct session *session, const pqp_query *query,
     pqp_error own;
     if (err == NULL)
         err = &own;
-    struct exchange x = {.pg = session->pg,
-                         .deadline = deadline,
-                         .end = CLOCK_NEVER,
-                         .wants_rows = res != NULL,
-                         .is_one = !simple};
-    session->sent = 0;
-    pqp_status status = refuse(session, err);
+    struct reply x = {.pg = session->pg,
+                      .deadline = deadline,
+                      .end = CLOCK_NEVER,
+                      .wants_rows = res != NULL,
+                      .is_one = !simple};
+    session->statement_sent = 0;
+    pqp_status status = check_ready(session, err);
     if (status == PQP_OK) {
         int nonblocking = PQisnonblocking(session->pg);
         if (PQtransactionStatus(session->pg) != PQTRANS_INERROR)
-            session->first.status = PQP_OK;
+            session->tx_error.status = PQP_OK;
         pqp__reading_begin(session);
-        status = pqp__session_read_unasked(session, err);
+        status = pqp__session_read_unsolicited(session, err);
         (void)PQsetnonblocking(session->pg, 1);
-        session->sent = status == PQP_OK;
-        session->in_statement = session->sent;
-        if (session->sent)
-            status = converse(session, &x, query, simple, err);
+        session->statement_sent = status == PQP_OK;
+        session->in_statement = session->statement_sent;
+        if (session->statement_sent)
+            status = exchange(session, &x, query, simple, err);
         session->in_statement = 0;
         if (session->broken && status == PQP_OK)
-            pqp__session_end(session);
+            pqp__session_shut(session);
         pqp__reading_end();
         if (!session->broken) {
             pqp__failover_follow(session, err);
             (void)PQsetnonblocking(session->pg, nonblocking);
         }
-        remember(session, err);
+        record_tx_error(session, err);
     }
     if (res != NULL && (status == PQP_OK || status == PQP_SERVER))
         *res = x.kept;

@@ -7,8 +7,9 @@
 #include "pg/session/session.h"
 
 /* Sends one query and reads its answer, until the deadline.  simple selects the
- * simple protocol, which takes no parameters.  After LOST, session->sent says
- * whether the server may have received it.  The caller has begun a use. */
+ * simple protocol, which takes no parameters.  After LOST,
+ * session->statement_sent says whether the server may have received it.  The
+ * caller has begun a use. */
 pqp_status pqp__statement(struct session *session, const pqp_query *query,
                           int simple, int64_t deadline, PGresult **res,
                           pqp_error *err);

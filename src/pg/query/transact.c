@@ -29,19 +29,20 @@ struct attempt {
     void *arg;
     const char *file, *func; /* of the caller */
     int line;
-    int ran;   /* fn was called */
-    int again; /* the failure is one that another attempt may mend */
+    int fn_ran; /* fn was called */
+    int retry;  /* the failure is one that another attempt may mend */
 };
 
 /* The error that the transaction failed with; NULL while it is well, as after a
  * roll-back to a savepoint. */
-static const pqp_error *failure_of(const struct session *session)
+static const pqp_error *tx_failure(const struct session *session)
 {
     int is_well = PQtransactionStatus(session->pg) == PQTRANS_INTRANS;
-    return is_well || session->first.status == PQP_OK ? NULL : &session->first;
+    return is_well || session->tx_error.status == PQP_OK ? NULL
+                                                         : &session->tx_error;
 }
 
-static int calls_for_another(const pqp_error *err)
+static int is_retryable(const pqp_error *err)
 {
     return !(err->flags & PQP_ERR_IN_DOUBT) &&
            (err->status == PQP_LOST ||
@@ -51,24 +52,24 @@ static int calls_for_another(const pqp_error *err)
 /* fn failed with `status`, or swallowed the failure of its transaction.  What
  * failed that first decides; else what fn says in *err, where it means the
  * same: it may have used libpq itself. */
-static int may_run_again(const struct session *session, pqp_status status,
-                         const pqp_error *err)
+static int may_retry(const struct session *session, pqp_status status,
+                     const pqp_error *err)
 {
-    const pqp_error *failure = failure_of(session);
+    const pqp_error *failure = tx_failure(session);
     if (failure != NULL)
-        return calls_for_another(failure);
+        return is_retryable(failure);
     if (PQstatus(session->pg) != CONNECTION_OK)
         return 1;
-    return err->status == status && calls_for_another(err) &&
+    return err->status == status && is_retryable(err) &&
            (status != PQP_LOST || session->broken);
 }
 
 /* What is reported then: fn's status, and the first error.  A SERVER or LOST
  * that came after it only follows from it. */
-static pqp_status report(const struct session *session, pqp_status status,
-                         pqp_error *err)
+static pqp_status final_error(const struct session *session, pqp_status status,
+                              pqp_error *err)
 {
-    const pqp_error *failure = failure_of(session);
+    const pqp_error *failure = tx_failure(session);
     pqp_status said = err->status;
     int follows = said == PQP_OK || said == PQP_SERVER || said == PQP_LOST;
     if (failure != NULL && (follows || status == PQP_OK)) {
@@ -92,7 +93,7 @@ static pqp_status report(const struct session *session, pqp_status status,
 static pqp_status begin_attempt(const struct attempt *a, const pqp_conn *conn,
                                 pqp_error *err)
 {
-    struct session *session = pqp__enter(conn, err);
+    struct session *session = pqp__use_begin(conn, err);
     if (session == NULL)
         return err->status;
     int limit_ms = session->config->options.ping_timeout_ms;
@@ -102,19 +103,20 @@ static pqp_status begin_attempt(const struct attempt *a, const pqp_conn *conn,
         (void)pqp__fail(err, status,
                         "no answer to BEGIN within ping_timeout_ms (%d ms)",
                         limit_ms);
-    pqp__leave(session);
+    pqp__use_end(session);
     return status;
 }
 
 /* fn has returned `status`: OK if there is something to commit. */
-static pqp_status judge_fn(struct attempt *a, const struct session *session,
-                           pqp_status status, pqp_error *err)
+static pqp_status classify_callback(struct attempt *a,
+                                    const struct session *session,
+                                    pqp_status status, pqp_error *err)
 {
     int ended = PQtransactionStatus(session->pg) == PQTRANS_IDLE;
-    if (status != PQP_OK || (!ended && failure_of(session) != NULL)) {
-        a->again = !ended && !session->committed &&
-                   may_run_again(session, status, err);
-        return report(session, status, err);
+    if (status != PQP_OK || (!ended && tx_failure(session) != NULL)) {
+        a->retry =
+            !ended && !session->commit_sent && may_retry(session, status, err);
+        return final_error(session, status, err);
     }
     return ended ? pqp__fail(err, PQP_INVALID,
                              "transaction callback must not COMMIT or ROLLBACK")
@@ -127,29 +129,29 @@ static pqp_status run_transaction(struct attempt *a, pqp_conn *conn,
 {
     pqp_status status = begin_attempt(a, conn, err);
     if (status != PQP_OK) {
-        a->again = status == PQP_LOST || status == PQP_TIMEOUT;
+        a->retry = status == PQP_LOST || status == PQP_TIMEOUT;
         return status;
     }
-    a->ran = 1;
+    a->fn_ran = 1;
     status = a->fn(a->arg, conn, err);
-    /* Not pqp__enter: a session that was given up is judged, too. */
+    /* Not pqp__use_begin: a session that was given up is judged, too. */
     void *session = NULL;
     if (rpool_begin_use((rpool_item *)conn, &session) != RPOOL_OK)
         return pqp__fail(err, PQP_INVALID,
                          "transaction callback must not end the lease");
-    status = judge_fn(a, session, status, err);
+    status = classify_callback(a, session, status, err);
     rpool_end_use((rpool_item *)conn);
     if (status != PQP_OK)
         return status;
     status = pqp_commit(conn, err);
-    a->again = status != PQP_OK && calls_for_another(err);
+    a->retry = status != PQP_OK && is_retryable(err);
     return status;
 }
 
 static pqp_status acquire_and_run(struct attempt *a, pqp_error *err)
 {
     PQP_AUTO_CONN conn = NULL;
-    a->ran = a->again = 0;
+    a->fn_ran = a->retry = 0;
     pqp_status status =
         pqp_acquire_at(a->pool, clock_ms_until(a->deadline, clock_now()), &conn,
                        err, a->file, a->line, a->func);
@@ -163,7 +165,7 @@ static void run_attempt(struct attempt *a, pqp_error *err)
     pqp_status status = PQP_OK;
     do
         status = acquire_and_run(a, err);
-    while (status == PQP_TIMEOUT && a->again && !a->ran &&
+    while (status == PQP_TIMEOUT && a->retry && !a->fn_ran &&
            clock_now() < a->deadline);
 }
 
@@ -186,22 +188,22 @@ static int pause_before(int attempt, const struct attempt *a)
 }
 
 /* One that did not come to fn does not hide why it was needed. */
-static pqp_status run_attempts(struct attempt *a, pqp_error *err)
+static pqp_status retry_loop(struct attempt *a, pqp_error *err)
 {
     pqp_error last = {.status = PQP_OK};
     int attempts = a->tx->max_attempts ? a->tx->max_attempts : ATTEMPTS;
     for (int n = 1;; n++) {
         run_attempt(a, err);
-        if (!a->again || n == attempts || !pause_before(n + 1, a))
+        if (!a->retry || n == attempts || !pause_before(n + 1, a))
             break;
-        if (a->ran)
+        if (a->fn_ran)
             last = *err;
     }
-    if (!a->ran && last.status != PQP_OK) {
+    if (!a->fn_ran && last.status != PQP_OK) {
         *err = last;
-        a->again = 1;
+        a->retry = 1;
     }
-    if (a->again)
+    if (a->retry)
         err->flags |= PQP_ERR_RETRY;
     return err->status;
 }
@@ -227,7 +229,7 @@ pqp_status pqp_transact_at(pqp_pool *pool, int timeout_ms, const pqp_tx *tx,
                         .file = file,
                         .func = func,
                         .line = line};
-    return run_attempts(&a, err);
+    return retry_loop(&a, err);
 }
 
 pqp_status pqp_transact(pqp_pool *pool, int timeout_ms, const pqp_tx *tx,

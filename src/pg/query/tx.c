@@ -14,8 +14,8 @@
 #include "pg/lease.h"
 #include "pg/query/statement.h"
 
-static pqp_status run(struct session *session, const char *sql,
-                      int64_t deadline, PGresult **res, pqp_error *err)
+static pqp_status send_sql(struct session *session, const char *sql,
+                           int64_t deadline, PGresult **res, pqp_error *err)
 {
     const pqp_query query = {.size = sizeof query, .sql = sql};
     return pqp__statement(session, &query, 1, deadline, res, err);
@@ -60,8 +60,8 @@ pqp_status pqp__tx_begin(struct session *session, const pqp_tx *tx,
         return pqp__fail(err, PQP_INVALID, "a transaction is open already");
     char sql[80];
     begin_text(tx, sql, sizeof sql);
-    session->committed = 0;
-    return run(session, sql, deadline, NULL, err);
+    session->commit_sent = 0;
+    return send_sql(session, sql, deadline, NULL, err);
 }
 
 /* COMMIT of a failed transaction is answered with success, and ROLLBACK.  A
@@ -72,14 +72,14 @@ static pqp_status commit(struct session *session, pqp_error *err)
     if (state == PQTRANS_IDLE)
         return pqp__fail(err, PQP_INVALID, "no transaction is open");
     PQP_AUTO_RESULT res = NULL;
-    pqp_status status = run(session, "COMMIT", CLOCK_NEVER, &res, err);
-    session->committed = state == PQTRANS_INTRANS && session->sent;
-    if (status == PQP_LOST && session->committed) {
+    pqp_status status = send_sql(session, "COMMIT", CLOCK_NEVER, &res, err);
+    session->commit_sent = state == PQTRANS_INTRANS && session->statement_sent;
+    if (status == PQP_LOST && session->commit_sent) {
         err->flags |= PQP_ERR_IN_DOUBT;
-        session->first.flags |= PQP_ERR_IN_DOUBT;
+        session->tx_error.flags |= PQP_ERR_IN_DOUBT;
     }
     if (status == PQP_OK && strcmp(PQcmdStatus(res), "ROLLBACK") == 0) {
-        const pqp_error *first = &session->first;
+        const pqp_error *first = &session->tx_error;
         int known = first->status != PQP_OK;
         status = pqp__fail(err, PQP_SERVER,
                            "the transaction had failed and was rolled back%s%s",
@@ -99,11 +99,11 @@ pqp_status pqp_begin(pqp_conn *conn, const pqp_tx *tx, pqp_error *err)
     pqp_status status = pqp__tx_read(&known, tx, err);
     if (status != PQP_OK)
         return status;
-    struct session *session = pqp__enter(conn, err);
+    struct session *session = pqp__use_begin(conn, err);
     if (session == NULL)
         return err->status;
     status = pqp__tx_begin(session, &known, CLOCK_NEVER, err);
-    pqp__leave(session);
+    pqp__use_end(session);
     return status;
 }
 
@@ -112,11 +112,11 @@ pqp_status pqp_commit(pqp_conn *conn, pqp_error *err)
     pqp_error own;
     if (err == NULL)
         err = &own;
-    struct session *session = pqp__enter(conn, err);
+    struct session *session = pqp__use_begin(conn, err);
     if (session == NULL)
         return err->status;
     pqp_status status = commit(session, err);
-    pqp__leave(session);
+    pqp__use_end(session);
     return status;
 }
 
@@ -125,14 +125,14 @@ pqp_status pqp_rollback(pqp_conn *conn, pqp_error *err)
     pqp_error own;
     if (err == NULL)
         err = &own;
-    struct session *session = pqp__enter(conn, err);
+    struct session *session = pqp__use_begin(conn, err);
     if (session == NULL)
         return err->status;
     pqp_status status = PQP_OK;
     if (PQtransactionStatus(session->pg) == PQTRANS_IDLE)
         pqp__error_clear(err);
     else
-        status = run(session, "ROLLBACK", CLOCK_NEVER, NULL, err);
-    pqp__leave(session);
+        status = send_sql(session, "ROLLBACK", CLOCK_NEVER, NULL, err);
+    pqp__use_end(session);
     return status;
 }

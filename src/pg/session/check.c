@@ -17,8 +17,8 @@
 /* Sends one statement, or two as a pipeline with a Sync each, since as one
  * string the server refuses DISCARD ALL.  Never blocks: what cannot be sent at
  * once to a session at rest has nobody at the other end.  0 or -1. */
-int pqp__session_ask(struct session *session, const char *first,
-                     const char *second)
+int pqp__session_send(struct session *session, const char *first,
+                      const char *second)
 {
     PGconn *pg = session->pg;
     int sent;
@@ -34,7 +34,7 @@ int pqp__session_ask(struct session *session, const char *first,
         sent = PQsendQuery(pg, first);
     if (!sent || PQflush(pg) || PQsetnonblocking(pg, 0))
         return -1;
-    session->answers = second ? 2 : 1;
+    session->pending_syncs = second ? 2 : 1;
     session->pinging = *first == '\0';
     session->ping_deadline =
         clock_after(clock_now(), session->config->options.ping_timeout_ms);
@@ -44,7 +44,8 @@ int pqp__session_ask(struct session *session, const char *first,
 /* An ERROR in answer to a ping is an answer: PgBouncer's console, for one,
  * knows no empty statement.  The state of the session after the answer decides
  * whether it is fit. */
-static int is_accepted(const struct session *session, const PGresult *res)
+static int is_expected_answer(const struct session *session,
+                              const PGresult *res)
 {
     switch (PQresultStatus(res)) {
     case PGRES_COMMAND_OK:
@@ -59,23 +60,23 @@ static int is_accepted(const struct session *session, const PGresult *res)
 }
 
 /* Takes the answers that are complete.  Returns 0, or -1 if one of them is not
- * accepted; those that are not here yet stay in session->answers.  An answer
- * ends with the NULL that PQgetResult gives, in a pipeline with the result of
- * its Sync. */
+ * accepted; those that are not here yet stay in session->pending_syncs.  An
+ * answer ends with the NULL that PQgetResult gives, in a pipeline with the
+ * result of its Sync. */
 static int take_answers(struct session *session)
 {
     PGconn *pg = session->pg;
     int pipeline = PQpipelineStatus(pg) != PQ_PIPELINE_OFF;
-    for (int nulls = 0; session->answers > 0 && !PQisBusy(pg);) {
+    for (int nulls = 0; session->pending_syncs > 0 && !PQisBusy(pg);) {
         PGresult *res = PQgetResult(pg);
         int is_end =
             pipeline ? PQresultStatus(res) == PGRES_PIPELINE_SYNC : res == NULL;
-        int failed = res && !is_accepted(session, res);
+        int failed = res && !is_expected_answer(session, res);
         nulls = res ? 0 : nulls + 1;
         PQclear(res);
         if (failed || nulls > 1) /* not an answer that libpq expects */
             return -1;
-        session->answers -= is_end;
+        session->pending_syncs -= is_end;
     }
     return session->broken || PQstatus(pg) != CONNECTION_OK ? -1 : 0;
 }
@@ -122,7 +123,7 @@ static int read_answers(struct session *session, int64_t deadline)
     for (;;) {
         if (!PQconsumeInput(pg) || take_answers(session))
             return RPOOL_BAD;
-        if (session->answers == 0)
+        if (session->pending_syncs == 0)
             return finish_check(session);
         int64_t now = clock_now(), until = session->ping_deadline;
         if (now >= until)
@@ -146,8 +147,9 @@ int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
         return RPOOL_BAD;
     int answer = RPOOL_BAD;
     pqp__reading_begin(session);
-    if (session->answers > 0 || (pqp__input_read(session) == 0 &&
-                                 pqp__session_ask(session, "", NULL) == 0))
+    if (session->pending_syncs > 0 ||
+        (pqp__input_read(session) == 0 &&
+         pqp__session_send(session, "", NULL) == 0))
         answer = read_answers(session, deadline);
     pqp__reading_end();
     return answer;
@@ -161,7 +163,7 @@ int pqp__session_look(void *ctx, void *resource)
         return RPOOL_BAD;
     int answer = RPOOL_BAD;
     pqp__reading_begin(session);
-    if (session->answers > 0)
+    if (session->pending_syncs > 0)
         answer = read_answers(session, 0);
     else if (pqp__input_read(session) == 0)
         answer = finish_check(session);

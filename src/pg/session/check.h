@@ -24,8 +24,8 @@ static inline int pqp__is_at_rest(const PGconn *pg,
 
 /* Sends one statement, or two as a pipeline with a Sync each.  Never blocks.
  * Returns 0 or -1. */
-int pqp__session_ask(struct session *session, const char *first,
-                     const char *second);
+int pqp__session_send(struct session *session, const char *first,
+                      const char *second);
 
 /* Makes libpq forget the text of its last error, which may hold a borrower's
  * data.  Returns 0 or -1. */

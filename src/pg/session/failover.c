@@ -20,8 +20,8 @@
 /* ---- what is reported ---- */
 
 /* 1, or 0; also 0 if the server reports nothing of that name. */
-static int reports(const struct session *session, const char *name,
-                   const char *value)
+static int parameter_is(const struct session *session, const char *name,
+                        const char *value)
 {
     const char *reported = PQparameterStatus(session->pg, name);
     return reported != NULL && strcmp(reported, value) == 0;
@@ -29,7 +29,7 @@ static int reports(const struct session *session, const char *name,
 
 static int is_standby(const struct session *session)
 {
-    return reports(session, "in_hot_standby", "on");
+    return parameter_is(session, "in_hot_standby", "on");
 }
 
 /* A server that does not report its role, older than 14 or behind a pooler,
@@ -37,16 +37,16 @@ static int is_standby(const struct session *session)
 static int contradicts(const struct session *session)
 {
     static const char read_only[] = "default_transaction_read_only";
-    switch (session->wanted) {
+    switch (session->wanted_role) {
     case ROLE_READ_WRITE:
-        return is_standby(session) || reports(session, read_only, "on");
+        return is_standby(session) || parameter_is(session, read_only, "on");
     case ROLE_READ_ONLY:
-        return reports(session, "in_hot_standby", "off") &&
-               reports(session, read_only, "off");
+        return parameter_is(session, "in_hot_standby", "off") &&
+               parameter_is(session, read_only, "off");
     case ROLE_PRIMARY:
         return is_standby(session);
     case ROLE_STANDBY:
-        return reports(session, "in_hot_standby", "off");
+        return parameter_is(session, "in_hot_standby", "off");
     case ROLE_ANY:
     case ROLE_PREFER_STANDBY:
         break;
@@ -74,7 +74,7 @@ int pqp__role_mark_applies(const struct session *session, int64_t mark)
 {
     if (clock_now() < mark)
         mark -= MARK_PAUSE;
-    return session->began < mark && is_standby(session);
+    return session->connect_began < mark && is_standby(session);
 }
 
 static int asks_for_standby(enum role wanted)
@@ -87,11 +87,12 @@ static int asks_for_standby(enum role wanted)
  * sessions that were made since then leave too, but once in a pause. */
 void pqp__role_mark(struct session *session)
 {
-    if (asks_for_standby(session->wanted) || !is_standby(session))
+    if (asks_for_standby(session->wanted_role) || !is_standby(session))
         return;
-    _Atomic int64_t *place = &session->config->marks[session->place];
+    _Atomic int64_t *place =
+        &session->config->address_marks[session->mark_index];
     int64_t last = atomic_load(place), now = clock_now();
-    while (session->began >= last) {
+    while (session->connect_began >= last) {
         int64_t next = last + MARK_PAUSE > now ? last + MARK_PAUSE : now;
         if (atomic_compare_exchange_weak(place, &last, next))
             return;
@@ -123,7 +124,8 @@ void pqp__failover_follow(struct session *session, const pqp_error *err)
 {
     struct config *config = session->config;
     int refused = (pqp__sqlstate_class(err->sqlstate) & PQP__READ_ONLY) != 0;
-    int suspect = atomic_load_explicit(&config->suspect, memory_order_relaxed);
+    int suspect =
+        atomic_load_explicit(&config->read_only_pid, memory_order_relaxed);
     int is_witness = suspect != 0 && suspect != session->pid;
     if (!refused && !is_witness)
         return;
@@ -134,8 +136,8 @@ void pqp__failover_follow(struct session *session, const pqp_error *err)
     if (failover)
         (void)rpool_recycle(config->core);
     if (refused && changed)
-        session->stale = 1;
+        session->close_on_release = 1;
     if (is_witness || changed)
-        atomic_store(&config->suspect,
+        atomic_store(&config->read_only_pid,
                      refused && changed && !failover ? session->pid : 0);
 }

@@ -6,7 +6,7 @@
 
 #include "pg/session/session.h"
 
-/* The place of a connection's address in config->marks. */
+/* The place of a connection's address in config->address_marks. */
 unsigned pqp__role_place(const PGconn *pg);
 
 /* Whether the session may be leased as far as the role goes that its server
@@ -21,9 +21,11 @@ int pqp__role_mark_applies(const struct session *session, int64_t mark);
  * Costs two loads as long as none has. */
 static inline int pqp__role_is_marked(const struct session *session)
 {
-    int64_t mark = atomic_load_explicit(&session->config->marks[session->place],
-                                        memory_order_relaxed);
-    return session->began < mark && pqp__role_mark_applies(session, mark);
+    int64_t mark = atomic_load_explicit(
+        &session->config->address_marks[session->mark_index],
+        memory_order_relaxed);
+    return session->connect_began < mark &&
+           pqp__role_mark_applies(session, mark);
 }
 
 /* Notes that the server refused a write (25006).  If it reports that it is a

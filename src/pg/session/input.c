@@ -45,7 +45,7 @@ int pqp__input_read(struct session *session)
 
 /* What is on its way is discarded with the rest: libpq, which reads on after it
  * could not send, would take it for the answer to a next statement. */
-void pqp__session_end(struct session *session)
+void pqp__session_shut(struct session *session)
 {
     session->broken = 1;
     (void)shutdown(PQsocket(session->pg), SHUT_RDWR);
@@ -53,9 +53,10 @@ void pqp__session_end(struct session *session)
         (void)PQisBusy(session->pg);
 }
 
-pqp_status pqp__session_read_unasked(struct session *session, pqp_error *err)
+pqp_status pqp__session_read_unsolicited(struct session *session,
+                                         pqp_error *err)
 {
-    const pqp_error *said = &session->first;
+    const pqp_error *said = &session->tx_error;
     if (pqp__input_read(session) == 0)
         return PQP_OK;
     if (said->status == PQP_LOST)
@@ -67,6 +68,6 @@ pqp_status pqp__session_read_unasked(struct session *session, pqp_error *err)
                         "the server sent an answer that belongs to no "
                         "statement; this one was not sent");
     err->flags |= PQP_ERR_DISCARD;
-    pqp__session_end(session);
+    pqp__session_shut(session);
     return PQP_LOST;
 }

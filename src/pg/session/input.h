@@ -14,10 +14,11 @@ int pqp__input_read(struct session *session);
 /* Reads, before a statement, what came since the last answer: it belongs to no
  * statement, and must not pass for the answer to this one.  If it was an answer
  * or the end of the session, returns LOST with *err and ends the connection. */
-pqp_status pqp__session_read_unasked(struct session *session, pqp_error *err);
+pqp_status pqp__session_read_unsolicited(struct session *session,
+                                         pqp_error *err);
 
 /* Ends the connection of a session at rest, so that no statement of the
  * borrower, through libpq either, gets an answer from it any more. */
-void pqp__session_end(struct session *session);
+void pqp__session_shut(struct session *session);
 
 #endif

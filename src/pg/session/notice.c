@@ -21,7 +21,7 @@
 static _Thread_local struct session *reading;
 
 /* What the listener does in libpq is not our reading. */
-static void tell_notice(const struct session *session, const PGresult *res)
+static void emit_notice(const struct session *session, const PGresult *res)
 {
     const struct config *config = session->config;
     if (!config || !config->options.on_event)
@@ -33,7 +33,7 @@ static void tell_notice(const struct session *session, const PGresult *res)
     snprintf(code, sizeof code, "%s", sqlstate ? sqlstate : "");
     const pqp_event event = {.type = PQP_EVENT_NOTICE,
                              .backend_pid = session->pid,
-                             .connection = session->number,
+                             .connection = session->item_number,
                              .message = message,
                              .sqlstate = code};
     struct session *outer = reading;
@@ -79,19 +79,20 @@ static void receive_notice(void *arg, const PGresult *res)
      * and PQstatus() goes on saying that all is well.  So does an error that
      * answers nothing. */
     if (pqp__is_fatal(severity)) {
-        session->broken = session->ended = 1;
-        if (session->first.status == PQP_OK)
-            (void)pqp__fail_result(&session->first, session->config, res);
+        session->broken = session->server_ended = 1;
+        if (session->tx_error.status == PQP_OK)
+            (void)pqp__fail_result(&session->tx_error, session->config, res);
     }
     if (strcmp(severity, "ERROR") == 0)
         session->broken = 1;
-    tell_notice(session, res);
+    emit_notice(session, res);
 }
 
-static void tell_misuse(const struct session *session, const char *message)
+static void emit_misuse(const struct session *session, const char *message)
 {
     if (session->config)
-        rpool_report_misuse(session->config->core, session->number, message);
+        rpool_report_misuse(session->config->core, session->item_number,
+                            message);
 }
 
 /* What the borrower's own statement says of its transaction, as pqp__statement
@@ -107,10 +108,10 @@ static void note_result(struct session *session, const PGresult *res)
     if (pqp__sqlstate_class(sqlstate) & PQP__READ_ONLY)
         pqp__role_mark(session);
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
-        session->first.status = PQP_OK;
-    else if (status == PGRES_FATAL_ERROR && session->first.status == PQP_OK &&
-             sqlstate)
-        (void)pqp__fail_result(&session->first, session->config, res);
+        session->tx_error.status = PQP_OK;
+    else if (status == PGRES_FATAL_ERROR &&
+             session->tx_error.status == PQP_OK && sqlstate)
+        (void)pqp__fail_result(&session->tx_error, session->config, res);
 }
 
 /* `arg` is looked at for events of the connection only: the session lives at
@@ -129,11 +130,11 @@ static int on_libpq_event(PGEventId id, void *info, void *arg)
     struct session *session = arg;
     if (id == PGEVT_CONNRESET) {
         session->broken = 1; /* another session, and unknown to us */
-        tell_misuse(session, "PQreset() of a connection that is leased");
+        emit_misuse(session, "PQreset() of a connection that is leased");
     }
     if (id == PGEVT_CONNDESTROY) {
         if (session->pg) /* not by us */
-            tell_misuse(session, "PQfinish() of a connection that is leased");
+            emit_misuse(session, "PQfinish() of a connection that is leased");
         session->pg = NULL;
         if (!session->config) /* detached: nobody else knows of it */
             free(session);

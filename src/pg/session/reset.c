@@ -14,7 +14,7 @@
 
 /* What a borrower may have set in libpq's own object, and what it may have left
  * there.  0 or -1. */
-static int restore(struct session *session)
+static int restore_libpq_state(struct session *session)
 {
     PGconn *pg = session->pg;
     PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
@@ -27,17 +27,18 @@ static int restore(struct session *session)
 /* What is here already answers nothing that is sent now.  An encoding that was
  * changed costs the session, unless what is sent restores it:
  * pqp__session_is_clean() tells after the answer. */
-static int clean(struct session *session, pqp_reset how, int in_transaction)
+static int send_reset(struct session *session, pqp_reset how,
+                      int in_transaction)
 {
     int failed;
     if (pqp__input_read(session))
         return RPOOL_DISCARD;
     if (how == PQP_RESET_DISCARD_ALL)
         failed = in_transaction
-                     ? pqp__session_ask(session, "ROLLBACK", "DISCARD ALL")
-                     : pqp__session_ask(session, "DISCARD ALL", NULL);
+                     ? pqp__session_send(session, "ROLLBACK", "DISCARD ALL")
+                     : pqp__session_send(session, "DISCARD ALL", NULL);
     else if (in_transaction)
-        failed = pqp__session_ask(session, "ROLLBACK", NULL);
+        failed = pqp__session_send(session, "ROLLBACK", NULL);
     else
         return pqp__session_is_clean(session) ? RPOOL_REUSE : RPOOL_DISCARD;
     return failed ? RPOOL_DISCARD : RPOOL_CHECK;
@@ -55,7 +56,8 @@ int pqp__session_reset(void *ctx, void *resource)
     pqp_reset how = config->options.reset;
     int touched = session->touched;
     session->touched = 0;
-    if (how == PQP_RESET_CLOSE || session->broken || session->stale || !pg)
+    if (how == PQP_RESET_CLOSE || session->broken ||
+        session->close_on_release || !pg)
         return RPOOL_DISCARD;
     PGTransactionStatusType status = PQtransactionStatus(pg);
     if (!pqp__is_at_rest(pg, status))
@@ -63,10 +65,11 @@ int pqp__session_reset(void *ctx, void *resource)
     int in_transaction = status != PQTRANS_IDLE;
     if (!touched && how == PQP_RESET_ROLLBACK && !in_transaction)
         return RPOOL_REUSE;
-    if (pqp__role_is_marked(session) || (touched && restore(session)))
+    if (pqp__role_is_marked(session) ||
+        (touched && restore_libpq_state(session)))
         return RPOOL_DISCARD;
     pqp__reading_begin(session);
-    int answer = clean(session, how, in_transaction);
+    int answer = send_reset(session, how, in_transaction);
     pqp__reading_end();
     return answer;
 }

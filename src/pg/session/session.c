@@ -36,7 +36,7 @@ int pqp__session_create(void *ctx, int64_t deadline, int stop_fd,
         return -1;
     }
     session->config = config;
-    session->began = clock_now();
+    session->connect_began = clock_now();
     PGconn *pg = pqp__connect(config, session, deadline, stop_fd, why);
     if (!pg) {
         free(session);
@@ -46,7 +46,7 @@ int pqp__session_create(void *ctx, int64_t deadline, int stop_fd,
     session->pid = PQbackendPID(pg);
     session->encoding = PQclientEncoding(pg);
     session->was_read_only = reports_on(pg, "default_transaction_read_only");
-    session->place = pqp__role_place(pg);
+    session->mark_index = pqp__role_place(pg);
     *resource = session;
     return 0;
 }
@@ -79,7 +79,7 @@ void pqp__session_destroy(void *ctx, void *resource)
     session->pg = NULL;
     if (pg) {
         int fd = PQsocket(pg);
-        int polite = (session->answers > 0 ||
+        int polite = (session->pending_syncs > 0 ||
                       pqp__is_at_rest(pg, PQtransactionStatus(pg))) &&
                      is_writable(fd);
         if (fd >= 0 && !polite)

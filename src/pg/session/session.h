@@ -16,7 +16,7 @@
 struct session {
     PGconn *pg;                /* NULL once the borrower has PQfinish()ed it */
     struct config *config;     /* NULL once it was detached */
-    uint64_t number;           /* of the item; 0 until the core gave one */
+    uint64_t item_number;      /* of the item; 0 until the core gave one */
     int pid;                   /* PQbackendPID at connect */
     int encoding;              /* PQclientEncoding at connect */
     const pqp_conn *lease;     /* of the call of ours that is under way */
@@ -24,21 +24,21 @@ struct session {
     PQnoticeProcessor processor;
     atomic_int touched;    /* the borrower ran something, or has the PGconn */
     int broken;            /* unfit for reuse: reset answers DISCARD */
-    int ended;             /* broken by the server's last words */
-    int stale;             /* reset answers DISCARD; good until then */
-    int answers;           /* Syncs sent by reset or ping, not yet answered */
+    int server_ended;      /* broken by the server's last words */
+    int close_on_release;  /* reset answers DISCARD; good until then */
+    int pending_syncs;     /* Syncs sent by reset or ping, not yet answered */
     int pinging;           /* the outstanding answer is that of a ping */
     int64_t ping_deadline; /* of the outstanding answers, rpool_now() */
     int was_read_only;     /* as reported at connect */
-    enum role wanted;      /* of the server */
-    unsigned place;        /* of the server's address in config->marks */
-    int64_t began;         /* to connect, rpool_now() */
-    int sent;              /* any of the last statement; 0: not any of it */
-    int committed;         /* pqp_commit sent COMMIT since pqp_begin */
+    enum role wanted_role; /* of the server */
+    unsigned mark_index; /* of the server's address in config->address_marks */
+    int64_t connect_began; /* to connect, rpool_now() */
+    int statement_sent;    /* any of the last statement; 0: not any of it */
+    int commit_sent;       /* pqp_commit sent COMMIT since pqp_begin */
     int in_statement;      /* a statement of ours is under way, which keeps its
                               own first error */
-    pqp_error first;       /* what the open transaction failed with; to be asked
-                              while it is failed or lost only */
+    pqp_error tx_error;    /* what the open transaction failed with; to be asked
+                           while it is failed or lost only */
 };
 
 /* Functions of the core's provider: ctx is a struct config, the resource a

@@ -33,7 +33,7 @@ close_reason_names_peer_when_fatal_error_came_before_release(void **state)
     (void)state;
     begin("qctpTw", PQP_RESET_ROLLBACK);
     borrower_runs("BEGIN");
-    session->first.status = PQP_SERVER; /* of an older failure */
+    session->tx_error.status = PQP_SERVER; /* of an older failure */
     let_server_go_on();
     assert_int_equal(reset(), RPOOL_DISCARD);
     assert_int_equal(PQstatus(session->pg), CONNECTION_OK);
@@ -72,7 +72,7 @@ close_reason_does_not_name_peer_when_server_is_still_there(void **state)
     assert_string_equal(reason_told(RPOOL_REASON_CHECK), "failed its check");
     assert_string_equal(reason_told(RPOOL_REASON_RESET),
                         "not fit for reuse after its lease");
-    session->ended = 1;
+    session->server_ended = 1;
     assert_string_equal(reason_told(RPOOL_REASON_DISCARD),
                         "discarded by its borrower");
 }

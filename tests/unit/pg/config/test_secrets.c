@@ -84,13 +84,13 @@ static void password_equal_to_a_name_is_hidden_only_when_labelled(void **state)
         {"host db.example-9, not example-9", "host db.example-9, not ***"},
     };
     assert_non_null(config);
-    assert_int_equal(pqp__config_learn(config, "bug34"), 0);
-    assert_int_equal(pqp__config_learn(config, "x77y"), 0);
-    assert_int_equal(pqp__config_learn(config, "example-9"), 0);
+    assert_int_equal(pqp__secrets_add(config, "bug34"), 0);
+    assert_int_equal(pqp__secrets_add(config, "x77y"), 0);
+    assert_int_equal(pqp__secrets_add(config, "example-9"), 0);
     static const char *const names[] = {"bug34", "bug34_app", "my_x77y_app",
                                         "db.example-9", "other"};
     for (size_t i = 0; i < LENGTH(names); i++)
-        assert_int_equal(pqp__config_name(config, names[i]), 0);
+        assert_int_equal(pqp__secrets_exempt(config, names[i]), 0);
     check_hidden(config, cases, LENGTH(cases));
     pqp__config_free(config);
 }

@@ -312,7 +312,7 @@ error_text_is_found_in_libpq_when_it_cannot_be_provoked(void **state)
             continue;
         if (!library_holds(libpq, texts[i].text))
             fail_msg("libpq %d does not say \"%s\"", version, texts[i].text);
-        assert_int_equal(pqp__is_final("", texts[i].text), 1);
+        assert_int_equal(pqp__is_permanent("", texts[i].text), 1);
     }
 }
 

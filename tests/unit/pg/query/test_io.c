@@ -68,11 +68,11 @@ static int tear_down(void **state)
 static pqp_status run_for(int ms, int simple, PGresult **res, pqp_error *err)
 {
     const pqp_query query = {.size = sizeof query, .sql = "SELECT 1"};
-    struct session *session = pqp__enter(conn, err);
+    struct session *session = pqp__use_begin(conn, err);
     assert_non_null(session);
     pqp_status status = pqp__statement(session, &query, simple,
                                        clock_after(clock_now(), ms), res, err);
-    pqp__leave(session);
+    pqp__use_end(session);
     return status;
 }
 

@@ -54,7 +54,7 @@ statement_is_not_sent_when_unsolicited_answer_or_close_came_before(void **state)
         assert_non_null(strstr(err.message, cases[i].message));
         assert_true(err.flags & PQP_ERR_DISCARD);
         assert_null(result);
-        assert_false(session->sent);
+        assert_false(session->statement_sent);
         assert_false(mock_heard(mock, "SELECT mine"));
         assert_int_equal(reset(), RPOOL_DISCARD);
         end_test(NULL);
@@ -67,7 +67,7 @@ static void statement_gets_its_own_answer_when_notices_came_before(void **state)
     begin("pnamyquzw", PQP_RESET_ROLLBACK);
     let_server_go_on();
     assert_int_equal(statement(), PQP_OK);
-    assert_true(session->sent);
+    assert_true(session->statement_sent);
     assert_string_equal(PQgetvalue(result, 0, 0), "one");
     PGnotify *notify = PQnotifies(session->pg);
     assert_non_null(notify);

@@ -42,7 +42,7 @@ static void check_fails_when_role_contradicts_target_session_attrs(void **state)
     };
     for (size_t i = 0; i < LENGTH(cases); i++) {
         begin(cases[i].script, PQP_RESET_ROLLBACK);
-        session->wanted = cases[i].wanted;
+        session->wanted_role = cases[i].wanted;
         if (check(60000) != cases[i].answer)
             fail_msg("case %zu", i);
         tear_down(NULL);
@@ -55,7 +55,7 @@ reset_discards_when_role_contradicts_target_session_attrs(void **state)
 {
     (void)state;
     begin("qYczw", PQP_RESET_ROLLBACK);
-    session->wanted = ROLE_STANDBY;
+    session->wanted_role = ROLE_STANDBY;
     borrower_runs("SELECT");
     assert_int_equal(reset(), RPOOL_DISCARD);
 }
@@ -85,15 +85,15 @@ wanted_role_is_set_when_conninfo_or_environment_names_it(void **state)
 {
     (void)state;
     begin_on_primary(NULL, "w");
-    assert_int_equal(session->wanted, ROLE_ANY);
+    assert_int_equal(session->wanted_role, ROLE_ANY);
     tear_down(NULL);
     begin_on_primary("read-write", "w");
-    assert_int_equal(session->wanted, ROLE_READ_WRITE);
+    assert_int_equal(session->wanted_role, ROLE_READ_WRITE);
     tear_down(NULL);
     assert_int_equal(setenv("PGTARGETSESSIONATTRS", "primary", 1), 0);
     begin_on_primary(NULL, "w");
     assert_int_equal(unsetenv("PGTARGETSESSIONATTRS"), 0);
-    assert_int_equal(session->wanted, ROLE_PRIMARY);
+    assert_int_equal(session->wanted_role, ROLE_PRIMARY);
     tear_down(NULL);
 }
 
@@ -120,13 +120,13 @@ static void write_is_refused(void)
 
 static int64_t mark(void)
 {
-    return atomic_load(&config->marks[session->place]);
+    return atomic_load(&config->address_marks[session->mark_index]);
 }
 
 /* As if another session to the same address had been refused then. */
 static void set_mark(int64_t at)
 {
-    atomic_store(&config->marks[session->place], at);
+    atomic_store(&config->address_marks[session->mark_index], at);
 }
 
 static void reset_discards_when_standby_refused_a_write(void **state)
@@ -135,7 +135,7 @@ static void reset_discards_when_standby_refused_a_write(void **state)
     begin("qyRzw", PQP_RESET_ROLLBACK);
     write_is_refused();
     assert_int_equal(reset(), RPOOL_DISCARD);
-    assert_true(mark() > session->began && mark() <= clock_now());
+    assert_true(mark() > session->connect_began && mark() <= clock_now());
 }
 
 /* Through libpq's functions. */
@@ -146,7 +146,7 @@ reset_discards_when_standby_refused_a_write_sent_through_libpq(void **state)
     begin("qyRzw", PQP_RESET_ROLLBACK);
     borrower_runs("INSERT");
     assert_int_equal(reset(), RPOOL_DISCARD);
-    assert_true(mark() > session->began);
+    assert_true(mark() > session->connect_began);
 }
 
 static void reset_reuses_when_primary_refused_a_write(void **state)
@@ -169,7 +169,7 @@ static void reset_reuses_when_wanted_standby_refused_a_write(void **state)
                                        ROLE_PREFER_STANDBY};
     for (size_t i = 0; i < LENGTH(wanted); i++) {
         begin("qyRzw", PQP_RESET_ROLLBACK);
-        session->wanted = wanted[i];
+        session->wanted_role = wanted[i];
         write_is_refused();
         assert_int_equal(mark(), 0);
         assert_int_equal(reset(), RPOOL_REUSE);
@@ -183,7 +183,7 @@ session_is_discarded_when_another_session_marked_its_standby(void **state)
     (void)state;
     begin("qyezqezw", PQP_RESET_ROLLBACK);
     assert_int_equal(check(60000), RPOOL_GOOD);
-    set_mark(session->began + 1);
+    set_mark(session->connect_began + 1);
     assert_int_equal(reset(), RPOOL_DISCARD);
     assert_int_equal(check(60000), RPOOL_BAD);
 }
@@ -194,7 +194,7 @@ session_stays_when_it_is_newer_than_the_mark_of_its_standby(void **state)
     (void)state;
     begin("qyezqezw", PQP_RESET_ROLLBACK);
     assert_int_equal(check(60000), RPOOL_GOOD);
-    set_mark(session->began);
+    set_mark(session->connect_began);
     assert_int_equal(check(60000), RPOOL_GOOD);
     assert_int_equal(reset(), RPOOL_REUSE);
 }
@@ -206,7 +206,7 @@ static void session_stays_when_its_marked_server_is_no_standby(void **state)
     for (size_t i = 0; i < LENGTH(scripts); i++) {
         begin(scripts[i], PQP_RESET_ROLLBACK);
         assert_int_equal(check(60000), RPOOL_GOOD);
-        set_mark(session->began + 1);
+        set_mark(session->connect_began + 1);
         assert_int_equal(check(60000), RPOOL_GOOD);
         assert_int_equal(reset(), RPOOL_REUSE);
         tear_down(NULL);
@@ -222,14 +222,14 @@ standby_is_marked_once_a_second_when_writes_keep_failing(void **state)
     begin("qyRzqRzw", PQP_RESET_ROLLBACK);
     int64_t first = clock_now() - 500 * CLOCK_MS;
     set_mark(first);
-    session->began = first + 1;
+    session->connect_began = first + 1;
     write_is_refused();
     assert_int_equal(mark(), first + 1000 * CLOCK_MS);
     write_is_refused();
     assert_int_equal(mark(), first + 1000 * CLOCK_MS);
     assert_int_equal(reset(), RPOOL_REUSE);
     session->touched = 1;
-    session->began = first - 1; /* one that the first mark was for */
+    session->connect_began = first - 1; /* one that the first mark was for */
     assert_int_equal(reset(), RPOOL_DISCARD);
 }
 
@@ -239,7 +239,7 @@ session_is_discarded_only_when_time_of_its_standby_mark_has_come(void **state)
     (void)state;
     begin("qyezw", PQP_RESET_ROLLBACK);
     assert_int_equal(check(60000), RPOOL_GOOD);
-    session->began = clock_now() - 300 * CLOCK_MS;
+    session->connect_began = clock_now() - 300 * CLOCK_MS;
     set_mark(clock_now() + 500 * CLOCK_MS);
     assert_int_equal(reset(), RPOOL_REUSE);
     session->touched = 1;

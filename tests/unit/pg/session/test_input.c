@@ -45,7 +45,7 @@ static void look_finds_session_good_when_no_input_came(void **state)
     (void)state;
     begin("w", PQP_RESET_ROLLBACK);
     assert_int_equal(look(), RPOOL_GOOD);
-    assert_int_equal(session->answers, 0);
+    assert_int_equal(session->pending_syncs, 0);
     assert_int_equal(PQtransactionStatus(session->pg), PQTRANS_IDLE);
 }
 
@@ -90,7 +90,7 @@ static void look_finds_session_good_when_ping_answer_came(void **state)
     let_server_go_on();
     int answer = judgement(look, RPOOL_AGAIN);
     assert_int_equal(answer, RPOOL_GOOD);
-    assert_int_equal(session->answers, 0);
+    assert_int_equal(session->pending_syncs, 0);
 }
 
 static void look_finds_session_bad_when_ping_deadline_passed(void **state)
@@ -109,7 +109,8 @@ static void look_finds_session_bad_when_its_standby_was_marked(void **state)
     begin("qyezw", PQP_RESET_ROLLBACK);
     assert_int_equal(check(60000), RPOOL_GOOD);
     assert_int_equal(look(), RPOOL_GOOD);
-    atomic_store(&config->marks[session->place], session->began + 1);
+    atomic_store(&config->address_marks[session->mark_index],
+                 session->connect_began + 1);
     assert_int_equal(look(), RPOOL_BAD);
 }
 

@@ -17,7 +17,7 @@ static void check_sends_one_empty_query_when_session_is_good(void **state)
     (void)state;
     begin("qezw", PQP_RESET_ROLLBACK);
     assert_int_equal(check(60000), RPOOL_GOOD);
-    assert_int_equal(session->answers, 0);
+    assert_int_equal(session->pending_syncs, 0);
     assert_int_equal(PQtransactionStatus(session->pg), PQTRANS_IDLE);
 }
 
@@ -41,7 +41,7 @@ check_returns_again_when_caller_deadline_precedes_ping_timeout(void **state)
     begin("qpezw", PQP_RESET_ROLLBACK);
     assert_int_equal(check(10), RPOOL_AGAIN);
     assert_int_equal(check(10), RPOOL_AGAIN);
-    assert_int_equal(session->answers, 1);
+    assert_int_equal(session->pending_syncs, 1);
     mock_go_on(mock);
     assert_int_equal(check(60000), RPOOL_GOOD);
 }
@@ -146,7 +146,7 @@ check_succeeds_when_ping_gets_an_error_but_session_is_idle(void **state)
     for (size_t i = 0; i < LENGTH(scripts); i++) {
         begin(scripts[i], PQP_RESET_ROLLBACK);
         assert_int_equal(check(60000), RPOOL_GOOD);
-        assert_int_equal(session->answers, 0);
+        assert_int_equal(session->pending_syncs, 0);
         assert_string_equal(PQerrorMessage(session->pg), "");
         tear_down(NULL);
     }
@@ -195,7 +195,7 @@ static void reset_sends_nothing_when_session_is_clean(void **state)
     (void)state;
     begin("w", PQP_RESET_ROLLBACK);
     assert_int_equal(reset(), RPOOL_REUSE);
-    assert_int_equal(session->answers, 0);
+    assert_int_equal(session->pending_syncs, 0);
 }
 
 /* D01 */
@@ -241,7 +241,7 @@ rollback_and_discard_all_are_sent_together_when_both_are_needed(void **state)
     begin("qctqxczqxczw", PQP_RESET_DISCARD_ALL);
     borrower_runs("BEGIN");
     assert_int_equal(reset(), RPOOL_CHECK);
-    assert_int_equal(session->answers, 2);
+    assert_int_equal(session->pending_syncs, 2);
     assert_int_equal(check(60000), RPOOL_GOOD);
     assert_int_equal(PQpipelineStatus(session->pg), PQ_PIPELINE_OFF);
     assert_false(PQisnonblocking(session->pg));
