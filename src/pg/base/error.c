@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Filling in a pqp_error.  Every message passes through pqp__clean_text().  No
+ * Filling in a pqp_error.  Every message passes through pqp__line_copy().  No
  * state, no lock.
  */
 #include "pg/base/error.h"
@@ -10,7 +10,7 @@
 #include <stdarg.h>
 
 #include "base/text.h"
-#include "pg/config/secrets.h"
+#include "pg/base/line.h"
 
 static_assert(sizeof(pqp_error) == 512, "pqp_error is part of the ABI");
 
@@ -28,7 +28,7 @@ pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
     va_end(args);
     pqp__error_clear(err);
     err->status = status;
-    pqp__clean_text(NULL, err->message, sizeof(err->message), buffer);
+    pqp__line_copy(err->message, sizeof(err->message), buffer, NULL, NULL);
     return status;
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "pg/base/error.h"
+#include "pg/base/line.h"
 #include "pg/base/openssl.h"
 #include "pg/config/conninfo.h"
 #include "pg/config/keyword.h"
@@ -36,7 +37,7 @@ static pqp_status set_name(struct config *config, const char *name,
     config->name = malloc(size);
     if (!config->name)
         return no_memory(err);
-    pqp__clean_text(NULL, config->name, size, name);
+    pqp__line_copy(config->name, size, name, NULL, NULL);
     return PQP_OK;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "pg/base/line.h"
 #include "pg/base/openssl.h"
 
 /* ---- the lists ---- */
@@ -240,107 +241,13 @@ size_t pqp__hidden_length(const struct config *config, const char *from,
     return (size_t)(end - p);
 }
 
-/* Bytes of the UTF-8 character at `p`; 0: it is none. */
-static size_t character_length(const unsigned char *p)
+static size_t hidden_in_config(const void *arg, const char *from, const char *p)
 {
-    /* Unicode's table of well-formed sequences, without ASCII. */
-    static const struct form_of_utf8 {
-        unsigned char first, last, length, second_low, second_high;
-    } forms[] = {
-        {0xC2, 0xDF, 2, 0x80, 0xBF}, {0xE0, 0xE0, 3, 0xA0, 0xBF},
-        {0xE1, 0xEC, 3, 0x80, 0xBF}, {0xED, 0xED, 3, 0x80, 0x9F},
-        {0xEE, 0xEF, 3, 0x80, 0xBF}, {0xF0, 0xF0, 4, 0x90, 0xBF},
-        {0xF1, 0xF3, 4, 0x80, 0xBF}, {0xF4, 0xF4, 4, 0x80, 0x8F},
-        {0xFF, 0xFF, 0, 0xFF, 0x00}, /* the end: nothing fits */
-    };
-    if (p[0] < 0x80)
-        return 1;
-    const struct form_of_utf8 *form = forms;
-    while (p[0] > form->last)
-        form++;
-    if (p[0] < form->first || p[1] < form->second_low ||
-        p[1] > form->second_high)
-        return 0;
-    for (size_t i = 2; i < form->length; i++) {
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-    }
-    return form->length;
-}
-
-static int is_control(const unsigned char *p)
-{
-    return p[0] < 0x20 || p[0] == 0x7F || (p[0] == 0xC2 && p[1] < 0xA0);
-}
-
-/* A text under construction; `full` once something did not fit, so that no
- * later and shorter piece follows the gap. */
-struct line {
-    char *at;
-    size_t size, used;
-    size_t mark; /* where "..." fits behind a whole piece */
-    int full;
-};
-
-static const char dots[] = "...";
-
-static void line_add(struct line *line, const char *from, size_t length)
-{
-    if (line->used + length >= line->size)
-        line->full = 1;
-    if (line->full)
-        return;
-    memcpy(line->at + line->used, from, length);
-    line->used += length;
-    if (line->used + sizeof dots <= line->size)
-        line->mark = line->used;
-}
-
-static void line_trim(struct line *line)
-{
-    while (line->used && line->at[line->used - 1] == ' ')
-        line->used--;
-}
-
-/* What was cut ends with "...", if there is room for it at all. */
-static void line_end(struct line *line)
-{
-    int marked = line->full && line->size >= sizeof dots;
-    if (marked)
-        line->used = line->mark;
-    line_trim(line);
-    line->at[line->used] = '\0';
-    if (marked)
-        memcpy(line->at + line->used, dots, sizeof dots);
-}
-
-/* Adds the character at `p`, or what stands for it; returns its length. */
-static size_t line_add_character(struct line *line, const char *p)
-{
-    const unsigned char *u = (const unsigned char *)p;
-    size_t length = character_length(u);
-    if (!length)
-        line_add(line, "?", 1);
-    else if (!is_control(u))
-        line_add(line, p, length);
-    else if (line->used && line->at[line->used - 1] != ' ')
-        line_add(line, " ", 1);
-    return length ? length : 1;
+    return pqp__hidden_length(arg, from, p);
 }
 
 void pqp__clean_text(const struct config *config, char *to, size_t size,
                      const char *from)
 {
-    struct line line = {.at = to, .size = size};
-    /* Secrets may overlap: whatever any of them covers is hidden. */
-    const char *hidden = from;
-    for (const char *p = from; *p && !line.full;) {
-        size_t secret = pqp__hidden_length(config, from, p);
-        if (secret && p >= hidden)
-            line_add(&line, "***", 3);
-        if (p + secret > hidden)
-            hidden = p + secret;
-        p += p < hidden ? 1 : line_add_character(&line, p);
-    }
-    line_end(&line);
+    pqp__line_copy(to, size, from, hidden_in_config, config);
 }
