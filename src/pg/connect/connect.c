@@ -25,7 +25,6 @@
 #include "pg/connect/explain.h"
 #include "pg/connect/passfile.h"
 #include "pg/connect/targets.h"
-#include "pg/session/notice.h"
 
 /* Keepalives: the kernel of a peer that lives answers them, however long the
  * peer's process reads nothing, so only a connection whose peer is gone ends,
@@ -47,8 +46,8 @@ enum { DEFAULTS = sizeof defaults / sizeof defaults[0] };
 #define NO_FILE "/dev/null/none"
 
 struct connecting {
+    const struct connect_request *request;
     struct config *config;
-    struct session *session;
     PQconninfoOption *settings;
     const char *passfile_fault; /* why no password file is read, or NULL */
     struct targets targets;
@@ -111,7 +110,8 @@ static PGconn *start_attempt(const struct connecting *c,
         pg = PQconnectStartParams(k.keywords, k.values, 0);
     }
     pqp__keywords_free(&k);
-    if (pg && (pqp__session_listen(c->session, pg) || note_secrets(c, pg))) {
+    if (pg &&
+        (c->request->listen(c->request->arg, pg) || note_secrets(c, pg))) {
         PQfinish(pg);
         pg = NULL;
     }
@@ -270,14 +270,14 @@ static void restore_locale(locale_t before)
         freelocale(english);
 }
 
-PGconn *pqp__connect(struct config *config, struct session *session,
-                     int64_t deadline, int stop_fd, rpool_failure *why)
+PGconn *pqp__connect(const struct connect_request *request, enum role *role,
+                     rpool_failure *why)
 {
-    struct connecting c = {.config = config,
-                           .session = session,
-                           .settings = pqp__settings(config),
-                           .deadline = deadline,
-                           .stop_fd = stop_fd};
+    struct connecting c = {.request = request,
+                           .config = request->config,
+                           .settings = pqp__settings(request->config),
+                           .deadline = request->deadline,
+                           .stop_fd = request->stop_fd};
     PGconn *pg = NULL;
     *why = (rpool_failure){0};
     if (!c.settings) {
@@ -287,9 +287,8 @@ PGconn *pqp__connect(struct config *config, struct session *session,
     locale_t before = use_english_messages();
     c.passfile_fault = pqp__passfile_fault(c.settings);
     int ready = set_timeout(&c, why) == 0 &&
-                pqp__resolve(&c.targets, c.settings, config, why) == 0;
-    session->wanted_role =
-        pqp__role_named(pqp__setting(c.settings, "target_session_attrs"));
+                pqp__resolve(&c.targets, c.settings, c.config, why) == 0;
+    *role = pqp__role_named(pqp__setting(c.settings, "target_session_attrs"));
     c.in_libpq = pqp__libpq_enter();
     if (!c.in_libpq)
         fail(why, "the process is ending");

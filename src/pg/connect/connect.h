@@ -5,13 +5,23 @@
 #define PG_CONNECT_CONNECT_H
 
 #include "pg/config/config.h"
+#include "pg/config/settings.h"
 
-struct session;
+/* How to connect. */
+struct connect_request {
+    struct config *config;
+    /* Called with arg and each connection before its first byte is read, to
+     * install a notice receiver and an event procedure.  Returns 0, or -1 for
+     * want of memory. */
+    int (*listen)(void *arg, PGconn *pg);
+    void *arg;
+    int64_t deadline; /* a time of rpool_now() */
+    int stop_fd;      /* readable: stop */
+};
 
-/* Connects in libpq's steps.  NULL and *why on failure.  The notice receiver
- * and the event procedure of `session` are installed before the first byte is
- * read. */
-PGconn *pqp__connect(struct config *config, struct session *session,
-                     int64_t deadline, int stop_fd, rpool_failure *why);
+/* Connects in libpq's steps.  Sets *role to the role that the settings ask of
+ * the server.  Returns NULL and *why on failure. */
+PGconn *pqp__connect(const struct connect_request *request, enum role *role,
+                     rpool_failure *why);
 
 #endif

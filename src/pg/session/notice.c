@@ -142,8 +142,9 @@ static int on_libpq_event(PGEventId id, void *info, void *arg)
     return 1;
 }
 
-int pqp__session_listen(struct session *session, PGconn *pg)
+int pqp__session_listen(void *arg, PGconn *pg)
 {
+    struct session *session = arg;
     session->receiver = PQsetNoticeReceiver(pg, receive_notice, session);
     session->processor = PQsetNoticeProcessor(pg, NULL, NULL);
     return PQregisterEventProc(pg, on_libpq_event, "pqpool", session) &&

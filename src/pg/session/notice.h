@@ -6,9 +6,10 @@
 
 #include "pg/session/session.h"
 
-/* Installs the notice receiver and the event procedure of the session.  Returns
- * 0, or -1 for want of memory. */
-int pqp__session_listen(struct session *session, PGconn *pg);
+/* Installs the notice receiver and the event procedure of arg, a struct
+ * session: the callback of pqp__connect().  Returns 0, or -1 for want of
+ * memory. */
+int pqp__session_listen(void *arg, PGconn *pg);
 
 /* Puts the notice receiver and processor back after a lease, in which the
  * borrower may have set its own. */

@@ -37,7 +37,12 @@ int pqp__session_create(void *ctx, int64_t deadline, int stop_fd,
     }
     session->config = config;
     session->connect_began = clock_now();
-    PGconn *pg = pqp__connect(config, session, deadline, stop_fd, why);
+    const struct connect_request request = {.config = config,
+                                            .listen = pqp__session_listen,
+                                            .arg = session,
+                                            .deadline = deadline,
+                                            .stop_fd = stop_fd};
+    PGconn *pg = pqp__connect(&request, &session->wanted_role, why);
     if (!pg) {
         free(session);
         return -1;
