@@ -134,9 +134,17 @@ struct session *pqp__use_begin(const pqp_conn *conn, pqp_error *err)
     return session;
 }
 
+/* The session may be leased again, or destroyed, once the use has ended. */
 void pqp__use_end(struct session *session)
 {
+    rpool *failed_over = NULL;
+    if (session->recycle_due) {
+        session->recycle_due = 0;
+        failed_over = session->config->core;
+    }
     rpool_end_use((const rpool_item *)session->lease);
+    if (failed_over != NULL)
+        (void)rpool_recycle(failed_over);
 }
 
 /* The borrower may run something: what came before is no answer to it.  Once in

@@ -134,7 +134,7 @@ void pqp__failover_follow(struct session *session, const pqp_error *err)
     int changed = turned_read_only(session);
     int failover = is_witness && changed;
     if (failover)
-        (void)rpool_recycle(config->core);
+        session->recycle_due = 1;
     if (refused && changed)
         session->close_on_release = 1;
     if (is_witness || changed)

@@ -33,6 +33,7 @@ struct session {
     enum role wanted_role; /* of the server */
     unsigned mark_index; /* of the server's address in config->address_marks */
     int64_t connect_began; /* to connect, rpool_now() */
+    int recycle_due;       /* its server failed over; done when the use ends */
     int statement_sent;    /* any of the last statement; 0: not any of it */
     int commit_sent;       /* pqp_commit sent COMMIT since pqp_begin */
     int in_statement;      /* a statement of ours is under way, which keeps its
