@@ -21,7 +21,7 @@ enum { THREAD_HINTS = 2 };
 
 struct thread_memo {
     struct thread_hint hint[THREAD_HINTS];
-    const void *inside;
+    const void *callout; /* the callback of a pool that it is in */
 };
 
 #endif

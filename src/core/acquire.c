@@ -44,31 +44,33 @@ struct request {
     uint32_t from; /* STAGE_LOOK: the next slot whose answer is looked for */
     int looks;     /* items that were looked at in vain; at most MOST_LOOKS */
     int wait;
-    int inside; /* a callback of the pool: it takes no place in the line */
-    int queued; /* it has taken one */
+    int in_callout; /* of this pool: the caller may not wait in the queue */
+    int queued;     /* it has taken one */
     int64_t began, deadline;
 };
 static const rpool_site nowhere;
 
 /* The last of an acquire: the item is the caller's.  leased_since is 0 until
  * here, so that the cleaner never counts the idle time before. */
-QUICK_PART void lend(struct pool *pool, struct slot *slot, int64_t now,
-                     const rpool_site *site)
+QUICK_PART void acquire_finish(struct pool *pool, struct slot *slot,
+                               int64_t now, const rpool_site *site)
 {
     atom_put(&slot->file, (uintptr_t)site->file);
     atom_put(&slot->func, (uintptr_t)site->func);
     atom_put(&slot->line, (uint64_t)site->line);
     atom_put(&slot->leases, atom_peek(&slot->leases) + 1);
     atom_put(&slot->leased_since, (uint64_t)now);
-    if (pool->leak < (int64_t)atom_load(&pool->next_wake) - now)
-        rpool__arm_slowly(pool, now + pool->leak);
+    if (pool->config.leak_after <
+        (int64_t)atom_load(&pool->alarm.wake_at) - now)
+        rpool__arm_slowly(pool, now + pool->config.leak_after);
 }
 
-static rpool_item *lend_and_tell(struct pool *pool, struct slot *slot,
-                                 uint64_t word, int64_t now,
-                                 const rpool_site *site, int64_t waited)
+static rpool_item *acquire_finish_and_emit(struct pool *pool, struct slot *slot,
+                                           uint64_t word, int64_t now,
+                                           const rpool_site *site,
+                                           int64_t waited)
 {
-    lend(pool, slot, now, site);
+    acquire_finish(pool, slot, now, site);
     rpool__emit_slot(pool, slot, RPOOL_EVENT_ACQUIRED, waited / CLOCK_MS);
     return (rpool_item *)(uintptr_t)slot_handle(pool, slot, word);
 }
@@ -91,15 +93,16 @@ static rpool_status take_now_locked(struct pool *pool, struct request *r,
 {
     rpool__settle_locked(pool);
     int64_t now = clock_coarse();
-    if ((atom_load(&pool->gate) & (GATE_SUSPENDED | GATE_LINE)) == 0) {
+    if ((atom_load(&pool->gate) & (GATE_SUSPENDED | GATE_QUEUE)) == 0) {
         if (r->looks < MOST_LOOKS &&
             rpool__claim(pool, now, accepted[STAGE_LOOK], r->from, slot) != 0)
             return RPOOL_OK;
         struct slot *suspect = rpool__find(pool, now, ACCEPT(FIT_PING), 0, 1);
         if (suspect != NULL)
-            rpool__wish_locked(pool, suspect);
+            rpool__slot_request_check_locked(pool, suspect);
     }
-    pool->asked = pool->occupied < pool->max_size;
+    pool->demand.create_requested =
+        pool->counts.occupied < pool->limits.max_size;
     rpool__wake_workers_locked(pool);
     return RPOOL_BUSY;
 }
@@ -123,7 +126,7 @@ static rpool_status take_or_wait_locked(struct pool *pool, struct request *r,
     }
     if (r->stage < STAGE_READY)
         r->stage = STAGE_AWAIT;
-    if (r->inside)
+    if (r->in_callout)
         return RPOOL_BUSY;
     rpool_status status = rpool__wait_locked(
         pool, &r->ticket, r->stage == STAGE_READY, r->deadline, slot);
@@ -132,17 +135,17 @@ static rpool_status take_or_wait_locked(struct pool *pool, struct request *r,
 }
 
 /* CHECKING to LEASED, unless a reason to leave came in. */
-static void lend_or_leave_locked(struct pool *pool, struct slot **slot)
+static void lease_or_close_locked(struct pool *pool, struct slot **slot)
     POOL_LOCKED(pool)
 {
-    if (rpool__make_leased(*slot))
+    if (rpool__slot_make_leased(*slot))
         return;
     rpool__reject_locked(pool, *slot, RPOOL_REASON_NONE);
     rpool__settle_locked(pool);
     *slot = NULL;
 }
 
-static void give_up_bad_locked(struct pool *pool, struct slot **slot)
+static void close_bad_locked(struct pool *pool, struct slot **slot)
     POOL_LOCKED(pool)
 {
     rpool__reject_locked(pool, *slot, RPOOL_REASON_CHECK);
@@ -158,7 +161,7 @@ static void answered_locked(struct pool *pool, const struct request *r,
 {
     uint64_t word = slot_clear_answer(*slot);
     if (slot_fitness(pool, *slot, word, clock_coarse()) != FIT_PING) {
-        lend_or_leave_locked(pool, slot);
+        lease_or_close_locked(pool, slot);
     } else if (!r->wait) {
         put_back_locked(pool, *slot, 0);
         *slot = NULL;
@@ -172,17 +175,17 @@ static void look_locked(struct pool *pool, struct request *r,
                         struct slot **slot) POOL_LOCKED(pool)
 {
     rpool__unlock_and_notify(pool);
-    int verdict = rpool__run_look(pool, *slot);
+    int verdict = rpool__call_look(pool, *slot);
     lock_take(&pool->lock);
     if (verdict == RPOOL_GOOD) {
         answered_locked(pool, r, slot);
     } else if (verdict == RPOOL_AGAIN) {
         r->from = (*slot)->index + 1;
         r->looks++;
-        put_back_locked(pool, *slot, SLOT_ANSWER);
+        put_back_locked(pool, *slot, SLOT_OWES_ANSWER);
         *slot = NULL;
     } else {
-        give_up_bad_locked(pool, slot);
+        close_bad_locked(pool, slot);
     }
 }
 
@@ -193,25 +196,26 @@ static rpool_status ping_locked(struct pool *pool, struct request *r,
                                 struct slot **slot) POOL_LOCKED(pool)
 {
     int64_t until = clock_after(clock_now(), PATIENCE / CLOCK_MS);
-    if (until > r->deadline || r->inside || rpool__workers_refused_locked(pool))
+    if (until > r->deadline || r->in_callout ||
+        rpool__workers_refused_locked(pool))
         until = r->deadline;
     rpool__unlock_and_notify(pool);
-    int verdict = rpool__run_check(pool, *slot, until);
+    int verdict = rpool__call_check(pool, *slot, until);
     lock_take(&pool->lock);
     if (verdict == RPOOL_GOOD) {
-        lend_or_leave_locked(pool, slot);
+        lease_or_close_locked(pool, slot);
         return RPOOL_OK;
     }
     r->stage = STAGE_READY;
     if (verdict != RPOOL_AGAIN) {
-        give_up_bad_locked(pool, slot);
+        close_bad_locked(pool, slot);
         return RPOOL_OK;
     }
     int late = until == r->deadline;
     if (late)
-        put_back_locked(pool, *slot, SLOT_ANSWER);
+        put_back_locked(pool, *slot, SLOT_OWES_ANSWER);
     else
-        rpool__hand_over_locked(pool, *slot);
+        rpool__slot_hand_over_locked(pool, *slot);
     rpool__settle_locked(pool);
     *slot = NULL;
     return late ? RPOOL_TIMEOUT : RPOOL_OK;
@@ -258,7 +262,8 @@ static void give_up_locked(struct pool *pool, struct slot **slot)
     POOL_LOCKED(pool)
 {
     if (*slot != NULL)
-        put_back_locked(pool, *slot, atom_load(&(*slot)->word) & SLOT_ANSWER);
+        put_back_locked(pool, *slot,
+                        atom_load(&(*slot)->word) & SLOT_OWES_ANSWER);
     *slot = NULL;
 }
 
@@ -301,8 +306,8 @@ static void count_locked(struct pool *pool, const struct request *r,
 static void report(struct pool *pool, const struct request *r,
                    rpool_status status, int64_t waited, rpool_failure *why)
 {
-    if (r->inside && status == RPOOL_BUSY) {
-        (void)rpool__fail(why, status, "%s", rpool__inside_text);
+    if (r->in_callout && status == RPOOL_BUSY) {
+        (void)rpool__fail(why, status, "%s", rpool__in_callout_text);
         return;
     }
     rpool__explain(pool, why, status, r->wait ? waited / CLOCK_MS : -1);
@@ -324,7 +329,7 @@ static void settle_stray(struct pool *pool, struct slot *slot)
         return;
     }
     rpool__enter_as_owner(pool);
-    put_back_locked(pool, slot, atom_load(&slot->word) & SLOT_ANSWER);
+    put_back_locked(pool, slot, atom_load(&slot->word) & SLOT_OWES_ANSWER);
     rpool__leave_and_drain(pool);
 }
 
@@ -335,7 +340,7 @@ acquire_slowly(uint64_t handle, int timeout_ms, struct slot *slot,
 {
     struct request r = {.handle = handle, .wait = timeout_ms != 0};
     struct pool *pool = rpool__pool_of(handle);
-    r.inside = r.wait && rpool__is_inside(pool);
+    r.in_callout = r.wait && rpool__in_callout(pool);
     if (!rpool__enter(pool, handle)) {
         settle_stray(pool, slot);
         return rpool__refusal(pool, why);
@@ -352,15 +357,15 @@ acquire_slowly(uint64_t handle, int timeout_ms, struct slot *slot,
     }
     rpool__leave_and_drain(pool);
     if (status == RPOOL_OK)
-        *item = lend_and_tell(pool, slot, atom_load(&slot->word),
-                              clock_coarse(), site, waited);
+        *item = acquire_finish_and_emit(pool, slot, atom_load(&slot->word),
+                                        clock_coarse(), site, waited);
     return status;
 }
 
 /* ---- the quick path ---- */
 
-__attribute__((noinline)) static void tell_lease(struct pool *pool,
-                                                 const struct slot *slot)
+__attribute__((noinline)) static void emit_acquired(struct pool *pool,
+                                                    const struct slot *slot)
 {
     rpool__emit_slot(pool, slot, RPOOL_EVENT_ACQUIRED, 0);
 }
@@ -385,11 +390,12 @@ QUICK_PART rpool_item *acquire_own(uint64_t handle, int64_t now,
         settle_stray(pool, slot);
         return NULL;
     }
-    lend(pool, slot, now, site);
+    acquire_finish(pool, slot, now, site);
     uint64_t lease = (word & SERIAL_MASK) | (hint->lease & ~SERIAL_MASK);
     hint->lease = lease;
     if (pool->on_event != NULL)
-        tell_lease(pool, slot); /* it may call the pool, and change the hint */
+        emit_acquired(pool,
+                      slot); /* it may call the pool, and change the hint */
     return (rpool_item *)(uintptr_t)lease;
 }
 
@@ -408,7 +414,7 @@ acquire_any(uint64_t handle, int timeout_ms, rpool_item **item,
             &slot);
         if (word_state(word) == SLOT_LEASED &&
             atom_load(&pool->gate) == gate_open(handle)) {
-            *item = lend_and_tell(pool, slot, word, now, site, 0);
+            *item = acquire_finish_and_emit(pool, slot, word, now, site, 0);
             return RPOOL_OK;
         }
     }

@@ -4,12 +4,12 @@
 #include "callout.h"
 #include "handle.h"
 
-const char rpool__inside_text[] =
+const char rpool__in_callout_text[] =
     "a call inside a callback of the pool would wait for that callback";
 
-int rpool__is_inside(const struct pool *pool)
+int rpool__in_callout(const struct pool *pool)
 {
-    const struct inside *at = thread_memo()->inside;
+    const struct callout *at = thread_memo()->callout;
     while (at != NULL && at->pool != pool)
         at = at->outer;
     return at != NULL;
@@ -23,10 +23,10 @@ void rpool__emit(struct pool *pool, rpool_event *event)
     event->pool = pool->name;
     if (event->message == NULL)
         event->message = "";
-    struct inside here;
-    rpool__go_in(&here, pool);
-    pool->on_event(pool->arg, event);
-    rpool__go_out(&here);
+    struct callout here;
+    rpool__callout_begin(&here, pool);
+    pool->on_event(pool->on_event_arg, event);
+    rpool__callout_end(&here);
 }
 
 void rpool__emit_slot(struct pool *pool, const struct slot *slot,
@@ -50,33 +50,33 @@ void rpool__emit_slot(struct pool *pool, const struct slot *slot,
 
 void rpool_call_listener(rpool *pool_handle, void (*tell)(void *arg), void *arg)
 {
-    struct inside here;
+    struct callout here;
     if (tell == NULL)
         return;
-    rpool__go_in(&here, rpool__pool_of((uintptr_t)pool_handle));
+    rpool__callout_begin(&here, rpool__pool_of((uintptr_t)pool_handle));
     tell(arg);
-    rpool__go_out(&here);
+    rpool__callout_end(&here);
 }
 
-static int fd_of(const struct pool *pool, const struct slot *slot)
+static int call_fd(const struct pool *pool, const struct slot *slot)
 {
-    struct inside here;
-    rpool__go_in(&here, pool);
+    struct callout here;
+    rpool__callout_begin(&here, pool);
     int fd = pool->provider.fd(pool->ctx, slot_resource(slot));
-    rpool__go_out(&here);
+    rpool__callout_end(&here);
     return fd;
 }
 
 void rpool__unwatch(struct pool *pool, struct slot *slot)
 {
-    if (slot->fd >= 0 && fd_of(pool, slot) == slot->fd)
+    if (slot->fd >= 0 && call_fd(pool, slot) == slot->fd)
         watch_remove(&pool->watch, slot->fd);
 }
 
 /* Not 0: it should be watched, and cannot be. */
 int rpool__watch_slot(struct pool *pool, struct slot *slot)
 {
-    int fd = pool->provider.fd == NULL ? -1 : fd_of(pool, slot);
+    int fd = pool->provider.fd == NULL ? -1 : call_fd(pool, slot);
     if (fd < 0)
         return 0;
     uint64_t token = atom_peek(&slot->number) << SLOT_BITS | slot->index;
@@ -86,59 +86,59 @@ int rpool__watch_slot(struct pool *pool, struct slot *slot)
     return 0;
 }
 
-void rpool__destroy(struct pool *pool, struct slot *slot)
+void rpool__call_destroy(struct pool *pool, struct slot *slot)
 {
     rpool__unwatch(pool, slot);
-    struct inside here;
-    rpool__go_in(&here, pool);
+    struct callout here;
+    rpool__callout_begin(&here, pool);
     pool->provider.destroy(pool->ctx, slot_resource(slot));
-    rpool__go_out(&here);
+    rpool__callout_end(&here);
 }
 
 /* Of the provider's answers one that is bad makes all items that were idle then
  * suspect: they are pinged before they are leased, whatever their age. */
-static int judge(struct pool *pool, int verdict)
+static int note_verdict(struct pool *pool, int verdict)
 {
     if (verdict != RPOOL_GOOD && verdict != RPOOL_AGAIN)
-        atom_put(&pool->suspect, (uint64_t)clock_now());
+        atom_put(&pool->rules.suspect, (uint64_t)clock_now());
     return verdict;
 }
 
-int rpool__run_check(struct pool *pool, struct slot *slot, int64_t deadline)
+int rpool__call_check(struct pool *pool, struct slot *slot, int64_t deadline)
 {
     if (pool->provider.check == NULL)
         return RPOOL_GOOD;
     int64_t now = clock_now();
     int64_t idle = now - (int64_t)atom_peek(&slot->idle_since);
     atom_put(&slot->checks, atom_peek(&slot->checks) + 1);
-    struct inside here;
-    rpool__go_in(&here, pool);
+    struct callout here;
+    rpool__callout_begin(&here, pool);
     int verdict = pool->provider.check(pool->ctx, slot_resource(slot),
                                        idle / CLOCK_MS, deadline);
-    rpool__go_out(&here);
+    rpool__callout_end(&here);
     if (verdict ==
         RPOOL_GOOD) /* not the coarse time: it may be before suspect */
         atom_put(&slot->proven, (uint64_t)clock_now());
-    return judge(pool, verdict);
+    return note_verdict(pool, verdict);
 }
 
-int rpool__run_look(struct pool *pool, struct slot *slot)
+int rpool__call_look(struct pool *pool, struct slot *slot)
 {
     if (pool->provider.look == NULL)
-        return rpool__run_check(pool, slot, 0);
-    struct inside here;
-    rpool__go_in(&here, pool);
+        return rpool__call_check(pool, slot, 0);
+    struct callout here;
+    rpool__callout_begin(&here, pool);
     int verdict = pool->provider.look(pool->ctx, slot_resource(slot));
-    rpool__go_out(&here);
-    return judge(pool, verdict);
+    rpool__callout_end(&here);
+    return note_verdict(pool, verdict);
 }
 
-int rpool__run_reset(struct pool *pool, struct slot *slot)
+int rpool__call_reset(struct pool *pool, struct slot *slot)
 {
-    struct inside here;
-    rpool__go_in(&here, pool);
+    struct callout here;
+    rpool__callout_begin(&here, pool);
     int verdict = pool->provider.reset(pool->ctx, slot_resource(slot));
-    rpool__go_out(&here);
+    rpool__callout_end(&here);
     return verdict;
 }
 

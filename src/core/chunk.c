@@ -9,7 +9,7 @@
 static uint32_t chunk_size(uint32_t chunk)
 {
     uint32_t end = (uint32_t)2 << chunk;
-    return (end < MAX_SIZE ? end : MAX_SIZE) - chunk_first(chunk);
+    return (end < MAX_ITEMS ? end : MAX_ITEMS) - chunk_first(chunk);
 }
 
 /* Of the multiples of HINT_SLOTS among the chunk's slots. */
@@ -39,7 +39,7 @@ static int make_chunk(struct pool *pool, uint32_t chunk)
     for (uint32_t i = 0; i < hints; i++)
         made[i] = (struct hint){0};
     pool->memory[chunk] = made;
-    pool->chunks[chunk] =
+    pool->slots.chunks[chunk] =
         (uintptr_t)(made + hints) - chunk_first(chunk) * sizeof(struct slot);
     return 0;
 }
@@ -48,16 +48,17 @@ static int make_chunk(struct pool *pool, uint32_t chunk)
 int rpool__grow(struct pool *pool, uint32_t nslots, struct list *fresh)
 {
     for (uint32_t c = 0; c <= chunk_of(nslots - 1); c++)
-        if (pool->chunks[c] == 0 && make_chunk(pool, c) != 0)
+        if (pool->slots.chunks[c] == 0 && make_chunk(pool, c) != 0)
             return -1;
     for (; pool->made < nslots; pool->made++) {
         struct slot *slot = pool_slot(pool, pool->made);
         *slot = (struct slot){.index = pool->made,
                               .hint = find_hint(pool, pool->made)};
         list_init(&slot->node);
-        list_init(&slot->leaking);
+        list_init(&slot->leak_node);
     }
-    for (uint32_t i = (uint32_t)atom_load(&pool->nslots); i < nslots; i++) {
+    for (uint32_t i = (uint32_t)atom_load(&pool->slots.count); i < nslots;
+         i++) {
         struct slot *slot = pool_slot(pool, i);
         atom_put(&slot->leases, 0); /* of the shell's last pool */
         atom_put(&slot->checks, 0);
@@ -68,7 +69,7 @@ int rpool__grow(struct pool *pool, uint32_t nslots, struct list *fresh)
 
 void rpool__add_locked(struct pool *pool, uint32_t nslots, struct list *fresh)
 {
-    list_append(&pool->empty, fresh);
-    if (nslots > atom_load(&pool->nslots))
-        atom_store(&pool->nslots, nslots);
+    list_append(&pool->lists.empty, fresh);
+    if (nslots > atom_load(&pool->slots.count))
+        atom_store(&pool->slots.count, nslots);
 }

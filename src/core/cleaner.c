@@ -32,31 +32,32 @@
 #define SPACING (CLOCK_MS / 4)
 
 /* All slots, from the highest: the low ones are the warm ones. */
-static int64_t look_around_locked(struct pool *pool) POOL_LOCKED(pool)
+static int64_t scan_slots_locked(struct pool *pool) POOL_LOCKED(pool)
 {
-    struct round round = {.next = CLOCK_NEVER, .telling = 1};
-    round.now = clock_now();
+    struct scan scan = {.next = CLOCK_NEVER, .reports_leaks = 1};
+    scan.now = clock_now();
     uint32_t seen = 0;
-    round.acted += rpool__note_stuck_locked(pool, round.now, &round.next);
-    for (uint32_t i = (uint32_t)atom_load(&pool->nslots); i-- > 0;) {
-        rpool__look_at_locked(pool, pool_slot(pool, i), &round);
+    scan.acted += rpool__note_stuck_locked(pool, scan.now, &scan.next);
+    for (uint32_t i = (uint32_t)atom_load(&pool->slots.count); i-- > 0;) {
+        rpool__scan_slot_locked(pool, pool_slot(pool, i), &scan);
         if (++seen % HOLD_BATCH == 0) {
             lock_drop(&pool->lock);
             lock_take(&pool->lock);
         }
     }
-    if (round.acted > 0 || rpool__need_locked(pool) > 0)
+    if (scan.acted > 0 || rpool__need_locked(pool) > 0)
         rpool__settle_locked(pool);
-    int64_t soonest = round.now + SPACING * (seen / HINT_SLOTS);
-    return round.next < soonest ? soonest : round.next;
+    int64_t soonest = scan.now + SPACING * (seen / HINT_SLOTS);
+    return scan.next < soonest ? soonest : scan.next;
 }
 
-static void hung_up_locked(struct pool *pool, uint64_t token) POOL_LOCKED(pool)
+static void peer_closed_locked(struct pool *pool, uint64_t token)
+    POOL_LOCKED(pool)
 {
     struct slot *slot = pool_slot(pool, (uint32_t)token & SLOT_MASK);
     if (token >> SLOT_BITS == atom_peek(&slot->number) &&
-        rpool__mark_locked(pool, slot, SLOT_HUNG_UP))
-        rpool__lost_locked(pool, slot, slot->reason);
+        rpool__slot_mark_locked(pool, slot, SLOT_PEER_CLOSED))
+        rpool__count_stillborn_locked(pool, slot, slot->reason);
 }
 
 static void start_worker_locked(struct pool *pool) POOL_LOCKED(pool)
@@ -69,34 +70,34 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
 {
     struct pool *pool = ((struct pool_thread *)arg)->pool;
     uint64_t tokens[HOLD_BATCH];
-    struct inside here;
-    rpool__go_in(&here, pool); /* to the end of the thread */
+    struct callout here;
+    rpool__callout_begin(&here, pool); /* to the end of the thread */
     thread_begin(pool->name);
     rpool__enter_as_owner(pool);
-    thread_self(&pool->cleaner.thread);
-    while (!pool->stopping) {
-        if (clock_now() >= (int64_t)atom_load(&pool->next_wake)) {
-            atom_store(&pool->next_wake, (uint64_t)CLOCK_NEVER);
-            rpool__arm_locked(pool, look_around_locked(pool));
+    thread_self(&pool->threads.cleaner.thread);
+    while (!pool->threads.stopping) {
+        if (clock_now() >= (int64_t)atom_load(&pool->alarm.wake_at)) {
+            atom_store(&pool->alarm.wake_at, (uint64_t)CLOCK_NEVER);
+            rpool__arm_locked(pool, scan_slots_locked(pool));
         }
         if (rpool__worker_missing_locked(pool)) {
             start_worker_locked(pool);
             continue;
         }
-        pool->cleaner_asleep = 1;
-        int64_t until = (int64_t)atom_load(&pool->next_wake);
+        pool->threads.cleaner_asleep = 1;
+        int64_t until = (int64_t)atom_load(&pool->alarm.wake_at);
         rpool__unlock_and_notify(pool);
         int n = watch_wait(&pool->watch, until, tokens, HOLD_BATCH);
         lock_take(&pool->lock);
-        pool->cleaner_asleep = 0;
+        pool->threads.cleaner_asleep = 0;
         for (int i = 0; i < n; i++)
-            hung_up_locked(pool, tokens[i]);
+            peer_closed_locked(pool, tokens[i]);
         if (n > 0)
             rpool__settle_locked(pool);
     }
-    pool->cleaner.exited = 1;
-    pool->threads--;
-    cond_wake_all(&pool->changed);
+    pool->threads.cleaner.exited = 1;
+    pool->threads.running--;
+    cond_wake_all(&pool->state_changed);
     rpool__leave(pool);
     return NULL;
 }

@@ -20,7 +20,7 @@ void rpool__begin_close_locked(struct pool *pool)
     (void)atom_or(&pool->gate, GATE_CLOSED);
     stop_raise(pool->stop_fd);
     rpool__settle_locked(pool);
-    cond_wake_all(&pool->changed);
+    cond_wake_all(&pool->state_changed);
 }
 
 /* The timeout is for what is leased or being created; what is only being
@@ -29,13 +29,13 @@ static void await_items_locked(struct pool *pool, int64_t deadline)
     POOL_LOCKED(pool)
 {
     int64_t moment = clock_after(clock_now(), 100);
-    while (pool->occupied > 0) {
+    while (pool->counts.occupied > 0) {
         int64_t until = deadline;
-        if (pool->occupied == pool->leaving && moment > deadline)
+        if (pool->counts.occupied == pool->counts.closing && moment > deadline)
             until = moment;
         if (clock_now() >= until)
             return;
-        rpool__sleep_locked(pool, &pool->changed, until);
+        rpool__sleep_locked(pool, &pool->state_changed, until);
     }
 }
 
@@ -44,13 +44,13 @@ static void await_items_locked(struct pool *pool, int64_t deadline)
 static void stop_threads_locked(struct pool *pool, int64_t deadline)
     POOL_LOCKED(pool)
 {
-    pool->stopping = 1;
-    cond_wake_all(&pool->work);
+    pool->threads.stopping = 1;
+    cond_wake_all(&pool->work_available);
     watch_wake(&pool->watch);
-    while (pool->threads > pool->busy)
-        rpool__sleep_locked(pool, &pool->changed, CLOCK_NEVER);
-    while (pool->threads > 0 && clock_now() < deadline)
-        rpool__sleep_locked(pool, &pool->changed, deadline);
+    while (pool->threads.running > pool->threads.busy)
+        rpool__sleep_locked(pool, &pool->state_changed, CLOCK_NEVER);
+    while (pool->threads.running > 0 && clock_now() < deadline)
+        rpool__sleep_locked(pool, &pool->state_changed, deadline);
 }
 
 rpool_status rpool_close(rpool **handle, int timeout_ms)
@@ -65,7 +65,7 @@ rpool_status rpool_close(rpool **handle, int timeout_ms)
     }
     int64_t deadline = clock_after(clock_now(), timeout_ms);
     rpool__begin_close_locked(pool);
-    if (rpool__is_inside(pool)) {
+    if (rpool__in_callout(pool)) {
         rpool__leave(pool);
         return RPOOL_BUSY;
     }
@@ -81,8 +81,9 @@ rpool_status rpool_close(rpool **handle, int timeout_ms)
         thread_join(&ended[i]);
 
     lock_take(&pool->lock);
-    rpool_status status =
-        pool->occupied + pool->threads > 0 ? RPOOL_TIMEOUT : RPOOL_OK;
+    rpool_status status = pool->counts.occupied + pool->threads.running > 0
+                              ? RPOOL_TIMEOUT
+                              : RPOOL_OK;
     rpool__leave(pool);
     return status;
 }

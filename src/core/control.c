@@ -20,29 +20,30 @@ rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
         return rpool__refusal(pool, why);
     }
     int64_t deadline = clock_after(clock_now(), timeout_ms);
-    int inside = rpool__is_inside(pool);
-    pool->awaiting++;
+    int in_callout = rpool__in_callout(pool);
+    pool->demand.min_size_waits++;
     rpool__wake_workers_locked(pool);
     for (;;) {
         if (atom_load(&pool->gate) & GATE_CLOSED)
             status = RPOOL_CLOSED;
-        else if (pool_existing(pool) >= pool->min_size)
+        else if (pool_existing(pool) >= pool->limits.min_size)
             break;
-        else if (pool->failure.permanent && clock_now() < pool->urgent_at)
+        else if (pool->backoff.failure.permanent &&
+                 clock_now() < pool->backoff.urgent_until)
             status = RPOOL_CREATE;
-        else if (inside)
+        else if (in_callout)
             status = RPOOL_BUSY;
         else if (clock_now() >= deadline)
             status = RPOOL_TIMEOUT;
         if (status != RPOOL_OK)
             break;
-        rpool__sleep_locked(pool, &pool->changed, deadline);
+        rpool__sleep_locked(pool, &pool->state_changed, deadline);
     }
-    pool->awaiting--;
+    pool->demand.min_size_waits--;
     if (status != RPOOL_OK) {
         rpool__unlock_and_notify(pool);
-        if (inside)
-            (void)rpool__fail(why, status, "%s", rpool__inside_text);
+        if (in_callout)
+            (void)rpool__fail(why, status, "%s", rpool__in_callout_text);
         else
             rpool__explain(pool, why, status, -1);
         lock_take(&pool->lock);
@@ -63,10 +64,10 @@ static void leave(struct pool *pool)
 /* It may be megabytes, so the mutex is dropped meanwhile. */
 static int grow_locked(struct pool *pool, uint32_t nslots) POOL_LOCKED(pool)
 {
-    while (pool->growing)
-        rpool__sleep_locked(pool, &pool->changed, CLOCK_NEVER);
+    while (pool->limits.growing)
+        rpool__sleep_locked(pool, &pool->state_changed, CLOCK_NEVER);
     /* Quietly: a listener that resizes would wait for itself. */
-    pool->growing = 1;
+    pool->limits.growing = 1;
     struct list fresh;
     list_init(&fresh);
     rpool__unlock_quietly(pool);
@@ -74,8 +75,8 @@ static int grow_locked(struct pool *pool, uint32_t nslots) POOL_LOCKED(pool)
     lock_take(&pool->lock);
     if (rc == 0)
         rpool__add_locked(pool, nslots, &fresh);
-    pool->growing = 0;
-    cond_wake_all(&pool->changed);
+    pool->limits.growing = 0;
+    cond_wake_all(&pool->state_changed);
     return rc;
 }
 
@@ -83,7 +84,7 @@ rpool_status rpool_resize(rpool *handle, int max_size, int min_size)
 {
     struct pool *pool = rpool__pool_of((uintptr_t)handle);
     rpool_status status = RPOOL_OK;
-    if (max_size < 1 || max_size > MAX_SIZE || min_size < 0 ||
+    if (max_size < 1 || max_size > MAX_ITEMS || min_size < 0 ||
         min_size > max_size)
         return RPOOL_INVALID;
     if (!rpool__enter(pool, (uintptr_t)handle))
@@ -94,9 +95,9 @@ rpool_status rpool_resize(rpool *handle, int max_size, int min_size)
     else if (rc != 0)
         status = RPOOL_NOMEM;
     else {
-        pool->max_size = max_size;
-        pool->min_size = min_size;
-        cond_wake_all(&pool->changed); /* a wait may be over */
+        pool->limits.max_size = max_size;
+        pool->limits.min_size = min_size;
+        cond_wake_all(&pool->state_changed); /* a wait may be over */
     }
     leave(pool);
     return status;
@@ -107,15 +108,15 @@ rpool_status rpool_recycle(rpool *handle)
     struct pool *pool = rpool__pool_of((uintptr_t)handle);
     if (!rpool__enter(pool, (uintptr_t)handle))
         return rpool__refusal(pool, NULL);
-    for (uint32_t i = 0; i < atom_load(&pool->nslots); i++) {
-        rpool__mark_locked(pool, pool_slot(pool, i), SLOT_RECYCLED);
+    for (uint32_t i = 0; i < atom_load(&pool->slots.count); i++) {
+        rpool__slot_mark_locked(pool, pool_slot(pool, i), SLOT_RECYCLED);
         if ((i + 1) % HOLD_BATCH == 0) {
             rpool__unlock_and_notify(pool);
             lock_take(&pool->lock);
         }
     }
-    pool->failures = 0; /* what failed may be what the recycle is for */
-    pool->retry_at = pool->urgent_at = 0;
+    pool->backoff.failures = 0; /* what failed may be what the recycle is for */
+    pool->backoff.until = pool->backoff.urgent_until = 0;
     leave(pool);
     return RPOOL_OK;
 }

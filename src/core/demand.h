@@ -14,14 +14,14 @@ int rpool__need_locked(const struct pool *pool) POOL_LOCKED(pool);
 int rpool__may_create_locked(const struct pool *pool) POOL_LOCKED(pool);
 /* A creation has succeeded.  That ends the pause of one that has failed, but
  * not of an item that was lost: what becomes of this one is not known yet. */
-void rpool__end_pause_locked(struct pool *pool) POOL_LOCKED(pool);
+void rpool__end_backoff_locked(struct pool *pool) POOL_LOCKED(pool);
 /* A creation has failed.  Of those that began in one round only the first that
  * fails is a step of the back-off: an outage fails them all together. */
 void rpool__count_failure_locked(struct pool *pool, uint64_t round,
                                  const rpool_failure *why) POOL_LOCKED(pool);
 /* An item is about to leave for that reason.  If nobody ever had it, and it was
  * made a moment ago, then its creation failed after all. */
-void rpool__lost_locked(struct pool *pool, const struct slot *slot,
-                        rpool_reason reason) POOL_LOCKED(pool);
+void rpool__count_stillborn_locked(struct pool *pool, const struct slot *slot,
+                                   rpool_reason reason) POOL_LOCKED(pool);
 
 #endif

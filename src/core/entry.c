@@ -20,18 +20,18 @@ int rpool__enter(struct pool *pool, uint64_t handle)
         return 0;
     lock_take(&pool->lock);
     if (!pool_is_open(pool) ||
-        (atom_load(&pool->gate) & ~(uint64_t)SHELL_MASK) != gate_open(handle)) {
+        (atom_load(&pool->gate) & ~(uint64_t)CELL_MASK) != gate_open(handle)) {
         lock_drop(&pool->lock);
         return 0;
     }
-    pool->inside++;
+    pool->refs++;
     return 1;
 }
 
 void rpool__enter_as_owner(struct pool *pool)
 {
     lock_take(&pool->lock);
-    pool->inside++;
+    pool->refs++;
 }
 
 rpool_status rpool__refusal(const struct pool *pool, rpool_failure *why)
@@ -56,8 +56,8 @@ static void drop_and_wake(struct pool *pool)
 {
     struct wake wake[WAKE_BATCH];
     for (;;) {
-        int n = rpool__rouse_locked(pool, wake, WAKE_BATCH);
-        int more = !list_empty(&pool->answered);
+        int n = rpool__queue_pop_answered_locked(pool, wake, WAKE_BATCH);
+        int more = !list_empty(&pool->queue.answered);
         lock_drop(&pool->lock);
 
         for (int i = 0; i < n; i++)
@@ -72,14 +72,14 @@ static void drop_and_wake(struct pool *pool)
  * pool cannot end meanwhile. */
 static void finish_locked(struct pool *pool) POOL_LOCKED(pool)
 {
-    pool->inside++;
+    pool->refs++;
     while (pool->unsettled) {
         drop_and_wake(pool);
         lock_take(&pool->lock);
         if (pool->unsettled)
             rpool__settle_locked(pool);
     }
-    pool->inside--;
+    pool->refs--;
 }
 
 /*
@@ -89,13 +89,13 @@ static void finish_locked(struct pool *pool) POOL_LOCKED(pool)
  */
 static void spawn_failed(struct pool *pool, int index)
 {
-    int by_worker = rpool__is_inside(pool);
+    int by_worker = rpool__in_callout(pool);
     lock_take(&pool->lock);
-    pool->inside++;
+    pool->refs++;
     rpool__spawn_failed_locked(pool, index);
     rpool__settle_locked(pool);
     if (by_worker)
-        rpool__degraded_locked(pool, NO_WORKER);
+        rpool__queue_degraded_locked(pool, NO_WORKER);
     lock_drop(&pool->lock);
 
     if (!by_worker)
@@ -109,7 +109,7 @@ static void spawn_failed(struct pool *pool, int index)
 void rpool__unlock_and_notify(struct pool *pool)
 {
     finish_locked(pool);
-    int place = rpool__hire_locked(pool);
+    int place = rpool__reserve_worker_locked(pool);
     drop_and_wake(pool);
     if (place >= 0 && rpool__spawn_worker(pool, place) != 0)
         spawn_failed(pool, place);
@@ -122,7 +122,7 @@ void rpool__unlock_quietly(struct pool *pool)
 
 int rpool__notify_locked(struct pool *pool)
 {
-    if (!pool->unsettled && list_empty(&pool->answered) &&
+    if (!pool->unsettled && list_empty(&pool->queue.answered) &&
         !rpool__worker_missing_locked(pool))
         return 0;
     rpool__unlock_and_notify(pool);
@@ -150,22 +150,23 @@ void rpool__unlock_for_job(struct pool *pool)
 
 static int is_over_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
-    return pool_is_open(pool) && pool->stopping && pool->occupied == 0 &&
-           pool->threads == 0 && pool->inside == 0;
+    return pool_is_open(pool) && pool->threads.stopping &&
+           pool->counts.occupied == 0 && pool->threads.running == 0 &&
+           pool->refs == 0;
 }
 
 /* The serial goes first: nobody can enter any more. */
 static void end_locked(struct pool *pool)
     LOCK_ATTRIBUTE(release_capability(pool->lock))
 {
-    assert(list_empty(&pool->answered)); /* its waiters are inside */
+    assert(list_empty(&pool->queue.answered)); /* its waiters are inside */
     atom_store(&pool->gate, GATE_CLOSED);
-    atom_store(&pool->next_wake, 0); /* and nobody arms the cleaner */
+    atom_store(&pool->alarm.wake_at, 0); /* and nobody arms the cleaner */
     lock_drop(&pool->lock);
     rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_FREED});
     rpool__call_done(pool);
-    rpool__release_means(pool);
-    rpool__shell_free(pool);
+    rpool__cell_close_files(pool);
+    rpool__cell_free(pool);
 }
 
 void rpool__arm_slowly(struct pool *pool, int64_t when)
@@ -178,20 +179,20 @@ void rpool__arm_slowly(struct pool *pool, int64_t when)
 /* When the workers are gone, or stuck, the thread that leaves destroys. */
 void rpool__drain_locked(struct pool *pool)
 {
-    while (!list_empty(&pool->disposals)) {
-        struct slot *slot = rpool__pop_locked(pool, &pool->disposals);
+    while (!list_empty(&pool->lists.closing)) {
+        struct slot *slot = rpool__slot_pop_locked(pool, &pool->lists.closing);
         rpool__unlock_and_notify(pool);
         rpool__emit_slot(pool, slot, RPOOL_EVENT_CLOSED, 0);
-        rpool__destroy(pool, slot);
+        rpool__call_destroy(pool, slot);
         lock_take(&pool->lock);
-        rpool__destroyed_locked(pool, slot);
+        rpool__slot_destroyed_locked(pool, slot);
     }
 }
 
 void rpool__leave(struct pool *pool)
 {
     finish_locked(pool);
-    pool->inside--;
+    pool->refs--;
     if (is_over_locked(pool))
         end_locked(pool);
     else
@@ -201,7 +202,7 @@ void rpool__leave(struct pool *pool)
 void rpool__leave_and_drain(struct pool *pool)
 {
     finish_locked(pool);
-    if (pool->stopping && pool->workers == pool->busy)
+    if (pool->threads.stopping && pool->threads.workers == pool->threads.busy)
         rpool__drain_locked(pool);
     rpool__leave(pool);
 }
@@ -210,7 +211,7 @@ void rpool__settle(struct pool *pool)
 {
     lock_take(&pool->lock);
     if (pool_is_open(pool)) {
-        pool->inside++;
+        pool->refs++;
         rpool__settle_locked(pool);
         rpool__leave_and_drain(pool);
     } else {

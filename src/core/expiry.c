@@ -10,40 +10,41 @@ static int64_t saturating(int64_t time, int64_t span)
     return span > CLOCK_NEVER - time ? CLOCK_NEVER : time + span;
 }
 
-static void at_latest(struct round *round, int64_t when)
+static void at_latest(struct scan *scan, int64_t when)
 {
-    if (when < round->next)
-        round->next = when;
+    if (when < scan->next)
+        scan->next = when;
 }
 
 /* How long before the end of a lifetime its replacement is begun. */
 static int64_t lead_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
-    int64_t lead = 2 * pool->last_create_ns + 1000 * CLOCK_MS;
-    return lead < pool->lifetime / 8 ? lead : pool->lifetime / 8;
+    int64_t lead = 2 * pool->demand.create_time + 1000 * CLOCK_MS;
+    return lead < pool->config.lifetime / 8 ? lead : pool->config.lifetime / 8;
 }
 
 /* Idle longer than allowed, or past its lifetime: it leaves. */
 static int expire_locked(struct pool *pool, struct slot *slot, uint64_t word,
-                         struct round *round) POOL_LOCKED(pool)
+                         struct scan *scan) POOL_LOCKED(pool)
 {
     int64_t expires = (int64_t)atom_peek(&slot->expires);
-    int64_t idle_out =
-        saturating((int64_t)atom_peek(&slot->idle_since), pool->idle_timeout);
+    int64_t idle_out = saturating((int64_t)atom_peek(&slot->idle_since),
+                                  pool->config.idle_timeout);
     rpool_reason reason = RPOOL_REASON_NONE;
-    int may_idle_out = pool_surplus(pool) > (slot->ageing ? 0 : pool->ageing);
-    if (may_idle_out && round->now >= idle_out && idle_out <= expires)
+    int may_idle_out =
+        pool_surplus(pool) > (slot->ageing ? 0 : pool->counts.ageing);
+    if (may_idle_out && scan->now >= idle_out && idle_out <= expires)
         reason = RPOOL_REASON_IDLE; /* that was due first */
-    else if (round->now >= expires)
+    else if (scan->now >= expires)
         reason = RPOOL_REASON_LIFETIME;
     else if (may_idle_out)
-        at_latest(round, idle_out);
+        at_latest(scan, idle_out);
     if (reason == RPOOL_REASON_NONE) {
-        at_latest(round, expires);
+        at_latest(scan, expires);
         return 0;
     }
     if (slot_take_idle(slot, word, SLOT_RETURNING))
-        rpool__dispose_locked(pool, slot, reason);
+        rpool__close_slot_locked(pool, slot, reason);
     return 1;
 }
 
@@ -53,96 +54,95 @@ static int expire_locked(struct pool *pool, struct slot *slot, uint64_t word,
  * time.
  */
 static int replace_ahead_locked(struct pool *pool, struct slot *slot,
-                                uint64_t word, struct round *round)
+                                uint64_t word, struct scan *scan)
     POOL_LOCKED(pool)
 {
     int64_t expires = (int64_t)atom_peek(&slot->expires);
-    if (expires == CLOCK_NEVER || pool->min_size == 0)
+    if (expires == CLOCK_NEVER || pool->limits.min_size == 0)
         return 0;
     int64_t ahead = expires - lead_locked(pool);
-    if (round->now < ahead) {
-        at_latest(round, ahead);
+    if (scan->now < ahead) {
+        at_latest(scan, ahead);
         return 0;
     }
     if (!slot->ageing) {
         slot->ageing = 1;
-        pool->ageing++;
+        pool->counts.ageing++;
     }
-    if (pool->occupied < pool->max_size || pool->creating + pool->leaving > 0 ||
+    if (pool->counts.occupied < pool->limits.max_size ||
+        pool->counts.creating + pool->counts.closing > 0 ||
         pool_is_failing(pool) || pool_surplus(pool) > 0 ||
         !slot_take_idle(slot, word, SLOT_RETURNING))
         return 0;
-    rpool__dispose_locked(pool, slot, RPOOL_REASON_LIFETIME);
+    rpool__close_slot_locked(pool, slot, RPOOL_REASON_LIFETIME);
     return 1;
 }
 
 /* A worker checks it if it is idle still when its turn comes. */
 static void keep_alive_locked(struct pool *pool, struct slot *slot,
-                              struct round *round) POOL_LOCKED(pool)
+                              struct scan *scan) POOL_LOCKED(pool)
 {
-    if (pool->keepalive == CLOCK_NEVER ||
+    if (pool->config.keepalive == CLOCK_NEVER ||
         atom_load(&pool->gate) & GATE_CLOSED) /* its workers may be gone */
         return;
     int64_t due =
-        saturating((int64_t)atom_peek(&slot->proven), pool->keepalive);
-    if (round->now < due) {
-        at_latest(round, due);
+        saturating((int64_t)atom_peek(&slot->proven), pool->config.keepalive);
+    if (scan->now < due) {
+        at_latest(scan, due);
     } else if (list_empty(&slot->node)) {
-        list_push_back(&pool->keepalives, &slot->node);
-        round->acted++;
+        list_push_back(&pool->lists.keepalives, &slot->node);
+        scan->acted++;
     }
 }
 
 /* A lease that lasts too long: a worker tells of it, since no work of the pool
  * may wait for a listener. */
 static void note_leak_locked(struct pool *pool, struct slot *slot,
-                             uint64_t word, struct round *round)
-    POOL_LOCKED(pool)
+                             uint64_t word, struct scan *scan) POOL_LOCKED(pool)
 {
     uint64_t serial = word & SERIAL_MASK;
-    if (pool->leak == CLOCK_NEVER || pool->on_event == NULL ||
+    if (pool->config.leak_after == CLOCK_NEVER || pool->on_event == NULL ||
         (atom_load(&slot->leak) & SERIAL_MASK) == serial)
         return;
     int64_t since = (int64_t)atom_peek(&slot->leased_since);
     if (since == 0) /* claimed a moment ago */
-        since = round->now;
-    int64_t due = saturating(since, pool->leak);
-    if (round->now < due || !round->telling) {
-        at_latest(round, due);
+        since = scan->now;
+    int64_t due = saturating(since, pool->config.leak_after);
+    if (scan->now < due || !scan->reports_leaks) {
+        at_latest(scan, due);
         return;
     }
     atom_store(&slot->leak, serial | LEAK_QUEUED);
-    list_remove(&slot->leaking);
-    list_push_back(&pool->leaks, &slot->leaking);
-    round->acted++;
+    list_remove(&slot->leak_node);
+    list_push_back(&pool->lists.leaks, &slot->leak_node);
+    scan->acted++;
 }
 
-void rpool__look_at_locked(struct pool *pool, struct slot *slot,
-                           struct round *round)
+void rpool__scan_slot_locked(struct pool *pool, struct slot *slot,
+                             struct scan *scan)
 {
     uint64_t word = atom_load(&slot->word);
     enum slot_state state = word_state(word);
-    if (state == SLOT_EMPTY || state == SLOT_CREATING ||
-        state == SLOT_DISPOSING)
+    if (state == SLOT_EMPTY || state == SLOT_CREATING || state == SLOT_CLOSING)
         return;
-    if (state == SLOT_IDLE && expire_locked(pool, slot, word, round)) {
-        round->acted++;
+    if (state == SLOT_IDLE && expire_locked(pool, slot, word, scan)) {
+        scan->acted++;
         return;
     }
-    if (replace_ahead_locked(pool, slot, word, round)) {
-        round->acted++;
+    if (replace_ahead_locked(pool, slot, word, scan)) {
+        scan->acted++;
         return;
     }
     if (state == SLOT_IDLE)
-        keep_alive_locked(pool, slot, round);
+        keep_alive_locked(pool, slot, scan);
     if (state == SLOT_LEASED)
-        note_leak_locked(pool, slot, word, round);
+        note_leak_locked(pool, slot, word, scan);
 }
 
 void rpool__arm_slot_locked(struct pool *pool, struct slot *slot)
 {
-    struct round round = {.next = CLOCK_NEVER};
-    round.now = clock_now();
-    rpool__look_at_locked(pool, slot, &round);
-    rpool__arm_locked(pool, round.next);
+    struct scan scan = {.next = CLOCK_NEVER};
+    scan.now = clock_now();
+    rpool__scan_slot_locked(pool, slot, &scan);
+    rpool__arm_locked(pool, scan.next);
 }

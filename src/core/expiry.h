@@ -5,14 +5,14 @@
 
 #include "pool.h"
 
-struct round { /* what one look at all slots found */
+struct scan { /* what one look at all slots found */
     int64_t now, next;
     int acted;
-    int telling; /* the cleaner's own look: leaks are told */
+    int reports_leaks; /* the cleaner's own look: leaks are told */
 };
 
-void rpool__look_at_locked(struct pool *pool, struct slot *slot,
-                           struct round *round) POOL_LOCKED(pool);
+void rpool__scan_slot_locked(struct pool *pool, struct slot *slot,
+                             struct scan *scan) POOL_LOCKED(pool);
 /* For what is due of one slot; what is due now begins. */
 void rpool__arm_slot_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);

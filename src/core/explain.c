@@ -20,7 +20,7 @@ struct view {
 
 static void look_at_slots(const struct pool *pool, struct view *view)
 {
-    for (uint32_t i = 0; i < atom_load(&pool->nslots); i++) {
+    for (uint32_t i = 0; i < atom_load(&pool->slots.count); i++) {
         const struct slot *slot = pool_slot(pool, i);
         enum slot_state state = word_state(atom_load(&slot->word));
         int64_t since = (int64_t)atom_peek(&slot->leased_since);
@@ -40,12 +40,12 @@ static void look(struct pool *pool, struct view *view)
     *view = (struct view){0};
     look_at_slots(pool, view);
     lock_take(&pool->lock);
-    view->max_size = pool->max_size;
-    view->min_size = pool->min_size;
-    view->waiting = pool->waiting;
+    view->max_size = pool->limits.max_size;
+    view->min_size = pool->limits.min_size;
+    view->waiting = pool->queue.length;
     view->suspended = (atom_load(&pool->gate) & GATE_SUSPENDED) != 0;
     view->failing = pool_is_failing(pool);
-    view->failure = pool->failure;
+    view->failure = pool->backoff.failure;
     rpool__unlock_quietly(pool);
 }
 
@@ -101,7 +101,7 @@ static void add_sizes(struct text *text, const struct pool *pool,
     } others[] = {{SLOT_IDLE, "idle"},
                   {SLOT_CHECKING, "being checked"},
                   {SLOT_CREATING, "being created"},
-                  {SLOT_DISPOSING, "being closed"}};
+                  {SLOT_CLOSING, "being closed"}};
     text_add(text, "%d of %d %ss exist", view->total, view->max_size,
              pool->provider.noun);
     const char *before = " (";
@@ -137,7 +137,7 @@ static void add_head(struct text *text, const struct pool *pool,
     else if (waited_ms < 0)
         text_add(text, "%d of min_size %d %ss are ready",
                  view->total - view->states[SLOT_CREATING] -
-                     view->states[SLOT_DISPOSING],
+                     view->states[SLOT_CLOSING],
                  view->min_size, noun);
     else
         text_add(text, "no %s", noun);

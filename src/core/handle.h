@@ -5,31 +5,31 @@
 
 #include "pool.h"
 
-extern struct atom rpool__shells[SHELL_MASK + 1] /* handle.c */
+extern struct atom rpool__cells[CELL_MASK + 1] /* handle.c */
     __attribute__((visibility("hidden")));
 
 /* NULL: no such shell. */
 static inline struct pool *rpool__pool_of(uint64_t handle)
 {
     return (struct pool *)(uintptr_t)atom_load(
-        &rpool__shells[handle & SHELL_MASK]);
+        &rpool__cells[handle & CELL_MASK]);
 }
 
 /* NULL: there never was such a slot. */
 static inline struct slot *rpool__slot_of(uint64_t handle, struct pool **pool)
 {
-    uint32_t index = (uint32_t)(handle >> SHELL_BITS) & SLOT_MASK;
+    uint32_t index = (uint32_t)(handle >> CELL_BITS) & SLOT_MASK;
     *pool = rpool__pool_of(handle);
-    if (*pool == NULL || index >= atom_load(&(*pool)->nslots))
+    if (*pool == NULL || index >= atom_load(&(*pool)->slots.count))
         return NULL;
     return pool_slot(*pool, index);
 }
 
 /* handle.c */
-rpool_status rpool__shell_take(struct pool **out, rpool_failure *why);
-void rpool__shell_free(struct pool *pool);
+rpool_status rpool__cell_take(struct pool **out, rpool_failure *why);
+void rpool__cell_free(struct pool *pool);
 int rpool__fork_guard(void);
 uint64_t rpool__next_serial(void);
-void rpool__release_means(struct pool *pool);
+void rpool__cell_close_files(struct pool *pool);
 
 #endif

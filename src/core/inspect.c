@@ -15,7 +15,7 @@ static void count_slots_locked(struct pool *pool, rpool_stats *stats)
     POOL_LOCKED(pool)
 {
     int states[SLOT_STATES] = {0};
-    for (uint32_t i = 0; i < atom_load(&pool->nslots); i++) {
+    for (uint32_t i = 0; i < atom_load(&pool->slots.count); i++) {
         const struct slot *slot = pool_slot(pool, i);
         states[word_state(atom_load(&slot->word))]++;
         stats->acquired += atom_peek(&slot->leases);
@@ -34,9 +34,9 @@ static void count_slots_locked(struct pool *pool, rpool_stats *stats)
 static void add_sizes_locked(const struct pool *pool, rpool_stats *stats)
     POOL_LOCKED(pool)
 {
-    stats->total = pool->occupied;
-    stats->creating = pool->creating;
-    stats->closing = pool->leaving;
+    stats->total = pool->counts.occupied;
+    stats->creating = pool->counts.creating;
+    stats->closing = pool->counts.closing;
     int others = stats->total - stats->creating - stats->closing;
     if (stats->in_use > others)
         stats->in_use = others;
@@ -55,8 +55,8 @@ rpool_status rpool_stats_get(rpool *handle, rpool_stats *out)
     rpool_stats counted = {0};
     count_slots_locked(pool, &counted);
     rpool_stats stats = pool->stats;
-    stats.waiting = pool->waiting;
-    stats.max_size = pool->max_size;
+    stats.waiting = pool->queue.length;
+    stats.max_size = pool->limits.max_size;
     stats.acquired = counted.acquired;
     stats.checked = counted.checked;
     stats.in_use = counted.in_use;
@@ -116,7 +116,7 @@ void rpool_dump(rpool *handle, void (*line)(void *arg, const char *text),
              pool->name, s.total, s.max_size, s.idle, s.in_use, s.checking,
              s.creating, s.closing, s.waiting);
     line(arg, buffer);
-    for (uint32_t i = 0; i < atom_load(&pool->nslots); i++) {
+    for (uint32_t i = 0; i < atom_load(&pool->slots.count); i++) {
         const struct slot *slot = pool_slot(pool, i);
         uint64_t word = atom_load(&slot->word);
         if (word_state(word) == SLOT_EMPTY)

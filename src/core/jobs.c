@@ -4,45 +4,48 @@
 #include "jobs.h"
 #include "demand.h"
 
-void rpool__degraded_locked(struct pool *pool, enum degraded what)
+void rpool__queue_degraded_locked(struct pool *pool, enum degraded what)
 {
     if (pool->on_event != NULL)
-        pool->to_tell |= 1U << what;
+        pool->reports.degraded |= 1U << what;
 }
 
-int rpool__may_tell_locked(const struct pool *pool)
+int rpool__may_report_locked(const struct pool *pool)
 {
-    return !pool->telling && (pool->to_tell != 0 || !list_empty(&pool->leaks));
+    return !pool->reports.running &&
+           (pool->reports.degraded != 0 || !list_empty(&pool->lists.leaks));
 }
 
 int rpool__may_check_locked(const struct pool *pool)
 {
-    return pool->checkers < MAX_CHECKERS &&
-           !(list_empty(&pool->handed) && list_empty(&pool->wished));
+    return pool->checks.for_borrowers < MAX_CHECKERS &&
+           !(list_empty(&pool->lists.checks_begun) &&
+             list_empty(&pool->lists.checks_requested));
 }
 
 int rpool__may_keep_alive_locked(const struct pool *pool)
 {
-    return pool->keeping == 0 && !list_empty(&pool->keepalives);
+    return pool->checks.keepalives == 0 && !list_empty(&pool->lists.keepalives);
 }
 
 static int jobs_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
-    return !list_empty(&pool->disposals) + rpool__may_check_locked(pool) +
-           rpool__may_tell_locked(pool) + rpool__may_keep_alive_locked(pool) +
+    return !list_empty(&pool->lists.closing) + rpool__may_check_locked(pool) +
+           rpool__may_report_locked(pool) + rpool__may_keep_alive_locked(pool) +
            rpool__may_create_locked(pool);
 }
 
 int rpool__most_workers_locked(const struct pool *pool)
 {
-    return pool->create_concurrency + 1 + pool->checkers + pool->stuck;
+    return pool->config.create_concurrency + 1 + pool->checks.for_borrowers +
+           pool->threads.stuck;
 }
 
 /* Only the end of a pause is missing, and a worker wakes for that by itself. */
 static int alarm_is_set_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
     int64_t due = rpool__retry_due_locked(pool);
-    return pool->alarm_at <= due && clock_now() < due &&
+    return pool->threads.worker_wake_at <= due && clock_now() < due &&
            rpool__may_create_locked(pool);
 }
 
@@ -51,17 +54,18 @@ void rpool__wake_workers_locked(struct pool *pool)
 
     for (int jobs = jobs_locked(pool) - alarm_is_set_locked(pool); jobs > 0;
          jobs--)
-        cond_wake(&pool->work);
+        cond_wake(&pool->work_available);
 }
 
 int rpool__worker_missing_locked(const struct pool *pool)
 {
-    return pool->idle_workers == 0 && !pool->stopping &&
-           pool->workers < rpool__most_workers_locked(pool) &&
-           jobs_locked(pool) > 0 && clock_now() >= pool->hire_at;
+    return pool->threads.idle_workers == 0 && !pool->threads.stopping &&
+           pool->threads.workers < rpool__most_workers_locked(pool) &&
+           jobs_locked(pool) > 0 && clock_now() >= pool->threads.spawn_retry_at;
 }
 
 int rpool__workers_refused_locked(const struct pool *pool)
 {
-    return pool->idle_workers == 0 && clock_now() < pool->hire_at;
+    return pool->threads.idle_workers == 0 &&
+           clock_now() < pool->threads.spawn_retry_at;
 }

@@ -16,8 +16,8 @@ int rpool__most_workers_locked(const struct pool *pool) POOL_LOCKED(pool);
 /* No worker is free, and the system refuses another one for now. */
 int rpool__workers_refused_locked(const struct pool *pool) POOL_LOCKED(pool);
 /* A worker is to tell the listener of that, if there is a listener. */
-void rpool__degraded_locked(struct pool *pool, enum degraded what)
+void rpool__queue_degraded_locked(struct pool *pool, enum degraded what)
     POOL_LOCKED(pool);
-int rpool__may_tell_locked(const struct pool *pool) POOL_LOCKED(pool);
+int rpool__may_report_locked(const struct pool *pool) POOL_LOCKED(pool);
 
 #endif

@@ -14,7 +14,7 @@ void rpool__misuse(struct pool *pool, uint64_t item, const char *message)
         return;
     }
     pool->stats.misused++;
-    pool->inside++;
+    pool->refs++;
     rpool__unlock_quietly(pool);
     rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_MISUSE,
                                      .item = item,

@@ -34,7 +34,7 @@ static const char *bad_option(const rpool_provider *provider,
     int max = o->max_size == 0 ? 10 : o->max_size;
     if (provider->create == NULL || provider->destroy == NULL)
         return "the provider has no create or no destroy function";
-    if (max < 1 || max > MAX_SIZE)
+    if (max < 1 || max > MAX_ITEMS)
         return "max_size is not in 1 to 10000";
     if (o->min_size < 0 || o->min_size > max)
         return "min_size is not in 0 to max_size";
@@ -77,6 +77,41 @@ static rpool_status read_arguments(rpool_provider *to, rpool_options *o,
     return RPOOL_OK;
 }
 
+static struct config make_config(const rpool_provider *provider,
+                                 const rpool_options *o)
+{
+    return (struct config){
+        .create_concurrency =
+            o->create_concurrency == 0 ? 2 : o->create_concurrency,
+        .max_waiters = o->max_waiters == 0 ? RPOOL_NEVER : o->max_waiters,
+        .max_uses = o->max_uses <= 0 ? UINT64_MAX : (uint64_t)o->max_uses,
+        .create_timeout = span(o->create_timeout_ms, 30000),
+        .create_retry_max = span(o->create_retry_max_ms, 1000),
+        .idle_timeout = span(o->idle_timeout_ms, 600000),
+        .lifetime = span(o->max_lifetime_ms, 1800000),
+        .keepalive =
+            span(provider->check == NULL ? RPOOL_NEVER : o->keepalive_ms,
+                 RPOOL_NEVER),
+        .leak_after = span(o->leak_after_ms, RPOOL_NEVER)};
+}
+
+/* A provider without check or look has no item checked or looked at. */
+static void set_rules(struct check_rules *rules, const rpool_provider *provider,
+                      const rpool_options *o)
+{
+    int64_t check = o->check_always ? INT64_MIN : span(o->check_after_ms, 500);
+    if (provider->check == NULL)
+        check = CLOCK_NEVER;
+    int64_t look = provider->look == NULL ? CLOCK_NEVER : 2 * CLOCK_COARSE_TICK;
+
+    atom_put(&rules->check_due, (uint64_t)check);
+    atom_put(&rules->look_due, (uint64_t)look);
+    atom_put(&rules->ready_due, (uint64_t)(check < look ? check : look));
+    atom_put(&rules->suspect, 0);
+    atom_put(&rules->tracks_use,
+             provider->reset != NULL && provider->unused_is_clean);
+}
+
 static void configure(struct pool *pool, const rpool_provider *provider,
                       void *ctx, const rpool_options *o)
 {
@@ -85,86 +120,69 @@ static void configure(struct pool *pool, const rpool_provider *provider,
         pool->provider.noun = "item";
     pool->ctx = ctx;
     pool->on_event = o->on_event;
-    pool->arg = o->arg;
-    pool->max_size = o->max_size == 0 ? 10 : o->max_size;
-    pool->min_size = o->min_size;
-    pool->max_waiters = o->max_waiters == 0 ? RPOOL_NEVER : o->max_waiters;
-    pool->max_uses = o->max_uses <= 0 ? UINT64_MAX : (uint64_t)o->max_uses;
-    pool->create_concurrency =
-        o->create_concurrency == 0 ? 2 : o->create_concurrency;
-    pool->create_timeout = span(o->create_timeout_ms, 30000);
-    pool->create_retry_max = span(o->create_retry_max_ms, 1000);
-    pool->idle_timeout = span(o->idle_timeout_ms, 600000);
-    pool->lifetime = span(o->max_lifetime_ms, 1800000);
-    pool->check_after = span(o->check_after_ms, 500);
-    int64_t due = o->check_always ? INT64_MIN : pool->check_after;
-    if (provider->check == NULL)
-        due = CLOCK_NEVER;
-    int64_t look = provider->look == NULL ? CLOCK_NEVER : 2 * CLOCK_COARSE_TICK;
-    atom_put(&pool->check_due, (uint64_t)due);
-    atom_put(&pool->look_due, (uint64_t)look);
-    atom_put(&pool->ready_due, (uint64_t)(due < look ? due : look));
-    pool->keepalive = span(
-        provider->check == NULL ? RPOOL_NEVER : o->keepalive_ms, RPOOL_NEVER);
-    pool->leak = span(o->leak_after_ms, RPOOL_NEVER);
-    int marks_use = provider->reset != NULL && provider->unused_is_clean;
-    atom_put(&pool->marks_use, (uint64_t)marks_use);
-    pool->plain =
-        pool->on_event == NULL && (provider->reset == NULL || marks_use);
+    pool->on_event_arg = o->arg;
+    pool->config = make_config(provider, o);
+    pool->limits =
+        (struct limits){.max_size = o->max_size == 0 ? 10 : o->max_size,
+                        .min_size = o->min_size};
+    set_rules(&pool->rules, provider, o);
+
+    int needs_reset =
+        provider->reset != NULL && !atom_peek(&pool->rules.tracks_use);
+    pool->release_is_trivial = pool->on_event == NULL && !needs_reset;
 }
 
-/* What a recycled shell still has of its last pool. */
-static void reset_shell(struct pool *pool)
+static void reset_lists(struct slot_lists *lists)
 {
-    pool->occupied = pool->creating = pool->leaving = pool->ageing = 0;
-    pool->may_leave = 0;
-    pool->unsettled = pool->keeping = pool->checkers = 0;
-    pool->stuck = pool->stuck_creating = 0;
-    pool->awaiting = 0;
-    pool->asked = pool->waiting = pool->workers = pool->idle_workers = 0;
-    pool->busy = pool->threads = 0;
-    pool->cleaner_asleep = pool->failures = pool->stopping = 0;
-    pool->retry_at = pool->urgent_at = 0;
-    pool->good_since = pool->last_create_ns = 0;
-    pool->round = 0;
-    pool->alarm_at = CLOCK_NEVER;
-    pool->hire_at = 0;
-    pool->tickets = 1; /* keep_place has that one */
-    pool->failure = (rpool_failure){0};
+    list_init(&lists->empty);
+    list_init(&lists->closing);
+    list_init(&lists->checks_begun);
+    list_init(&lists->checks_requested);
+    list_init(&lists->keepalives);
+    list_init(&lists->leaks);
+}
+
+/* Clears the fields that the last pool in this cell has left.  The memory of
+ * its slots stays. */
+static void reset_cell(struct pool *pool)
+{
+    pool->unsettled = pool->closable_idle = 0;
+    pool->counts = (struct counts){0};
+    pool->demand = (struct demand){0};
+    pool->backoff = (struct backoff){0};
+    pool->checks = (struct checks){0};
+    pool->reports = (struct reports){0};
     pool->stats = (rpool_stats){0};
-    list_init(&pool->line);
-    list_init(&pool->answered);
-    list_init(&pool->disposals);
-    list_init(&pool->handed);
-    list_init(&pool->wished);
-    list_init(&pool->keepalives);
-    list_init(&pool->leaks);
-    pool->to_tell = 0;
-    pool->telling = pool->tellers = 0;
-    (void)memset(pool->worker, 0, sizeof pool->worker);
-    pool->cleaner = (struct pool_thread){.pool = pool};
-    atom_put(&pool->suspect, 0);
-    atom_put(&pool->next_wake, 0);
-    atom_put(&pool->idle_due, (uint64_t)CLOCK_NEVER);
-    list_init(&pool->empty);
-    atom_store(&pool->nslots, 0); /* of a larger pool, only the memory stays */
+    pool->threads = (struct threads){.worker_run = rpool__worker_run,
+                                     .worker_wake_at = CLOCK_NEVER};
+    pool->threads.cleaner.pool = pool;
+    reset_lists(&pool->lists);
+
+    /* Ticket 1 is kept for callers that go before all waiters. */
+    pool->queue = (struct waiter_queue){.last_ticket = 1};
+    list_init(&pool->queue.waiters);
+    list_init(&pool->queue.answered);
+
+    atom_put(&pool->alarm.wake_at, 0);
+    atom_put(&pool->alarm.idle_due, (uint64_t)CLOCK_NEVER);
+    atom_store(&pool->slots.count, 0);
 }
 
 static int make_slots(struct pool *pool)
 {
     struct list fresh;
     list_init(&fresh);
-    if (rpool__grow(pool, (uint32_t)pool->max_size, &fresh) != 0)
+    if (rpool__grow(pool, (uint32_t)pool->limits.max_size, &fresh) != 0)
         return -1;
     lock_take(&pool->lock);
-    rpool__add_locked(pool, (uint32_t)pool->max_size, &fresh);
+    rpool__add_locked(pool, (uint32_t)pool->limits.max_size, &fresh);
     rpool__unlock_quietly(pool);
     return 0;
 }
 
 /* Everything that can fail without a thread running yet. */
-static rpool_status acquire_means(struct pool *pool, const char *name,
-                                  rpool_failure *why)
+static rpool_status open_files(struct pool *pool, const char *name,
+                               rpool_failure *why)
 {
     pool->name = strdup(name == NULL ? "rpool" : name);
     if (pool->name == NULL)
@@ -172,7 +190,7 @@ static rpool_status acquire_means(struct pool *pool, const char *name,
     if (make_slots(pool) != 0) {
         free(pool->name);
         return rpool__fail(why, RPOOL_NOMEM, "no memory for %d %ss",
-                           pool->max_size, pool->provider.noun);
+                           pool->limits.max_size, pool->provider.noun);
     }
     if (rpool__fork_guard() != 0 || watch_open(&pool->watch) != 0) {
         free(pool->name);
@@ -191,7 +209,7 @@ static rpool_status acquire_means(struct pool *pool, const char *name,
 static void stop_cleaner(struct pool *pool, struct thread *cleaner)
 {
     lock_take(&pool->lock);
-    pool->stopping = 1;
+    pool->threads.stopping = 1;
     rpool__unlock_quietly(pool);
     watch_wake(&pool->watch);
     thread_join(cleaner);
@@ -200,16 +218,16 @@ static void stop_cleaner(struct pool *pool, struct thread *cleaner)
 static int start_threads(struct pool *pool)
 {
     lock_take(&pool->lock);
-    pool->worker_run = rpool__worker_run;
-    pool->cleaner.running = pool->worker[0].running = 1;
-    pool->workers = pool->idle_workers = 1;
-    pool->threads = 2;
+    pool->threads.cleaner.running = pool->threads.worker[0].running = 1;
+    pool->threads.workers = pool->threads.idle_workers = 1;
+    pool->threads.running = 2;
     rpool__unlock_quietly(pool);
     struct thread cleaner, worker;
-    if (thread_start(&cleaner, rpool__cleaner_run, &pool->cleaner) != 0)
+    if (thread_start(&cleaner, rpool__cleaner_run, &pool->threads.cleaner) != 0)
         return -1;
-    pool->worker[0].pool = pool;
-    if (thread_start(&worker, pool->worker_run, &pool->worker[0]) == 0)
+    pool->threads.worker[0].pool = pool;
+    if (thread_start(&worker, pool->threads.worker_run,
+                     &pool->threads.worker[0]) == 0)
         return 0;
     stop_cleaner(pool, &cleaner);
     return -1;
@@ -227,26 +245,25 @@ rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
     if (status != RPOOL_OK)
         return status;
     struct pool *pool = NULL;
-    status = rpool__shell_take(&pool, why);
+    status = rpool__cell_take(&pool, why);
     if (status != RPOOL_OK)
         return status;
     lock_take(&pool->lock); /* a straggler of the last pool may look in */
     configure(pool, &known, ctx, &o);
-    reset_shell(pool);
+    reset_cell(pool);
     rpool__unlock_quietly(pool);
-    status = acquire_means(pool, o.name, why);
+    status = open_files(pool, o.name, why);
     if (status == RPOOL_OK && start_threads(pool) != 0) {
-        rpool__release_means(pool);
+        rpool__cell_close_files(pool);
         status = rpool__fail(why, RPOOL_SYSTEM, "cannot start a thread");
     }
     if (status != RPOOL_OK) {
-        rpool__shell_free(pool);
+        rpool__cell_free(pool);
         return status;
     }
-    uint64_t handle =
-        rpool__next_serial() << SHELL_BITS | (uint64_t)pool->shell;
+    uint64_t handle = rpool__next_serial() << CELL_BITS | (uint64_t)pool->cell;
     lock_take(&pool->lock);
-    pool->inside++;
+    pool->refs++;
     atom_store(&pool->gate, gate_open(handle));
     rpool__set_idle_due_locked(pool);
     rpool__settle_locked(pool);

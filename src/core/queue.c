@@ -17,51 +17,52 @@
  */
 #include "queue.h"
 
-static void line_changed_locked(struct pool *pool) POOL_LOCKED(pool)
+static void update_gate_locked(struct pool *pool) POOL_LOCKED(pool)
 {
-    if (pool->waiting > 0)
-        (void)atom_or(&pool->gate, GATE_LINE);
+    if (pool->queue.length > 0)
+        (void)atom_or(&pool->gate, GATE_QUEUE);
     else
-        (void)atom_and(&pool->gate, ~(uint64_t)GATE_LINE);
+        (void)atom_and(&pool->gate, ~(uint64_t)GATE_QUEUE);
 }
 
 /* By ticket: a newcomer's is the highest, one that came before and returns
  * from a failed check goes back before all that came after it. */
-void rpool__stand_locked(struct pool *pool, struct waiter *w)
+void rpool__queue_insert_locked(struct pool *pool, struct waiter *w)
 {
-    struct list *at = pool->line.prev;
-    while (at != &pool->line &&
+    struct list *at = pool->queue.waiters.prev;
+    while (at != &pool->queue.waiters &&
            container_of(at, struct waiter, node)->ticket > w->ticket)
         at = at->prev;
     list_insert_after(at, &w->node);
-    pool->waiting++;
-    line_changed_locked(pool);
+    pool->queue.length++;
+    update_gate_locked(pool);
 }
 
-void rpool__leave_line_locked(struct pool *pool, struct waiter *w)
+void rpool__queue_remove_locked(struct pool *pool, struct waiter *w)
 {
     list_remove(&w->node);
-    pool->waiting--;
-    line_changed_locked(pool);
+    pool->queue.length--;
+    update_gate_locked(pool);
 }
 
-void rpool__answer_locked(struct pool *pool, struct waiter *w,
-                          rpool_status status, struct slot *slot)
+void rpool__queue_answer_locked(struct pool *pool, struct waiter *w,
+                                rpool_status status, struct slot *slot)
 {
-    rpool__leave_line_locked(pool, w);
+    rpool__queue_remove_locked(pool, w);
     w->answered = 1;
     w->status = status;
     w->slot = slot;
-    list_push_back(&pool->answered, &w->node);
+    list_push_back(&pool->queue.answered, &w->node);
 }
 
 /* Takes as many answered waiters out of their list as there is room for; their
  * wake-ups are to be sent after the mutex was dropped. */
-int rpool__rouse_locked(struct pool *pool, struct wake *wake, int room)
+int rpool__queue_pop_answered_locked(struct pool *pool, struct wake *wake,
+                                     int room)
 {
     int n = 0;
-    for (; n < room && !list_empty(&pool->answered); n++) {
-        struct list *node = list_pop_front(&pool->answered);
+    for (; n < room && !list_empty(&pool->queue.answered); n++) {
+        struct list *node = list_pop_front(&pool->queue.answered);
         wake[n] =
             sleeper_rouse(&container_of(node, struct waiter, node)->sleeper);
     }

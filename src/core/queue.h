@@ -8,13 +8,14 @@
 /* Waiters that are woken between two looks at the list of answered ones. */
 enum { WAKE_BATCH = 16 };
 
-void rpool__stand_locked(struct pool *pool, struct waiter *w) POOL_LOCKED(pool);
-void rpool__leave_line_locked(struct pool *pool, struct waiter *w)
+void rpool__queue_insert_locked(struct pool *pool, struct waiter *w)
     POOL_LOCKED(pool);
-void rpool__answer_locked(struct pool *pool, struct waiter *w,
-                          rpool_status status, struct slot *slot)
+void rpool__queue_remove_locked(struct pool *pool, struct waiter *w)
     POOL_LOCKED(pool);
-int rpool__rouse_locked(struct pool *pool, struct wake *wake, int room)
+void rpool__queue_answer_locked(struct pool *pool, struct waiter *w,
+                                rpool_status status, struct slot *slot)
     POOL_LOCKED(pool);
+int rpool__queue_pop_answered_locked(struct pool *pool, struct wake *wake,
+                                     int room) POOL_LOCKED(pool);
 
 #endif

@@ -34,7 +34,7 @@ __attribute__((noinline)) static int
 end_in_use(struct pool *pool, struct slot *slot, uint64_t word)
 {
     uint64_t number = atom_peek(&slot->number);
-    if (!atom_cas(&slot->word, &word, word | SLOT_ENDED))
+    if (!atom_cas(&slot->word, &word, word | SLOT_END_PENDING))
         return 0;
     rpool__misuse(pool, number, "a lease in use was given back");
     return 1;
@@ -64,7 +64,7 @@ static int take_lease(struct pool *pool, struct slot *slot, uint64_t handle)
 QUICK_PART int is_used_up(const struct pool *pool, const struct slot *slot)
 {
     return atom_peek(&slot->leases) - atom_peek(&slot->first_lease) >=
-           pool->max_uses;
+           pool->config.max_uses;
 }
 
 static rpool_reason reason_to_leave(struct pool *pool, const struct slot *slot,
@@ -93,10 +93,10 @@ static int end_leak(struct slot *slot)
 {
     uint64_t leak = atom_load(&slot->leak);
     uint64_t serial = atom_load(&slot->word) & SERIAL_MASK;
-    if (leak == (serial | LEAK_TELLING) &&
+    if (leak == (serial | LEAK_REPORTING) &&
         atom_cas(&slot->leak, &leak, serial | LEAK_ENDED))
         return 0;
-    return leak == (serial | LEAK_TOLD);
+    return leak == (serial | LEAK_REPORTED);
 }
 
 static void end_lease(struct pool *pool, struct slot *slot,
@@ -108,7 +108,7 @@ static void end_lease(struct pool *pool, struct slot *slot,
         return;
     int64_t ms = (now - since) / CLOCK_MS;
     rpool__emit_slot(pool, slot, type, ms);
-    if (pool->leak != CLOCK_NEVER && end_leak(slot))
+    if (pool->config.leak_after != CLOCK_NEVER && end_leak(slot))
         rpool__emit_slot(pool, slot, RPOOL_EVENT_LEAK_RETURNED, ms);
 }
 
@@ -117,12 +117,12 @@ static void end_lease(struct pool *pool, struct slot *slot,
 QUICK_PART uint64_t after_idle(struct pool *pool, int64_t now, int64_t expires)
 {
     uint64_t gate = atom_load(&pool->gate);
-    if ((gate & SHELL_MASK) != 0)
+    if ((gate & CELL_MASK) != 0)
         rpool__settle(pool);
     int64_t due = expires - now;
-    if ((int64_t)atom_load(&pool->idle_due) < due)
-        due = (int64_t)atom_load(&pool->idle_due);
-    if (due < (int64_t)atom_load(&pool->next_wake) - now)
+    if ((int64_t)atom_load(&pool->alarm.idle_due) < due)
+        due = (int64_t)atom_load(&pool->alarm.idle_due);
+    if (due < (int64_t)atom_load(&pool->alarm.wake_at) - now)
         rpool__arm_slowly(pool, now + due);
     return gate;
 }
@@ -131,7 +131,7 @@ QUICK_PART uint64_t after_idle(struct pool *pool, int64_t now, int64_t expires)
 static void remember(struct pool *pool, struct slot *slot, uint64_t handle,
                      uint64_t gate, int64_t now)
 {
-    uint64_t key = gate_open(gate) | (uint64_t)pool->shell;
+    uint64_t key = gate_open(gate) | (uint64_t)pool->cell;
     *hint_for(key) = (struct thread_hint){
         .key = key, .lease = handle, .pool = pool, .slot = slot, .time = now};
 }
@@ -142,7 +142,7 @@ dispose(struct pool *pool, struct slot *slot, rpool_reason reason)
     rpool__enter_as_owner(pool);
     if (reason == RPOOL_REASON_NONE)
         reason = rpool__flag_reason(atom_load(&slot->word));
-    rpool__dispose_locked(pool, slot, reason);
+    rpool__close_slot_locked(pool, slot, reason);
     rpool__settle_locked(pool);
     rpool__leave_and_drain(pool);
 }
@@ -152,7 +152,7 @@ static int needs_reset(const struct pool *pool, const struct slot *slot)
     if (pool->provider.reset == NULL)
         return 0;
     return (atom_load(&slot->word) & SLOT_USED) != 0 ||
-           !atom_peek(&pool->marks_use);
+           !atom_peek(&pool->rules.tracks_use);
 }
 
 /* RETURNING to IDLE, or to the queue of disposals.  now: before the first
@@ -163,7 +163,7 @@ give_back(struct pool *pool, struct slot *slot, uint64_t handle,
 {
     int verdict = RPOOL_REUSE;
     if (reason == RPOOL_REASON_NONE && needs_reset(pool, slot)) {
-        verdict = rpool__run_reset(pool, slot);
+        verdict = rpool__call_reset(pool, slot);
         now = clock_coarse();
     }
     if (reason == RPOOL_REASON_NONE)
@@ -171,7 +171,8 @@ give_back(struct pool *pool, struct slot *slot, uint64_t handle,
     end_lease(pool, slot, RPOOL_EVENT_RELEASED, now);
     int64_t expires = (int64_t)atom_peek(&slot->expires);
     if (reason == RPOOL_REASON_NONE &&
-        slot_make_idle(pool, slot, verdict == RPOOL_CHECK ? SLOT_ANSWER : 0))
+        slot_make_idle(pool, slot,
+                       verdict == RPOOL_CHECK ? SLOT_OWES_ANSWER : 0))
         remember(pool, slot, handle, after_idle(pool, now, expires), now);
     else
         dispose(pool, slot, reason);
@@ -212,7 +213,7 @@ QUICK_PART void release(uint64_t handle)
     struct pool *pool = hint->pool;
     struct slot *slot = hint->slot;
     int64_t expires = (int64_t)atom_peek(&slot->expires);
-    if (!pool->plain || now >= expires || is_used_up(pool, slot)) {
+    if (!pool->release_is_trivial || now >= expires || is_used_up(pool, slot)) {
         give_back(pool, slot, handle, RPOOL_REASON_NONE, now);
         return;
     }
@@ -265,7 +266,7 @@ void *rpool_detach(rpool_item **item)
     end_lease(pool, slot, RPOOL_EVENT_DETACHED, clock_coarse());
     rpool__enter_as_owner(pool);
     pool->stats.detached++;
-    rpool__empty_locked(pool, slot);
+    rpool__slot_empty_locked(pool, slot);
     rpool__settle_locked(pool);
     rpool__leave_and_drain(pool);
     return resource;
@@ -308,8 +309,8 @@ void rpool_end_use(const rpool_item *item)
     uint64_t word = atom_load(&slot->word);
     while (word_state(word) == SLOT_LEASED && (word & SLOT_IN_USE) != 0 &&
            (word & SERIAL_MASK) == (handle & SERIAL_MASK)) {
-        int ended = (word & SLOT_ENDED) != 0;
-        uint64_t unused = word & ~(uint64_t)(SLOT_IN_USE | SLOT_ENDED);
+        int ended = (word & SLOT_END_PENDING) != 0;
+        uint64_t unused = word & ~(uint64_t)(SLOT_IN_USE | SLOT_END_PENDING);
         if (!atom_cas(&slot->word, &word,
                       ended ? word_with(unused, SLOT_RETURNING) : unused))
             continue;
@@ -343,7 +344,7 @@ void *rpool_resource(const rpool_item *item)
     if (slot == NULL)
         return NULL;
     uint64_t word = atom_load(&slot->word);
-    int marks = atom_load(&rpool__pool_of(handle)->marks_use) != 0;
+    int marks = atom_load(&rpool__pool_of(handle)->rules.tracks_use) != 0;
     while (marks && (word & SLOT_USED) == 0 && slot_is_lease(word, handle))
         if (atom_cas(&slot->word, &word, word | SLOT_USED))
             break;

@@ -5,7 +5,7 @@
 
 struct slot *rpool__next_idle(struct pool *pool, uint32_t from)
 {
-    uint32_t nslots = (uint32_t)atom_load(&pool->nslots);
+    uint32_t nslots = (uint32_t)atom_load(&pool->slots.count);
     for (uint32_t base = from & ~(uint32_t)(HINT_SLOTS - 1); base < nslots;
          base += HINT_SLOTS) {
         uint64_t bits = atom_load(&pool_slot(pool, base)->hint->maybe_idle);
@@ -23,14 +23,15 @@ struct slot *rpool__next_idle(struct pool *pool, uint32_t from)
 }
 
 struct slot *rpool__find(struct pool *pool, int64_t now, unsigned accept,
-                         uint32_t from, int unwished)
+                         uint32_t from, int unrequested)
 {
     struct slot *best[FITNESSES] = {0}; /* the first of each fitness */
     struct slot *slot = rpool__next_idle(pool, from);
     for (int looks = 1; slot != NULL; looks++) {
         enum fitness fitness =
             slot_fitness(pool, slot, atom_load(&slot->word), now);
-        if (accept & ACCEPT(fitness) && !(unwished && slot->wished)) {
+        if (accept & ACCEPT(fitness) &&
+            !(unrequested && slot->check_requested)) {
             if (best[fitness] == NULL)
                 best[fitness] = slot;
             if ((accept & (ACCEPT(fitness) - 1)) == 0)

@@ -14,7 +14,7 @@
  *                  needs a ping or owes an answer is wished to be checked.
  *
  * Why no item is stranded: a releaser makes its slot IDLE and then reads the
- * gate; a waiter sets GATE_LINE and then looks at the slots (and so with the
+ * gate; a waiter sets GATE_QUEUE and then looks at the slots (and so with the
  * other obstacles).  All four are sequentially consistent, so one of the two
  * sees the other: the waiter takes the slot, or the releaser comes here.
  */
@@ -30,9 +30,9 @@ void rpool__reject_locked(struct pool *pool, struct slot *slot,
 {
     if (reason == RPOOL_REASON_NONE)
         reason = rpool__flag_reason(atom_load(&slot->word));
-    rpool__dispose_locked(pool, slot, reason);
+    rpool__close_slot_locked(pool, slot, reason);
     if (reason == RPOOL_REASON_HANGUP || reason == RPOOL_REASON_CHECK)
-        rpool__lost_locked(pool, slot, reason);
+        rpool__count_stillborn_locked(pool, slot, reason);
 }
 
 void rpool__keep_or_reject_locked(struct pool *pool, struct slot *slot,
@@ -44,12 +44,11 @@ void rpool__keep_or_reject_locked(struct pool *pool, struct slot *slot,
 
 /* Idle items leave, the highest slots first, while `more` of them must.  *left
  * is counted down for each slot that is looked at. */
-static void dispose_idle_locked(struct pool *pool, int more,
-                                rpool_reason reason, int *left)
-    POOL_LOCKED(pool)
+static void close_idle_locked(struct pool *pool, int more, rpool_reason reason,
+                              int *left) POOL_LOCKED(pool)
 {
     struct slot *slot;
-    uint32_t below = (uint32_t)atom_load(&pool->nslots);
+    uint32_t below = (uint32_t)atom_load(&pool->slots.count);
     for (; more > 0 && *left > 0; --*left) {
         slot = rpool__hinted_below(pool, below);
         if (slot == NULL)
@@ -60,7 +59,7 @@ static void dispose_idle_locked(struct pool *pool, int more,
                !atom_cas(&slot->word, &word, word_with(word, SLOT_RETURNING)))
             ;
         if (word_state(word) == SLOT_IDLE) {
-            rpool__dispose_locked(pool, slot, reason);
+            rpool__close_slot_locked(pool, slot, reason);
             more--;
         } else {
             slot_clear_hint(pool, slot);
@@ -79,61 +78,62 @@ static struct slot *next_for_locked(struct pool *pool,
                                     const struct waiter *head) POOL_LOCKED(pool)
 {
     struct slot *slot = NULL;
-    int may_ping = !head->pinged || rpool__workers_refused_locked(pool);
+    int may_ping = !head->needs_ready || rpool__workers_refused_locked(pool);
     if (rpool__claim(pool, clock_coarse(), may_ping ? ACCEPT_ALL : ACCEPT_READY,
                      0, &slot) == 0 &&
-        may_ping && head->pinged && !list_empty(&pool->handed))
-        slot = rpool__pop_locked(pool, &pool->handed);
+        may_ping && head->needs_ready && !list_empty(&pool->lists.checks_begun))
+        slot = rpool__slot_pop_locked(pool, &pool->lists.checks_begun);
     return slot;
 }
 
 /* Has the workers check the idle items of that fitness, among the first
  * HOLD_BATCH idle ones. */
-static void wish_locked(struct pool *pool, unsigned unfit) POOL_LOCKED(pool)
+static void request_checks_locked(struct pool *pool, unsigned unfit)
+    POOL_LOCKED(pool)
 {
     int64_t now = clock_coarse();
     struct slot *slot = rpool__next_idle(pool, 0);
     for (int looks = 1; slot != NULL; looks++) {
         uint64_t word = atom_load(&slot->word);
-        if (!slot->wished &&
+        if (!slot->check_requested &&
             unfit & ACCEPT(slot_fitness(pool, slot, word, now)))
-            rpool__wish_locked(pool, slot);
+            rpool__slot_request_check_locked(pool, slot);
         slot =
             looks < HOLD_BATCH ? rpool__next_idle(pool, slot->index + 1) : NULL;
     }
 }
 
 /* For the waiters that are left, workers check the idle items. */
-static void serve_line_locked(struct pool *pool, int *left) POOL_LOCKED(pool)
+static void serve_queue_locked(struct pool *pool, int *left) POOL_LOCKED(pool)
 {
     struct slot *slot;
-    for (; !list_empty(&pool->line) && *left > 0; --*left) {
+    for (; !list_empty(&pool->queue.waiters) && *left > 0; --*left) {
         struct waiter *head =
-            container_of(pool->line.next, struct waiter, node);
+            container_of(pool->queue.waiters.next, struct waiter, node);
         slot = next_for_locked(pool, head);
         if (slot == NULL)
             break;
-        rpool__answer_locked(pool, head, RPOOL_OK, slot);
+        rpool__queue_answer_locked(pool, head, RPOOL_OK, slot);
     }
-    if (list_empty(&pool->line) || *left == 0)
+    if (list_empty(&pool->queue.waiters) || *left == 0)
         return;
-    wish_locked(pool, ACCEPT(FIT_ANSWER));
-    wish_locked(pool, ACCEPT(FIT_PING));
+    request_checks_locked(pool, ACCEPT(FIT_ANSWER));
+    request_checks_locked(pool, ACCEPT(FIT_PING));
 }
 
-static void refuse_line_locked(struct pool *pool, rpool_status status,
-                               int *left) POOL_LOCKED(pool)
+static void refuse_queue_locked(struct pool *pool, rpool_status status,
+                                int *left) POOL_LOCKED(pool)
 {
-    for (; !list_empty(&pool->line) && *left > 0; --*left)
-        rpool__answer_locked(pool,
-                             container_of(pool->line.next, struct waiter, node),
-                             status, NULL);
+    for (; !list_empty(&pool->queue.waiters) && *left > 0; --*left)
+        rpool__queue_answer_locked(
+            pool, container_of(pool->queue.waiters.next, struct waiter, node),
+            status, NULL);
 }
 
 static int is_hopeless_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
-    return pool->failure.permanent && pool_live(pool) == 0 &&
-           clock_now() < pool->urgent_at;
+    return pool->backoff.failure.permanent && pool_live(pool) == 0 &&
+           clock_now() < pool->backoff.urgent_until;
 }
 
 static void set_obstacle_locked(struct pool *pool, uint64_t bit, int on)
@@ -149,25 +149,28 @@ static void set_obstacle_locked(struct pool *pool, uint64_t bit, int on)
 
 static void settle_closed_locked(struct pool *pool, int *left) POOL_LOCKED(pool)
 {
-    dispose_idle_locked(pool, pool->occupied, RPOOL_REASON_SHUTDOWN, left);
-    for (; !list_empty(&pool->handed) && *left > 0; --*left)
-        rpool__dispose_locked(
-            pool, container_of(pool->handed.next, struct slot, node),
+    close_idle_locked(pool, pool->counts.occupied, RPOOL_REASON_SHUTDOWN, left);
+    for (; !list_empty(&pool->lists.checks_begun) && *left > 0; --*left)
+        rpool__close_slot_locked(
+            pool,
+            container_of(pool->lists.checks_begun.next, struct slot, node),
             RPOOL_REASON_SHUTDOWN);
-    refuse_line_locked(pool, RPOOL_CLOSED, left);
+    refuse_queue_locked(pool, RPOOL_CLOSED, left);
 }
 
 static void settle_open_locked(struct pool *pool, int *left) POOL_LOCKED(pool)
 {
-    set_obstacle_locked(pool, GATE_OVER, pool_existing(pool) > pool->max_size);
-    dispose_idle_locked(pool, pool_existing(pool) - pool->max_size,
-                        RPOOL_REASON_RESIZE, left);
-    set_obstacle_locked(pool, GATE_OVER, pool_existing(pool) > pool->max_size);
+    set_obstacle_locked(pool, GATE_OVERSIZED,
+                        pool_existing(pool) > pool->limits.max_size);
+    close_idle_locked(pool, pool_existing(pool) - pool->limits.max_size,
+                      RPOOL_REASON_RESIZE, left);
+    set_obstacle_locked(pool, GATE_OVERSIZED,
+                        pool_existing(pool) > pool->limits.max_size);
     if (atom_load(&pool->gate) & GATE_SUSPENDED)
         return;
-    serve_line_locked(pool, left);
+    serve_queue_locked(pool, left);
     if (is_hopeless_locked(pool))
-        refuse_line_locked(pool, RPOOL_CREATE, left);
+        refuse_queue_locked(pool, RPOOL_CREATE, left);
 }
 
 void rpool__settle_locked(struct pool *pool)

@@ -18,64 +18,64 @@ static uint64_t next_number(void)
 
 rpool_reason rpool__flag_reason(uint64_t word)
 {
-    if (word & SLOT_HUNG_UP)
+    if (word & SLOT_PEER_CLOSED)
         return RPOOL_REASON_HANGUP;
     return word & SLOT_RECYCLED ? RPOOL_REASON_RECYCLE : RPOOL_REASON_NONE;
 }
 
-int rpool__make_leased(struct slot *slot)
+int rpool__slot_make_leased(struct slot *slot)
 {
     uint64_t word = atom_load(&slot->word);
     do {
-        if (word & SLOT_LEAVE)
+        if (word & SLOT_MUST_CLOSE)
             return 0;
     } while (!atom_cas(&slot->word, &word,
                        (word_with(word, SLOT_LEASED) &
-                        ~(uint64_t)(SLOT_ANSWER | SLOT_PROVEN)) +
+                        ~(uint64_t)(SLOT_OWES_ANSWER | SLOT_CHECKED)) +
                            SERIAL_ONE));
     return 1;
 }
 
-void rpool__unqueue_locked(struct pool *pool, struct slot *slot)
+void rpool__slot_unlist_locked(struct pool *pool, struct slot *slot)
 {
     (void)pool;
-    slot->wished = 0;
+    slot->check_requested = 0;
     list_remove(&slot->node);
 }
 
-struct slot *rpool__pop_locked(struct pool *pool, struct list *list)
+struct slot *rpool__slot_pop_locked(struct pool *pool, struct list *list)
 {
     struct slot *slot = container_of(list->next, struct slot, node);
-    rpool__unqueue_locked(pool, slot);
+    rpool__slot_unlist_locked(pool, slot);
     return slot;
 }
 
-void rpool__hand_over_locked(struct pool *pool, struct slot *slot)
+void rpool__slot_hand_over_locked(struct pool *pool, struct slot *slot)
 {
-    rpool__unqueue_locked(pool, slot);
-    list_push_back(&pool->handed, &slot->node);
+    rpool__slot_unlist_locked(pool, slot);
+    list_push_back(&pool->lists.checks_begun, &slot->node);
 }
 
-void rpool__wish_locked(struct pool *pool, struct slot *slot)
+void rpool__slot_request_check_locked(struct pool *pool, struct slot *slot)
 {
-    rpool__unqueue_locked(pool, slot);
-    slot->wished = 1;
-    list_push_back(&pool->wished, &slot->node);
+    rpool__slot_unlist_locked(pool, slot);
+    slot->check_requested = 1;
+    list_push_back(&pool->lists.checks_requested, &slot->node);
 }
 
 /* There is room, so a slot is EMPTY. */
-struct slot *rpool__occupy_locked(struct pool *pool)
+struct slot *rpool__slot_occupy_locked(struct pool *pool)
 {
     struct slot *slot =
-        container_of(list_pop_front(&pool->empty), struct slot, node);
+        container_of(list_pop_front(&pool->lists.empty), struct slot, node);
     atom_store(&slot->word, word_with(atom_load(&slot->word), SLOT_CREATING));
-    pool->occupied++;
-    pool->creating++;
-    pool->asked = 0;
+    pool->counts.occupied++;
+    pool->counts.creating++;
+    pool->demand.create_requested = 0;
     return slot;
 }
 
-void rpool__furnish(struct pool *pool, struct slot *slot, void *resource)
+void rpool__slot_init(struct pool *pool, struct slot *slot, void *resource)
 {
     uint64_t now = (uint64_t)clock_now();
     atom_put(&slot->resource, (uintptr_t)resource);
@@ -86,32 +86,34 @@ void rpool__furnish(struct pool *pool, struct slot *slot, void *resource)
     atom_put(&slot->proven, now);
     atom_put(&slot->leased_since, 0);
     atom_put(&slot->expires, CLOCK_NEVER);
-    if (pool->lifetime != CLOCK_NEVER) {
-        int64_t jitter = (int64_t)random_below((uint64_t)pool->lifetime / 4);
-        atom_put(&slot->expires, now + (uint64_t)(pool->lifetime - jitter));
+    if (pool->config.lifetime != CLOCK_NEVER) {
+        int64_t jitter =
+            (int64_t)random_below((uint64_t)pool->config.lifetime / 4);
+        atom_put(&slot->expires,
+                 now + (uint64_t)(pool->config.lifetime - jitter));
     }
 }
 
-void rpool__dispose_locked(struct pool *pool, struct slot *slot,
-                           rpool_reason reason)
+void rpool__close_slot_locked(struct pool *pool, struct slot *slot,
+                              rpool_reason reason)
 {
     uint64_t word = atom_load(&slot->word);
     while (!atom_cas(&slot->word, &word,
-                     word_with(word, SLOT_DISPOSING) &
-                         ~(uint64_t)(SLOT_LEAVE | SLOT_ANSWER)))
+                     word_with(word, SLOT_CLOSING) &
+                         ~(uint64_t)(SLOT_MUST_CLOSE | SLOT_OWES_ANSWER)))
         ;
     slot->reason = reason;
-    rpool__unqueue_locked(pool, slot);
-    pool->leaving++;
-    pool->ageing -= slot->ageing;
+    rpool__slot_unlist_locked(pool, slot);
+    pool->counts.closing++;
+    pool->counts.ageing -= slot->ageing;
     slot->ageing = 0;
     slot_clear_hint(pool, slot); /* no search stops at it any more */
-    list_push_back(&pool->disposals, &slot->node);
+    list_push_back(&pool->lists.closing, &slot->node);
     rpool__set_idle_due_locked(pool);
 }
 
 /* Flags that came in meanwhile go with the resource. */
-void rpool__empty_locked(struct pool *pool, struct slot *slot)
+void rpool__slot_empty_locked(struct pool *pool, struct slot *slot)
 {
     uint64_t word = atom_load(&slot->word);
     while (!atom_cas(&slot->word, &word, word & SERIAL_MASK))
@@ -119,39 +121,39 @@ void rpool__empty_locked(struct pool *pool, struct slot *slot)
     atom_put(&slot->resource, 0);
     atom_put(&slot->number, 0); /* a late hang-up finds nobody */
     slot->reason = RPOOL_REASON_NONE;
-    list_remove(&slot->leaking);
-    rpool__unqueue_locked(pool, slot);
-    list_push_front(&pool->empty, &slot->node);
-    pool->ageing -= slot->ageing;
+    list_remove(&slot->leak_node);
+    rpool__slot_unlist_locked(pool, slot);
+    list_push_front(&pool->lists.empty, &slot->node);
+    pool->counts.ageing -= slot->ageing;
     slot->ageing = 0;
-    pool->occupied--;
+    pool->counts.occupied--;
     rpool__set_idle_due_locked(pool);
-    cond_wake_all(&pool->changed);
+    cond_wake_all(&pool->state_changed);
 }
 
-void rpool__destroyed_locked(struct pool *pool, struct slot *slot)
+void rpool__slot_destroyed_locked(struct pool *pool, struct slot *slot)
 {
-    pool->leaving--;
+    pool->counts.closing--;
     pool->stats.closed++;
     pool->stats.closed_by[slot->reason]++;
-    rpool__empty_locked(pool, slot);
+    rpool__slot_empty_locked(pool, slot);
 }
 
-int rpool__mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
+int rpool__slot_mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
 {
     uint64_t word = atom_load(&slot->word);
     for (;;) {
         enum slot_state state = word_state(word);
-        if (state == SLOT_EMPTY || state == SLOT_DISPOSING)
+        if (state == SLOT_EMPTY || state == SLOT_CLOSING)
             return 0;
         /* IDLE: the swap makes it ours. */
         uint64_t marked = word | flag;
         if (state == SLOT_IDLE)
-            marked = word_with(marked, SLOT_DISPOSING);
+            marked = word_with(marked, SLOT_CLOSING);
         if (atom_cas(&slot->word, &word, marked)) {
             if (state != SLOT_IDLE)
                 return 0;
-            rpool__dispose_locked(pool, slot, rpool__flag_reason(marked));
+            rpool__close_slot_locked(pool, slot, rpool__flag_reason(marked));
             return 1;
         }
     }

@@ -14,7 +14,7 @@
 #include "pool.h"
 
 /* The flags of a word that end where its item becomes IDLE. */
-enum { SLOT_OF_LEASE = SLOT_ANSWER | SLOT_PROVEN | SLOT_USED };
+enum { SLOT_OF_LEASE = SLOT_OWES_ANSWER | SLOT_CHECKED | SLOT_USED };
 
 static inline struct atom *slot_hint(const struct pool *pool,
                                      const struct slot *slot)
@@ -76,20 +76,20 @@ static inline enum fitness slot_fitness(const struct pool *pool,
                                         const struct slot *slot, uint64_t word,
                                         int64_t now)
 {
-    if (word & SLOT_LEAVE || now >= (int64_t)atom_peek(&slot->expires))
+    if (word & SLOT_MUST_CLOSE || now >= (int64_t)atom_peek(&slot->expires))
         return FIT_NOT;
-    if (word & SLOT_ANSWER)
+    if (word & SLOT_OWES_ANSWER)
         return FIT_ANSWER;
     int64_t proven = (int64_t)atom_peek(&slot->proven);
-    if (proven < (int64_t)atom_peek(&pool->suspect))
+    if (proven < (int64_t)atom_peek(&pool->rules.suspect))
         return FIT_PING;
-    if (now - proven < (int64_t)atom_peek(&pool->ready_due))
+    if (now - proven < (int64_t)atom_peek(&pool->rules.ready_due))
         return FIT_NOW;
-    if (now - proven >= (int64_t)atom_peek(&pool->check_due) &&
-        (word & SLOT_PROVEN) == 0)
+    if (now - proven >= (int64_t)atom_peek(&pool->rules.check_due) &&
+        (word & SLOT_CHECKED) == 0)
         return FIT_PING;
-    return now - proven >= (int64_t)atom_peek(&pool->look_due) ? FIT_LOOK
-                                                               : FIT_NOW;
+    return now - proven >= (int64_t)atom_peek(&pool->rules.look_due) ? FIT_LOOK
+                                                                     : FIT_NOW;
 }
 
 /* IDLE to LEASED if it may be leased now, else to CHECKING: the new word, or 0
@@ -104,7 +104,7 @@ static inline uint64_t slot_claim(const struct pool *pool, struct slot *slot,
             return 0;
         uint64_t claimed =
             fitness == FIT_NOW
-                ? (word_with(word, SLOT_LEASED) & ~(uint64_t)SLOT_PROVEN) +
+                ? (word_with(word, SLOT_LEASED) & ~(uint64_t)SLOT_CHECKED) +
                       SERIAL_ONE
                 : word_with(word, SLOT_CHECKING);
         if (atom_cas(&slot->word, &word, claimed))
@@ -120,7 +120,7 @@ static inline int slot_make_idle(const struct pool *pool, struct slot *slot,
 {
     uint64_t word = atom_load(&slot->word);
     do {
-        if (word & SLOT_LEAVE)
+        if (word & SLOT_MUST_CLOSE)
             return 0;
     } while (!atom_cas(&slot->word, &word,
                        (word_with(word, SLOT_IDLE) & ~(uint64_t)SLOT_OF_LEASE) |
@@ -132,22 +132,22 @@ static inline int slot_make_idle(const struct pool *pool, struct slot *slot,
 /* The owner's: it owes no answer any more.  Returns the word. */
 static inline uint64_t slot_clear_answer(struct slot *slot)
 {
-    return atom_and(&slot->word, ~(uint64_t)SLOT_ANSWER) &
-           ~(uint64_t)SLOT_ANSWER;
+    return atom_and(&slot->word, ~(uint64_t)SLOT_OWES_ANSWER) &
+           ~(uint64_t)SLOT_OWES_ANSWER;
 }
 
 /* word: the slot's, LEASED. */
 static inline uint64_t slot_handle(const struct pool *pool,
                                    const struct slot *slot, uint64_t word)
 {
-    return (word & SERIAL_MASK) | (uint64_t)slot->index << SHELL_BITS |
-           (uint64_t)pool->shell;
+    return (word & SERIAL_MASK) | (uint64_t)slot->index << CELL_BITS |
+           (uint64_t)pool->cell;
 }
 
 /* Is that word the lease that the handle names? */
 static inline int slot_is_lease(uint64_t word, uint64_t handle)
 {
-    return (word & (SLOT_STATE_MASK | SLOT_ENDED)) == SLOT_LEASED &&
+    return (word & (SLOT_STATE_MASK | SLOT_END_PENDING)) == SLOT_LEASED &&
            (word & SERIAL_MASK) == (handle & SERIAL_MASK);
 }
 
@@ -163,7 +163,7 @@ static inline int slot_take_idle(struct slot *slot, uint64_t word,
 /*
  * A hint is the slot that the thread itself gave back a moment ago: warm in its
  * cache, and no other thread's way leads there.  After HINT_LASTS the lowest
- * slot is better, so that the surplus grows old.  It is a hint only: shells and
+ * slot is better, so that the surplus grows old.  It is a hint only: cells and
  * slots are never freed, so what it points at may be another pool's by now, but
  * the claim and the gate decide.
  */
@@ -195,33 +195,34 @@ static inline struct thread_hint *hint_for(uint64_t handle)
 
 /* slot.c */
 /* CHECKING to LEASED; 0 if a reason to leave came in: still the owner's. */
-int rpool__make_leased(struct slot *slot);
+int rpool__slot_make_leased(struct slot *slot);
 rpool_reason rpool__flag_reason(uint64_t word);
 /* An owned slot into the queue of disposals. */
-void rpool__dispose_locked(struct pool *pool, struct slot *slot,
-                           rpool_reason reason) POOL_LOCKED(pool);
+void rpool__close_slot_locked(struct pool *pool, struct slot *slot,
+                              rpool_reason reason) POOL_LOCKED(pool);
 /* DISPOSING to EMPTY: the resource is gone, and is counted. */
-void rpool__destroyed_locked(struct pool *pool, struct slot *slot)
+void rpool__slot_destroyed_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
 /* Marks an item that must leave.  If it is idle, disposes of it and returns 1.
  */
-int rpool__mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
+int rpool__slot_mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
     POOL_LOCKED(pool);
 /* A slot without resource. */
-void rpool__empty_locked(struct pool *pool, struct slot *slot)
+void rpool__slot_empty_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
 /* Takes a slot out of the workers' list that it is in, if it is in one. */
-void rpool__unqueue_locked(struct pool *pool, struct slot *slot)
+void rpool__slot_unlist_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
 /* The first slot of a list that is not empty, out of it. */
-struct slot *rpool__pop_locked(struct pool *pool, struct list *list)
+struct slot *rpool__slot_pop_locked(struct pool *pool, struct list *list)
     POOL_LOCKED(pool);
 /* Hands a CHECKING slot of the caller's to the workers. */
-void rpool__hand_over_locked(struct pool *pool, struct slot *slot)
+void rpool__slot_hand_over_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
 /* Wishes that a worker checks that slot, for a borrower. */
-void rpool__wish_locked(struct pool *pool, struct slot *slot) POOL_LOCKED(pool);
-struct slot *rpool__occupy_locked(struct pool *pool) POOL_LOCKED(pool);
-void rpool__furnish(struct pool *pool, struct slot *slot, void *resource);
+void rpool__slot_request_check_locked(struct pool *pool, struct slot *slot)
+    POOL_LOCKED(pool);
+struct slot *rpool__slot_occupy_locked(struct pool *pool) POOL_LOCKED(pool);
+void rpool__slot_init(struct pool *pool, struct slot *slot, void *resource);
 
 #endif

@@ -11,29 +11,30 @@
 
 /* A call of the provider that lasts so much longer than its deadline is stuck.
  */
-#define GRACE (1000 * CLOCK_MS)
+#define STUCK_GRACE (1000 * CLOCK_MS)
 
 /* A listener that lasts longer keeps its worker, if something waits for that.
  */
 #define LISTENER_PATIENCE (20 * CLOCK_MS)
 
 /* A worker is about to call the provider.  A call that outlasts `deadline` by
- * more than GRACE is stuck: the worker is replaced, and another takes its place
- * in what is limited. */
+ * more than STUCK_GRACE is stuck: the worker is replaced, and another takes its
+ * place in what is limited. */
 void rpool__begin_call_locked(struct pool *pool, struct pool_thread *worker,
                               enum call call, int64_t deadline)
 {
     worker->call = call;
-    worker->overdue_at =
-        deadline > CLOCK_NEVER - GRACE ? CLOCK_NEVER : deadline + GRACE;
+    worker->overdue_at = deadline > CLOCK_NEVER - STUCK_GRACE
+                             ? CLOCK_NEVER
+                             : deadline + STUCK_GRACE;
     if (call != CALL_DESTROY)
         rpool__arm_locked(pool, worker->overdue_at);
 }
 
 static int all_are_busy_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
-    return pool->idle_workers == 0 &&
-           pool->workers >= rpool__most_workers_locked(pool);
+    return pool->threads.idle_workers == 0 &&
+           pool->threads.workers >= rpool__most_workers_locked(pool);
 }
 
 /* Nothing waits for a destroy or for a listener while there is another worker,
@@ -43,7 +44,7 @@ static int all_are_busy_locked(const struct pool *pool) POOL_LOCKED(pool)
 static int is_watched_locked(const struct pool *pool,
                              const struct pool_thread *worker) POOL_LOCKED(pool)
 {
-    return worker->call == CALL_DESTROY || worker->telling
+    return worker->call == CALL_DESTROY || worker->in_listener
                ? all_are_busy_locked(pool)
                : worker->call != CALL_NONE;
 }
@@ -53,18 +54,19 @@ void rpool__watch_workers_locked(struct pool *pool)
     if (!all_are_busy_locked(pool))
         return;
     for (int i = 0; i < WORKERS; i++)
-        if (pool->worker[i].stuck == ON_TIME &&
-            is_watched_locked(pool, &pool->worker[i]))
-            rpool__arm_locked(pool, pool->worker[i].overdue_at);
+        if (pool->threads.worker[i].stuck == ON_TIME &&
+            is_watched_locked(pool, &pool->threads.worker[i]))
+            rpool__arm_locked(pool, pool->threads.worker[i].overdue_at);
 }
 
 int64_t rpool__listener_due_locked(const struct pool *pool)
 {
     int64_t due = CLOCK_NEVER;
-    for (int i = 0; pool->tellers > 0 && i < WORKERS; i++)
-        if (pool->worker[i].telling && pool->worker[i].stuck == ON_TIME &&
-            pool->worker[i].overdue_at < due)
-            due = pool->worker[i].overdue_at;
+    for (int i = 0; pool->reports.listeners > 0 && i < WORKERS; i++)
+        if (pool->threads.worker[i].in_listener &&
+            pool->threads.worker[i].stuck == ON_TIME &&
+            pool->threads.worker[i].overdue_at < due)
+            due = pool->threads.worker[i].overdue_at;
     return due;
 }
 
@@ -72,13 +74,13 @@ static void count_stuck_locked(struct pool *pool,
                                const struct pool_thread *worker, int change)
     POOL_LOCKED(pool)
 {
-    pool->stuck += change;
+    pool->threads.stuck += change;
     if (worker->call == CALL_CREATE)
-        pool->stuck_creating += change;
+        pool->threads.stuck_creating += change;
     else if (worker->call == CALL_CHECK)
-        pool->checkers -= change;
+        pool->checks.for_borrowers -= change;
     else if (worker->call == CALL_KEEPALIVE)
-        pool->keeping -= change;
+        pool->checks.keepalives -= change;
 }
 
 void rpool__end_call_locked(struct pool *pool, struct pool_thread *worker)
@@ -96,10 +98,10 @@ static void note_one_stuck_locked(struct pool *pool, struct pool_thread *worker)
                                          [CALL_CHECK] = STUCK_CHECK,
                                          [CALL_KEEPALIVE] = STUCK_CHECK,
                                          [CALL_DESTROY] = STUCK_DESTROY};
-    if (!worker->telling)
-        rpool__degraded_locked(pool, what[worker->call]);
+    if (!worker->in_listener)
+        rpool__queue_degraded_locked(pool, what[worker->call]);
     worker->stuck = STUCK;
-    if (pool->stuck < MAX_STUCK) {
+    if (pool->threads.stuck < MAX_STUCK) {
         worker->stuck = STUCK_AND_REPLACED;
         count_stuck_locked(pool, worker, 1);
     }
@@ -109,10 +111,10 @@ int rpool__note_stuck_locked(struct pool *pool, int64_t now, int64_t *next)
 {
     int noted = 0;
     for (int i = 0; i < WORKERS; i++) {
-        struct pool_thread *worker = &pool->worker[i];
+        struct pool_thread *worker = &pool->threads.worker[i];
         int is_late = now >= worker->overdue_at;
-        if (worker->stuck != ON_TIME ||
-            !(is_watched_locked(pool, worker) || (worker->telling && is_late)))
+        if (worker->stuck != ON_TIME || !(is_watched_locked(pool, worker) ||
+                                          (worker->in_listener && is_late)))
             continue;
         if (is_late) {
             note_one_stuck_locked(pool, worker);
@@ -124,18 +126,18 @@ int rpool__note_stuck_locked(struct pool *pool, int64_t now, int64_t *next)
     return noted;
 }
 
-void rpool__begin_telling_locked(struct pool *pool, struct pool_thread *worker)
+void rpool__begin_listener_locked(struct pool *pool, struct pool_thread *worker)
 {
-    pool->tellers++;
-    worker->telling = 1;
+    pool->reports.listeners++;
+    worker->in_listener = 1;
     worker->overdue_at = clock_now() + LISTENER_PATIENCE;
 }
 
-void rpool__end_telling_locked(struct pool *pool, struct pool_thread *worker)
+void rpool__end_listener_locked(struct pool *pool, struct pool_thread *worker)
 {
     if (worker->stuck == STUCK_AND_REPLACED)
         count_stuck_locked(pool, worker, -1);
     worker->stuck = ON_TIME;
-    worker->telling = 0;
-    pool->tellers--;
+    worker->in_listener = 0;
+    pool->reports.listeners--;
 }

@@ -14,10 +14,10 @@ void rpool__end_call_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool);
 /* A worker is about to call the listener.  If that lasts, and something waits
  * for the worker, another one takes its place. */
-void rpool__begin_telling_locked(struct pool *pool, struct pool_thread *worker)
+void rpool__begin_listener_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool);
 /* The mutex is held again. */
-void rpool__end_telling_locked(struct pool *pool, struct pool_thread *worker)
+void rpool__end_listener_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool);
 /* Notes the workers that are in a call past its deadline: they count no longer,
  * and a worker is to report them.  Returns how many they are; lowers *next to

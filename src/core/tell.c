@@ -17,8 +17,8 @@ static const char *next_degraded_locked(struct pool *pool) POOL_LOCKED(pool)
         [STUCK_CHECK] = "a check is stuck past its deadline",
         [STUCK_DESTROY] = "a destroy is stuck",
         [NO_WORKER] = "cannot start another worker"};
-    int what = __builtin_ctz(pool->to_tell);
-    pool->to_tell &= pool->to_tell - 1;
+    int what = __builtin_ctz(pool->reports.degraded);
+    pool->reports.degraded &= pool->reports.degraded - 1;
     return texts[what];
 }
 
@@ -29,8 +29,9 @@ static int next_leak_locked(struct pool *pool, struct slot **slot,
                             uint64_t *serial, rpool_event *event)
     POOL_LOCKED(pool)
 {
-    struct slot *at = container_of(pool->leaks.next, struct slot, leaking);
-    list_remove(&at->leaking);
+    struct slot *at =
+        container_of(pool->lists.leaks.next, struct slot, leak_node);
+    list_remove(&at->leak_node);
     *slot = at;
     *serial = atom_load(&at->leak) & SERIAL_MASK;
     int64_t since = (int64_t)atom_peek(&at->leased_since);
@@ -41,7 +42,7 @@ static int next_leak_locked(struct pool *pool, struct slot **slot,
         .site = {.file = (const char *)(uintptr_t)atom_load(&at->file),
                  .func = (const char *)(uintptr_t)atom_load(&at->func),
                  .line = (int)atom_load(&at->line)}};
-    atom_store(&at->leak, *serial | LEAK_TELLING);
+    atom_store(&at->leak, *serial | LEAK_REPORTING);
     uint64_t word = atom_load(&at->word);
     if (word_state(word) == SLOT_LEASED && (word & SERIAL_MASK) == *serial &&
         since != 0)
@@ -53,14 +54,14 @@ static int next_leak_locked(struct pool *pool, struct slot **slot,
 /* LEAK, and LEAK_RETURNED if the lease has ended since the word of the slot
  * said that it is being told.  A later lease of the slot may be a leak by then:
  * its mark is left alone. */
-static void tell_leak(struct pool *pool, struct slot *slot, uint64_t serial,
-                      rpool_event *event)
+static void report_leak(struct pool *pool, struct slot *slot, uint64_t serial,
+                        rpool_event *event)
 {
     int64_t began = clock_now();
     rpool__emit(pool, event);
 
-    uint64_t leak = serial | LEAK_TELLING;
-    if (atom_cas(&slot->leak, &leak, serial | LEAK_TOLD))
+    uint64_t leak = serial | LEAK_REPORTING;
+    if (atom_cas(&slot->leak, &leak, serial | LEAK_REPORTED))
         return;
     if (leak == (serial | LEAK_ENDED))
         (void)atom_cas(&slot->leak, &leak, LEAK_NONE);
@@ -70,24 +71,24 @@ static void tell_leak(struct pool *pool, struct slot *slot, uint64_t serial,
 }
 
 /* One worker at a time. */
-void rpool__tell_one_locked(struct pool *pool, struct pool_thread *worker)
+void rpool__report_one_locked(struct pool *pool, struct pool_thread *worker)
 {
     rpool_event event = {.type = RPOOL_EVENT_DEGRADED};
     struct slot *slot = NULL;
     uint64_t serial = 0;
-    if (pool->to_tell != 0)
+    if (pool->reports.degraded != 0)
         event.message = next_degraded_locked(pool);
     else if (!next_leak_locked(pool, &slot, &serial, &event))
         return;
-    pool->telling = 1;
-    rpool__begin_telling_locked(pool, worker);
+    pool->reports.running = 1;
+    rpool__begin_listener_locked(pool, worker);
     rpool__unlock_for_job(pool);
     if (slot != NULL)
-        tell_leak(pool, slot, serial, &event);
+        report_leak(pool, slot, serial, &event);
     else
         rpool__emit(pool, &event);
     lock_take(&pool->lock);
-    rpool__end_telling_locked(pool, worker);
-    pool->telling = 0;
+    rpool__end_listener_locked(pool, worker);
+    pool->reports.running = 0;
     rpool__wake_workers_locked(pool);
 }

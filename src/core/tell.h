@@ -6,7 +6,7 @@
 #include "pool.h"
 
 /* Tells the listener of one thing, if it still holds. */
-void rpool__tell_one_locked(struct pool *pool, struct pool_thread *worker)
+void rpool__report_one_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool);
 
 #endif

@@ -6,52 +6,56 @@
 #include "jobs.h"
 
 /* If the system refuses a thread, it is not asked again before that. */
-#define HIRE_RETRY (1000 * CLOCK_MS)
+#define SPAWN_RETRY (1000 * CLOCK_MS)
 
-void rpool__go_busy_locked(struct pool *pool)
+void rpool__begin_busy_locked(struct pool *pool)
 {
-    pool->busy++;
-    if (pool->stopping)
-        cond_wake_all(&pool->changed); /* a close need not wait for it */
+    pool->threads.busy++;
+    if (pool->threads.stopping)
+        cond_wake_all(&pool->state_changed); /* a close need not wait for it */
 }
 
-int rpool__hire_locked(struct pool *pool)
+int rpool__reserve_worker_locked(struct pool *pool)
 {
     if (!rpool__worker_missing_locked(pool))
         return -1;
     int index = 0;
-    while (pool->worker[index].running)
+    while (pool->threads.worker[index].running)
         index++;
-    pool->worker[index] = (struct pool_thread){.pool = pool, .running = 1};
-    pool->workers++;
-    pool->threads++;
-    pool->idle_workers++; /* until it has come to look for work */
+    pool->threads.worker[index] =
+        (struct pool_thread){.pool = pool, .running = 1};
+    pool->threads.workers++;
+    pool->threads.running++;
+    pool->threads.idle_workers++; /* until it has come to look for work */
     return index;
 }
 
 int rpool__spawn_worker(struct pool *pool, int index)
 {
     struct thread unused; /* the thread writes its own id itself */
-    return thread_start(&unused, pool->worker_run, &pool->worker[index]);
+    return thread_start(&unused, pool->threads.worker_run,
+                        &pool->threads.worker[index]);
 }
 
 void rpool__spawn_failed_locked(struct pool *pool, int index)
 {
-    pool->worker[index].running = 0;
-    pool->workers--;
-    pool->idle_workers--;
-    pool->threads--;
-    pool->hire_at = clock_now() + HIRE_RETRY;
+    pool->threads.worker[index].running = 0;
+    pool->threads.workers--;
+    pool->threads.idle_workers--;
+    pool->threads.running--;
+    pool->threads.spawn_retry_at = clock_now() + SPAWN_RETRY;
     if ((atom_load(&pool->gate) & GATE_CLOSED) == 0) /* else it makes do */
-        rpool__arm_locked(pool, pool->hire_at);
-    cond_wake_all(&pool->changed); /* a close waits for it as for a thread */
+        rpool__arm_locked(pool, pool->threads.spawn_retry_at);
+    /* A close waits for it as for a thread. */
+    cond_wake_all(&pool->state_changed);
 }
 
 /* Whether the worker is not needed any more: it was started for a check or for
  * a stuck worker.  It then ends by itself, and nobody joins it. */
-int rpool__is_surplus_locked(struct pool *pool, struct pool_thread *worker)
+int rpool__retire_worker_locked(struct pool *pool, struct pool_thread *worker)
 {
-    if (pool->stopping || pool->workers <= rpool__most_workers_locked(pool))
+    if (pool->threads.stopping ||
+        pool->threads.workers <= rpool__most_workers_locked(pool))
         return 0;
     worker->running = 0;
     thread_detach(&worker->thread);
@@ -64,7 +68,8 @@ int rpool__reap_threads_locked(struct pool *pool, struct thread *ended)
 {
     int n = 0;
     for (int i = -1; i < WORKERS; i++) {
-        struct pool_thread *t = i < 0 ? &pool->cleaner : &pool->worker[i];
+        struct pool_thread *t =
+            i < 0 ? &pool->threads.cleaner : &pool->threads.worker[i];
         if (t->running && t->exited)
             ended[n++] = t->thread;
         else if (t->running)

@@ -9,10 +9,11 @@
 
 static int is_full_locked(struct pool *pool) POOL_LOCKED(pool)
 {
-    if (pool->max_waiters < 0 || pool->waiting < pool->max_waiters)
+    if (pool->config.max_waiters < 0 ||
+        pool->queue.length < pool->config.max_waiters)
         return 0;
     rpool__settle_locked(pool);
-    return pool->waiting >= pool->max_waiters;
+    return pool->queue.length >= pool->config.max_waiters;
 }
 
 /* The item that a waiter is to get may be in a slow listener's hands. */
@@ -24,18 +25,19 @@ static void note_slow_listener_locked(struct pool *pool, int64_t due)
         rpool__settle_locked(pool);
 }
 
-rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket, int pinged,
-                                int64_t deadline, struct slot **slot)
+rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket,
+                                int needs_ready, int64_t deadline,
+                                struct slot **slot)
 {
     if (*ticket == 0) {
         if (is_full_locked(pool))
             return RPOOL_BUSY;
-        *ticket = ++pool->tickets;
+        *ticket = ++pool->queue.last_ticket;
     }
     struct waiter w = {
-        .ticket = *ticket, .pinged = pinged, .status = RPOOL_TIMEOUT};
+        .ticket = *ticket, .needs_ready = needs_ready, .status = RPOOL_TIMEOUT};
     sleeper_init(&w.sleeper);
-    rpool__stand_locked(pool, &w);
+    rpool__queue_insert_locked(pool, &w);
     rpool__settle_locked(pool);
     while (!w.answered && clock_now() < deadline) {
         int64_t due = rpool__listener_due_locked(pool);
@@ -47,7 +49,7 @@ rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket, int pinged,
     if (w.answered)
         list_remove(&w.node); /* perhaps it was not woken yet */
     else
-        rpool__leave_line_locked(pool, &w);
+        rpool__queue_remove_locked(pool, &w);
     *slot = w.slot;
     return w.status;
 }

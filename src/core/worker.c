@@ -30,21 +30,21 @@
 static void destroy_one_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool)
 {
-    struct slot *slot = rpool__pop_locked(pool, &pool->disposals);
+    struct slot *slot = rpool__slot_pop_locked(pool, &pool->lists.closing);
     if (pool->on_event != NULL) {
-        rpool__begin_telling_locked(pool, worker);
+        rpool__begin_listener_locked(pool, worker);
         rpool__unlock_for_job(pool);
         rpool__emit_slot(pool, slot, RPOOL_EVENT_CLOSED, 0);
         lock_take(&pool->lock);
-        rpool__end_telling_locked(pool, worker);
+        rpool__end_listener_locked(pool, worker);
     }
 
     rpool__begin_call_locked(pool, worker, CALL_DESTROY, clock_now());
     rpool__unlock_for_job(pool);
-    rpool__destroy(pool, slot);
+    rpool__call_destroy(pool, slot);
     lock_take(&pool->lock);
     rpool__end_call_locked(pool, worker);
-    rpool__destroyed_locked(pool, slot);
+    rpool__slot_destroyed_locked(pool, slot);
     rpool__wake_workers_locked(pool); /* there is room again */
 }
 
@@ -54,10 +54,11 @@ static void destroy_one_locked(struct pool *pool, struct pool_thread *worker)
  * none of those that were wished needs it any more. */
 static struct slot *next_check_locked(struct pool *pool) POOL_LOCKED(pool)
 {
-    if (!list_empty(&pool->handed))
-        return rpool__pop_locked(pool, &pool->handed);
-    while (!list_empty(&pool->wished)) {
-        struct slot *slot = rpool__pop_locked(pool, &pool->wished);
+    if (!list_empty(&pool->lists.checks_begun))
+        return rpool__slot_pop_locked(pool, &pool->lists.checks_begun);
+    while (!list_empty(&pool->lists.checks_requested)) {
+        struct slot *slot =
+            rpool__slot_pop_locked(pool, &pool->lists.checks_requested);
         if (slot_claim(pool, slot, clock_coarse(),
                        ACCEPT(FIT_ANSWER) | ACCEPT(FIT_PING)) != 0)
             return slot;
@@ -71,10 +72,10 @@ static void check_slot_locked(struct pool *pool, struct pool_thread *worker,
     POOL_LOCKED(pool)
 {
     int64_t deadline =
-        clock_after(clock_now(), pool->create_timeout / CLOCK_MS);
+        clock_after(clock_now(), pool->config.create_timeout / CLOCK_MS);
     rpool__begin_call_locked(pool, worker, call, deadline);
     rpool__unlock_for_job(pool);
-    int verdict = rpool__run_check(pool, slot, deadline);
+    int verdict = rpool__call_check(pool, slot, deadline);
     if (verdict == RPOOL_AGAIN) /* others first: a lease waits for it anyway */
         atom_put(&slot->proven, (uint64_t)clock_coarse());
     lock_take(&pool->lock);
@@ -83,7 +84,7 @@ static void check_slot_locked(struct pool *pool, struct pool_thread *worker,
         rpool__reject_locked(pool, slot, RPOOL_REASON_CHECK);
     else
         rpool__keep_or_reject_locked(
-            pool, slot, verdict == RPOOL_AGAIN ? SLOT_ANSWER : good);
+            pool, slot, verdict == RPOOL_AGAIN ? SLOT_OWES_ANSWER : good);
     rpool__arm_slot_locked(pool, slot);
 }
 
@@ -94,9 +95,9 @@ static void check_for_borrower_locked(struct pool *pool,
     struct slot *slot = next_check_locked(pool);
     if (slot == NULL)
         return;
-    pool->checkers++;
-    check_slot_locked(pool, worker, slot, CALL_CHECK, SLOT_PROVEN);
-    pool->checkers--;
+    pool->checks.for_borrowers++;
+    check_slot_locked(pool, worker, slot, CALL_CHECK, SLOT_CHECKED);
+    pool->checks.for_borrowers--;
     rpool__settle_locked(pool);
 }
 
@@ -104,15 +105,16 @@ static void check_for_borrower_locked(struct pool *pool,
 static void keep_one_alive_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool)
 {
-    struct slot *slot = rpool__pop_locked(pool, &pool->keepalives);
+    struct slot *slot = rpool__slot_pop_locked(pool, &pool->lists.keepalives);
     uint64_t word = atom_load(&slot->word);
     if (word_state(word) != SLOT_IDLE ||
-        clock_now() - (int64_t)atom_peek(&slot->proven) < pool->keepalive ||
+        clock_now() - (int64_t)atom_peek(&slot->proven) <
+            pool->config.keepalive ||
         !atom_cas(&slot->word, &word, word_with(word, SLOT_CHECKING)))
         return;
-    pool->keeping++;
+    pool->checks.keepalives++;
     check_slot_locked(pool, worker, slot, CALL_KEEPALIVE, 0);
-    pool->keeping--;
+    pool->checks.keepalives--;
     rpool__settle_locked(pool);
 }
 
@@ -121,24 +123,24 @@ static void keep_one_alive_locked(struct pool *pool, struct pool_thread *worker)
 static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
     POOL_LOCKED(pool)
 {
-    rpool__end_pause_locked(pool);
-    pool->last_create_ns = took;
+    rpool__end_backoff_locked(pool);
+    pool->demand.create_time = took;
     pool->stats.created++;
     pool->stats.create_us += (uint64_t)(took / 1000);
-    if (pool_existing(pool) > pool->max_size)
-        rpool__dispose_locked(pool, slot, RPOOL_REASON_RESIZE);
+    if (pool_existing(pool) > pool->limits.max_size)
+        rpool__close_slot_locked(pool, slot, RPOOL_REASON_RESIZE);
     else
         rpool__keep_or_reject_locked(pool, slot, 0);
     rpool__set_idle_due_locked(pool);
     rpool__arm_slot_locked(pool, slot);
-    if (pool->ageing > 0)
+    if (pool->counts.ageing > 0)
         rpool__arm_locked(pool, 0); /* the next one may leave */
 }
 
 static void failed_locked(struct pool *pool, struct slot *slot, uint64_t round,
                           const rpool_failure *why) POOL_LOCKED(pool)
 {
-    rpool__empty_locked(pool, slot);
+    rpool__slot_empty_locked(pool, slot);
     pool->stats.create_failed++;
     rpool__count_failure_locked(pool, round, why);
 }
@@ -163,13 +165,13 @@ static void create(struct pool *pool, struct creation *c)
     }
     if (c->rc != 0)
         return;
-    rpool__furnish(pool, c->slot, resource);
+    rpool__slot_init(pool, c->slot, resource);
     c->unwatched = rpool__watch_slot(pool, c->slot);
 }
 
 /* CREATED comes before the item can be leased, CREATE_FAILED when nothing waits
  * for it any more. */
-static void tell_creation(struct pool *pool, const struct creation *c)
+static void emit_creation(struct pool *pool, const struct creation *c)
 {
     int64_t ms = c->took / CLOCK_MS;
     if (c->rc != 0)
@@ -186,24 +188,25 @@ static void tell_creation(struct pool *pool, const struct creation *c)
         rpool__emit_slot(pool, c->slot, RPOOL_EVENT_CREATED, ms);
 }
 
-static void tell_creation_locked(struct pool *pool, struct pool_thread *worker,
+static void emit_creation_locked(struct pool *pool, struct pool_thread *worker,
                                  const struct creation *c) POOL_LOCKED(pool)
 {
     if (pool->on_event == NULL)
         return;
-    rpool__begin_telling_locked(pool, worker);
+    rpool__begin_listener_locked(pool, worker);
     rpool__unlock_for_job(pool);
-    tell_creation(pool, c);
+    emit_creation(pool, c);
     lock_take(&pool->lock);
-    rpool__end_telling_locked(pool, worker);
+    rpool__end_listener_locked(pool, worker);
 }
 
 static void create_one_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool)
 {
-    struct creation c = {.slot = rpool__occupy_locked(pool),
-                         .round = pool->round};
-    c.deadline = clock_after(clock_now(), pool->create_timeout / CLOCK_MS);
+    struct creation c = {.slot = rpool__slot_occupy_locked(pool),
+                         .round = pool->backoff.round};
+    c.deadline =
+        clock_after(clock_now(), pool->config.create_timeout / CLOCK_MS);
     rpool__begin_call_locked(pool, worker, CALL_CREATE, c.deadline);
     rpool__unlock_for_job(pool);
     create(pool, &c);
@@ -211,18 +214,18 @@ static void create_one_locked(struct pool *pool, struct pool_thread *worker)
     rpool__end_call_locked(pool, worker);
     if (c.rc == 0) {
         worker->call = CALL_CREATE; /* the item waits for the listener */
-        tell_creation_locked(pool, worker, &c);
+        emit_creation_locked(pool, worker, &c);
         rpool__end_call_locked(pool, worker);
     }
-    pool->creating--;
+    pool->counts.creating--;
     if (c.rc == 0)
         created_locked(pool, c.slot, c.took);
     else
         failed_locked(pool, c.slot, c.round, &c.why);
-    cond_wake_all(&pool->changed);
+    cond_wake_all(&pool->state_changed);
     rpool__settle_locked(pool);
     if (c.rc != 0)
-        tell_creation_locked(pool, worker, &c);
+        emit_creation_locked(pool, worker, &c);
 }
 
 /* ---- the thread ---- */
@@ -231,15 +234,15 @@ static void create_one_locked(struct pool *pool, struct pool_thread *worker)
 static int work_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool)
 {
-    if (!list_empty(&pool->disposals))
+    if (!list_empty(&pool->lists.closing))
         destroy_one_locked(pool, worker);
     else if (rpool__may_check_locked(pool))
         check_for_borrower_locked(pool, worker);
     else if (rpool__may_create_locked(pool) &&
              clock_now() >= rpool__retry_due_locked(pool))
         create_one_locked(pool, worker);
-    else if (rpool__may_tell_locked(pool))
-        rpool__tell_one_locked(pool, worker);
+    else if (rpool__may_report_locked(pool))
+        rpool__report_one_locked(pool, worker);
     else if (rpool__may_keep_alive_locked(pool))
         keep_one_alive_locked(pool, worker);
     else
@@ -260,40 +263,41 @@ static void rest_locked(struct pool *pool) POOL_LOCKED(pool)
                         ? rpool__retry_due_locked(pool)
                         : CLOCK_NEVER;
     if (until != CLOCK_NEVER)
-        pool->alarm_at = until;
-    pool->idle_workers++;
-    rpool__sleep_locked(pool, &pool->work, until);
-    pool->idle_workers--;
-    pool->alarm_at = CLOCK_NEVER; /* another's: one is woken in vain */
+        pool->threads.worker_wake_at = until;
+    pool->threads.idle_workers++;
+    rpool__sleep_locked(pool, &pool->work_available, until);
+    pool->threads.idle_workers--;
+    /* If another worker had set it, one worker is woken in vain. */
+    pool->threads.worker_wake_at = CLOCK_NEVER;
 }
 
 void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
 {
     struct pool_thread *self = arg;
     struct pool *pool = self->pool;
-    struct inside here;
-    rpool__go_in(&here, pool); /* to the end of the thread */
+    struct callout here;
+    rpool__callout_begin(&here, pool); /* to the end of the thread */
     thread_begin(pool->name);
     rpool__enter_as_owner(pool);
     thread_self(&self->thread);
-    pool->idle_workers--;
+    pool->threads.idle_workers--;
     for (;;) {
-        rpool__go_busy_locked(pool);
+        rpool__begin_busy_locked(pool);
         int worked = work_locked(pool, self);
-        pool->busy--;
-        if (rpool__is_surplus_locked(pool, self))
+        pool->threads.busy--;
+        if (rpool__retire_worker_locked(pool, self))
             break;
         if (worked)
             continue;
-        if (pool->stopping)
+        if (pool->threads.stopping)
             break;
         rest_locked(pool);
     }
-    if (pool->stopping)
+    if (pool->threads.stopping)
         self->exited = 1;
-    pool->workers--;
-    pool->threads--;
-    cond_wake_all(&pool->changed);
+    pool->threads.workers--;
+    pool->threads.running--;
+    cond_wake_all(&pool->state_changed);
     rpool__leave_and_drain(pool);
     return NULL;
 }

@@ -87,9 +87,9 @@ static struct atom running; /* borrowers that have not finished */
 static void touch_words(void)
 {
     (void)atom_load(&pool_slot(pool, 0)->hint->maybe_idle);
-    (void)atom_peek(&pool->suspect);
-    (void)atom_load(&pool->marks_use);
-    for (uint32_t i = 0; i < (uint32_t)pool->max_size; i++) {
+    (void)atom_peek(&pool->rules.suspect);
+    (void)atom_load(&pool->rules.tracks_use);
+    for (uint32_t i = 0; i < (uint32_t)pool->limits.max_size; i++) {
         struct slot *slot = pool_slot(pool, i);
         const struct atom *words[] = {
             &slot->leased_since, &slot->idle_since, &slot->proven,
@@ -117,7 +117,7 @@ static void open_pool(int borrowers, int filled, int with_reset,
     rpool_status status = rpool_open(&handle, &provider, NULL, options, NULL);
     machine_check(status == RPOOL_OK, "open fails");
     pool = rpool__pool_of((uintptr_t)handle);
-    pool->inside++; /* it must not end before after() */
+    pool->refs++; /* it must not end before after() */
     atom_store(&running, (uint64_t)borrowers);
     if (filled)
         machine_prime(1);
@@ -137,8 +137,8 @@ static void finish(void)
     if (left > 1)
         return;
     lock_take(&pool->lock);
-    pool->stopping = 1;
-    cond_wake_all(&pool->work);
+    pool->threads.stopping = 1;
+    cond_wake_all(&pool->work_available);
     watch_wake(&pool->watch);
     lock_drop(&pool->lock);
 }
@@ -147,25 +147,26 @@ static void check_slots(void)
 {
     uint64_t gate = atom_load(&pool->gate);
     int occupied = 0;
-    for (uint32_t i = 0; i < (uint32_t)atom_load(&pool->nslots); i++) {
+    for (uint32_t i = 0; i < (uint32_t)atom_load(&pool->slots.count); i++) {
         const struct slot *slot = pool_slot(pool, i);
         uint64_t word = atom_load(&slot->word);
         occupied += word_state(word) != SLOT_EMPTY;
         if (word_state(word) == SLOT_EMPTY)
             continue;
         machine_check(word_state(word) == SLOT_IDLE, "a slot is stranded");
-        machine_check((word & SLOT_LEAVE) == 0, "a marked item is idle");
+        machine_check((word & SLOT_MUST_CLOSE) == 0, "a marked item is idle");
         machine_check((gate & GATE_CLOSED) == 0, "a closed pool keeps an item");
         machine_check((atom_load(&slot->hint->maybe_idle) >> i & 1) != 0,
                       "an idle slot cannot be found");
         int64_t due = (int64_t)atom_peek(&slot->idle_since);
-        if (pool->idle_timeout != CLOCK_NEVER && pool_live(pool) > 0)
-            machine_check((int64_t)atom_load(&pool->next_wake) <=
-                              due + pool->idle_timeout,
+        if (pool->config.idle_timeout != CLOCK_NEVER && pool_live(pool) > 0)
+            machine_check((int64_t)atom_load(&pool->alarm.wake_at) <=
+                              due + pool->config.idle_timeout,
                           "the cleaner sleeps for too long");
     }
-    machine_check(occupied == pool->occupied, "occupied is miscounted");
-    machine_check(occupied <= pool->max_size, "the pool is over its size");
+    machine_check(occupied == pool->counts.occupied, "occupied is miscounted");
+    machine_check(occupied <= pool->limits.max_size,
+                  "the pool is over its size");
     machine_check(world.made - world.ended == occupied, "an item is lost");
 }
 
@@ -176,9 +177,9 @@ static void free_pool(void)
     /* Slot 0's hint is where the chunk of slots 0 and 1 begins; the others up
      * to slot 63 have none of their own. */
     for (uint32_t chunk = CHUNKS; chunk-- > 0;) {
-        machine_check(pool->chunks[chunk] == 0 || chunk < 6,
+        machine_check(pool->slots.chunks[chunk] == 0 || chunk < 6,
                       "a pool of a case has more than 64 slots");
-        if (pool->chunks[chunk] != 0)
+        if (pool->slots.chunks[chunk] != 0)
             free(chunk == 0 ? (void *)pool_slot(pool, 0)->hint
                             : (void *)pool_slot(pool, chunk_first(chunk)));
     }
@@ -188,16 +189,16 @@ static void free_pool(void)
 /* At the end of a case that leaves the pool open. */
 static void at_rest(void)
 {
-    if (pool->stopping && !list_empty(&pool->disposals)) {
+    if (pool->threads.stopping && !list_empty(&pool->lists.closing)) {
         lock_take(&pool->lock);
         rpool__drain_locked(pool);
         lock_drop(&pool->lock);
     }
-    machine_check(list_empty(&pool->line) && pool->waiting == 0,
+    machine_check(list_empty(&pool->queue.waiters) && pool->queue.length == 0,
                   "somebody waits for ever");
-    machine_check((atom_load(&pool->gate) & GATE_LINE) == 0,
+    machine_check((atom_load(&pool->gate) & GATE_QUEUE) == 0,
                   "the gate says that somebody waits");
-    machine_check(pool->creating == 0 && pool->leaving == 0,
+    machine_check(pool->counts.creating == 0 && pool->counts.closing == 0,
                   "creations or disposals are miscounted");
     check_slots();
     free(pool->name);
@@ -217,7 +218,7 @@ static void over(void)
     machine_check(world.done == 1, "done was not called once");
     machine_check(world.made == world.ended, "a resource is left");
     machine_check(!pool_is_open(pool), "the handle still opens the pool");
-    machine_check(pool->inside == 0 && pool->threads == 0, "miscounted");
+    machine_check(pool->refs == 0 && pool->threads.running == 0, "miscounted");
     free_pool();
 }
 
@@ -362,7 +363,7 @@ static void hung_up(int index)
         machine_run(1);
     else if (index == 1) {
         lock_take(&pool->lock);
-        rpool__mark_locked(pool, pool_slot(pool, 0), SLOT_HUNG_UP);
+        rpool__slot_mark_locked(pool, pool_slot(pool, 0), SLOT_PEER_CLOSED);
         rpool__settle_locked(pool);
         lock_drop(&pool->lock);
         finish();
@@ -454,7 +455,7 @@ static void first_check_fails(void)
 static void two_items_to_close(void)
 {
     open_pool(1, 1, 1, OPTIONS(.max_size = 2, .min_size = 2));
-    pool->inside--;
+    pool->refs--;
 }
 
 static void close_and_borrow(int index, int timeout_ms)
@@ -503,9 +504,9 @@ static void expiring(void)
     open_pool(1, 0, 0,
               RPOOL_OPTIONS(.max_size = 1, .idle_timeout_ms = 5,
                             .max_lifetime_ms = RPOOL_NEVER));
-    pool->min_size = 1;
+    pool->limits.min_size = 1;
     machine_prime(1);
-    pool->min_size = 0;
+    pool->limits.min_size = 0;
     lock_take(&pool->lock);
     rpool__set_idle_due_locked(pool);
     lock_drop(&pool->lock);

@@ -38,15 +38,15 @@ void era_open(int may_fail)
     if (status != RPOOL_OK)
         sim_fail("open says %s: %s", rpool_status_name(status), why.message);
     struct pool *pool = rpool__pool_of((uintptr_t)era->handle);
-    era->model.max_waiters = pool->max_waiters;
-    era->model.last_ticket = pool->tickets;
+    era->model.max_waiters = pool->config.max_waiters;
+    era->model.last_ticket = pool->queue.last_ticket;
     for (int i = 0; i < MODEL_SLOTS; i++) {
         uint64_t word = oracle_word(pool, i);
         era->model.slot[i].state = word_state(word);
         era->serials[i] = word & SERIAL_MASK;
         era->times[i] = oracle_times(pool, i);
     }
-    era->occupied = pool->occupied;
+    era->occupied = pool->counts.occupied;
     era->pool = pool;
     world.era_count++;
 out:
@@ -140,7 +140,7 @@ static int free_hand(const struct actor *a)
 
 static int slot_index(const rpool_item *item)
 {
-    return item == NULL ? -1 : (int)((uintptr_t)item >> SHELL_BITS & SLOT_MASK);
+    return item == NULL ? -1 : (int)((uintptr_t)item >> CELL_BITS & SLOT_MASK);
 }
 
 static void acquire(struct actor *a, struct era *era, int timeout_ms)

@@ -13,18 +13,15 @@ uint64_t model_taken[SLOT_STATES][SLOT_STATES];
 
 const unsigned char model_legal[SLOT_STATES][SLOT_STATES] = {
     [SLOT_EMPTY] = {[SLOT_CREATING] = 1},
-    [SLOT_CREATING] = {[SLOT_IDLE] = 1, [SLOT_DISPOSING] = 1, [SLOT_EMPTY] = 1},
+    [SLOT_CREATING] = {[SLOT_IDLE] = 1, [SLOT_CLOSING] = 1, [SLOT_EMPTY] = 1},
     [SLOT_IDLE] = {[SLOT_LEASED] = 1,
                    [SLOT_CHECKING] = 1,
                    [SLOT_RETURNING] = 1,
-                   [SLOT_DISPOSING] = 1},
-    [SLOT_CHECKING] =
-        {[SLOT_LEASED] = 1, [SLOT_IDLE] = 1, [SLOT_DISPOSING] = 1},
-    [SLOT_LEASED] =
-        {[SLOT_RETURNING] = 1, [SLOT_IDLE] = 1, [SLOT_DISPOSING] = 1},
-    [SLOT_RETURNING] =
-        {[SLOT_IDLE] = 1, [SLOT_DISPOSING] = 1, [SLOT_EMPTY] = 1},
-    [SLOT_DISPOSING] = {[SLOT_EMPTY] = 1},
+                   [SLOT_CLOSING] = 1},
+    [SLOT_CHECKING] = {[SLOT_LEASED] = 1, [SLOT_IDLE] = 1, [SLOT_CLOSING] = 1},
+    [SLOT_LEASED] = {[SLOT_RETURNING] = 1, [SLOT_IDLE] = 1, [SLOT_CLOSING] = 1},
+    [SLOT_RETURNING] = {[SLOT_IDLE] = 1, [SLOT_CLOSING] = 1, [SLOT_EMPTY] = 1},
+    [SLOT_CLOSING] = {[SLOT_EMPTY] = 1},
 };
 
 static int is_claim(enum slot_state from, enum slot_state to)
@@ -34,7 +31,7 @@ static int is_claim(enum slot_state from, enum slot_state to)
 
 static int is_nobodys(enum slot_state state)
 {
-    return state == SLOT_IDLE || state == SLOT_EMPTY || state == SLOT_DISPOSING;
+    return state == SLOT_IDLE || state == SLOT_EMPTY || state == SLOT_CLOSING;
 }
 
 void model_move(struct model *m, int index, enum slot_state to, int thread)

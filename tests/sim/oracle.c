@@ -37,16 +37,17 @@ static int is_handed(const struct pool *pool, int index)
 {
     if ((uint32_t)index >= pool->made)
         return 0;
-    const struct list *l = pool->handed.next;
-    while (l != &pool->handed && l != &pool_slot(pool, (uint32_t)index)->node)
+    const struct list *l = pool->lists.checks_begun.next;
+    while (l != &pool->lists.checks_begun &&
+           l != &pool_slot(pool, (uint32_t)index)->node)
         l = l->next;
-    return l != &pool->handed;
+    return l != &pool->lists.checks_begun;
 }
 
 /* Waits for a worker, and none is free. */
 static int awaits_worker(const struct pool *pool, const struct slot *slot)
 {
-    return !list_empty(&slot->node) && pool->idle_workers == 0;
+    return !list_empty(&slot->node) && pool->threads.idle_workers == 0;
 }
 
 /* ---- every step -------------------------------------------------------------
@@ -94,12 +95,13 @@ static void step_leaver(const struct pool *pool, int index)
 {
     const struct slot *slot = pool_slot(pool, (uint32_t)index);
     if (slot->reason == RPOOL_REASON_IDLE &&
-        pool_existing(pool) < pool->min_size)
+        pool_existing(pool) < pool->limits.min_size)
         sim_fail("slot %d leaves idle, and %d of %d stay", index,
-                 pool_existing(pool), pool->min_size);
+                 pool_existing(pool), pool->limits.min_size);
     if (slot->reason == RPOOL_REASON_LIFETIME &&
         sched_now() + CLOCK_COARSE_TICK < (int64_t)atom_peek(&slot->expires) &&
-        (pool->occupied < pool->max_size || pool->creating > 0))
+        (pool->counts.occupied < pool->limits.max_size ||
+         pool->counts.creating > 0))
         sim_fail("slot %d leaves early, but there is room", index);
 }
 
@@ -115,22 +117,22 @@ static void step_slots(struct era *era)
         if (state == era->model.slot[i].state)
             continue;
         model_move(&era->model, i, state, thread_number());
-        if (state == SLOT_DISPOSING)
+        if (state == SLOT_CLOSING)
             step_leaver(era->pool, i);
         if (state != SLOT_LEASED)
             continue;
         if ((word & SERIAL_MASK) <= era->serials[i])
             sim_fail("slot %d is leased with an old serial", i);
-        if (word & SLOT_LEAVE)
+        if (word & SLOT_MUST_CLOSE)
             sim_fail("slot %d is leased, but should leave", i);
         era->serials[i] = word & SERIAL_MASK;
     }
-    if (occupied != era->pool->occupied)
+    if (occupied != era->pool->counts.occupied)
         sim_fail("%d slots are occupied, but %d are counted", occupied,
-                 era->pool->occupied);
-    if (occupied > era->occupied && occupied > era->pool->max_size)
+                 era->pool->counts.occupied);
+    if (occupied > era->occupied && occupied > era->pool->limits.max_size)
         sim_fail("%d slots are occupied, but %d may be", occupied,
-                 era->pool->max_size);
+                 era->pool->limits.max_size);
     era->occupied = occupied;
 }
 
@@ -148,7 +150,8 @@ static void step_answered(struct era *era)
 
 static int stands(struct pool *pool, const struct waiter *w)
 {
-    for (struct list *l = pool->line.next; l != &pool->line; l = l->next)
+    for (struct list *l = pool->queue.waiters.next; l != &pool->queue.waiters;
+         l = l->next)
         if (container_of(l, struct waiter, node) == w)
             return 1;
     return 0;
@@ -190,7 +193,8 @@ static void step_line(struct era *era)
     uint64_t before = 0;
     step_answered(era);
     step_leavers(era);
-    for (struct list *l = pool->line.next; l != &pool->line; l = l->next) {
+    for (struct list *l = pool->queue.waiters.next; l != &pool->queue.waiters;
+         l = l->next) {
         struct waiter *w = container_of(l, struct waiter, node);
         if (!is_known(era, w)) {
             era->line[era->waiting] = w;
@@ -202,8 +206,8 @@ static void step_line(struct era *era)
         before = w->ticket;
         at++;
     }
-    if (at != pool->waiting)
-        sim_fail("%d wait, but %d are counted", at, pool->waiting);
+    if (at != pool->queue.length)
+        sim_fail("%d wait, but %d are counted", at, pool->queue.length);
 }
 
 void oracle_step(void)
@@ -212,7 +216,7 @@ void oracle_step(void)
         struct era *era = &world.eras[i];
         if (era->pool == NULL || era->freed)
             continue;
-        model_gate(&era->model, (peek_gate(era->pool) & GATE_LINE) != 0);
+        model_gate(&era->model, (peek_gate(era->pool) & GATE_QUEUE) != 0);
         step_slots(era);
         for (int j = 0; j < MODEL_SLOTS; j++)
             step_times(era, j);
@@ -241,27 +245,27 @@ static void quiet_idle(const struct pool *pool, int index)
     uint64_t gate = peek_gate(pool);
     if (gate & GATE_CLOSED)
         sim_fail("slot %d is idle in a closed pool", index);
-    if (pool_existing(pool) > pool->max_size)
+    if (pool_existing(pool) > pool->limits.max_size)
         sim_fail("slot %d is idle in a pool over its size", index);
-    if (pool->waiting > 0 && (gate & GATE_SUSPENDED) == 0 &&
+    if (pool->queue.length > 0 && (gate & GATE_SUSPENDED) == 0 &&
         !awaits_worker(pool, slot))
         sim_fail("slot %d (%llx) is idle while %d wait, %d idle workers of %d, "
                  "%d check",
                  index, (unsigned long long)atom_peek(&slot->word),
-                 pool->waiting, pool->idle_workers, pool->workers,
-                 pool->checkers);
+                 pool->queue.length, pool->threads.idle_workers,
+                 pool->threads.workers, pool->checks.for_borrowers);
     if (thing_in(slot)->hung && sim_fd_watched(thing_in(slot)->fd))
         sim_fail("slot %d is idle, but was hung up", index);
     if (overdue(atom_peek(&slot->expires), 0))
         sim_fail("slot %d is idle past its lifetime", index);
-    int staying = pool_existing(pool) - pool->ageing;
-    if (!slot->ageing && staying > pool->min_size &&
-        overdue(atom_peek(&slot->idle_since), pool->idle_timeout))
+    int staying = pool_existing(pool) - pool->counts.ageing;
+    if (!slot->ageing && staying > pool->limits.min_size &&
+        overdue(atom_peek(&slot->idle_since), pool->config.idle_timeout))
         sim_fail("slot %d is idle for too long", index);
-    if (!world.script->no_check && !pool->keeping &&
+    if (!world.script->no_check && !pool->checks.keepalives &&
         !awaits_worker(pool, slot) &&
-        overdue(atom_peek(&slot->proven), pool->keepalive) &&
-        overdue((uint64_t)thing_in(slot)->checked_at, pool->keepalive))
+        overdue(atom_peek(&slot->proven), pool->config.keepalive) &&
+        overdue((uint64_t)thing_in(slot)->checked_at, pool->config.keepalive))
         sim_fail("slot %d was not kept alive", index);
 }
 
@@ -269,17 +273,18 @@ static void quiet_idle(const struct pool *pool, int index)
 static void quiet_creations(const struct pool *pool)
 {
     uint64_t gate = peek_gate(pool);
-    int wanted = gate & GATE_SUSPENDED ? 0 : pool->waiting;
-    int missing = pool->min_size - pool_live(pool);
-    int64_t due = wanted > 0 ? pool->urgent_at : pool->retry_at;
+    int wanted = gate & GATE_SUSPENDED ? 0 : pool->queue.length;
+    int missing = pool->limits.min_size - pool_live(pool);
+    int64_t due = wanted > 0 ? pool->backoff.urgent_until : pool->backoff.until;
     if ((gate & GATE_CLOSED) == 0 && (wanted > 0 || missing > 0) &&
-        pool->creating == pool->stuck_creating &&
-        pool->occupied < pool->max_size && due < sched_now() &&
-        pool->busy < pool->workers)
+        pool->counts.creating == pool->threads.stuck_creating &&
+        pool->counts.occupied < pool->limits.max_size && due < sched_now() &&
+        pool->threads.busy < pool->threads.workers)
         sim_fail("nobody creates: %d wait, %d of %d there, %d at least, %d "
                  "failures, %d idle workers, %d busy",
-                 wanted, pool_live(pool), pool->max_size, pool->min_size,
-                 pool->failures, pool->idle_workers, pool->busy);
+                 wanted, pool_live(pool), pool->limits.max_size,
+                 pool->limits.min_size, pool->backoff.failures,
+                 pool->threads.idle_workers, pool->threads.busy);
 }
 
 static void quiet_counts(const struct era *era)
@@ -304,8 +309,8 @@ void oracle_quiet(void)
         for (int j = 0; j < MODEL_SLOTS; j++)
             if (word_state(oracle_word(era->pool, j)) == SLOT_IDLE)
                 quiet_idle(era->pool, j);
-        if ((peek_gate(era->pool) & GATE_CLOSED) && era->pool->waiting > 0)
-            sim_fail("%d wait for a closed pool", era->pool->waiting);
+        if ((peek_gate(era->pool) & GATE_CLOSED) && era->pool->queue.length > 0)
+            sim_fail("%d wait for a closed pool", era->pool->queue.length);
         quiet_creations(era->pool);
         if (!world.script->mute)
             quiet_counts(era);

@@ -66,7 +66,7 @@ static void *remember(void *arg)
 {
     struct thread_memo *memo = thread_memo();
     if (memo->hint[0].key == 0 && memo->hint[1].key == 0 &&
-        memo->inside == NULL)
+        memo->callout == NULL)
         *(int *)arg = 1;
     memo->hint[0].key = 77;
     return NULL;

@@ -344,11 +344,11 @@ acquire_takes_no_item_of_next_pool_when_its_own_was_closed(void **state)
 static void open_reports_the_limit_when_process_has_4095_pools(void **state)
 {
     struct fake *fake = *state;
-    static struct pool *shells[SHELL_MASK + 1];
+    static struct pool *shells[CELL_MASK + 1];
     int n = 0;
-    while (rpool__shell_take(&shells[n], NULL) == RPOOL_OK)
-        assert_true(++n <= SHELL_MASK);
-    assert_int_equal(n, SHELL_MASK);
+    while (rpool__cell_take(&shells[n], NULL) == RPOOL_OK)
+        assert_true(++n <= CELL_MASK);
+    assert_int_equal(n, CELL_MASK);
 
     rpool *pool = NULL;
     rpool_failure why = {0};
@@ -358,11 +358,11 @@ static void open_reports_the_limit_when_process_has_4095_pools(void **state)
     assert_non_null(strstr(why.message, "4095"));
     assert_non_null(strstr(why.message, "limit"));
 
-    rpool__shell_free(shells[n - 1]);
+    rpool__cell_free(shells[n - 1]);
     pool = fake_open(fake, .max_size = 1);
     close_pool(&pool);
     while (--n > 0)
-        rpool__shell_free(shells[n - 1]);
+        rpool__cell_free(shells[n - 1]);
 }
 
 int main(void)

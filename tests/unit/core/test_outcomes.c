@@ -10,7 +10,12 @@
 
 #include <stdio.h>
 
-enum { MAX_SIZE = 2, SLOW_MS = 30, CREATE_TIMEOUT_MS = 200, PATIENT_MS = 5000 };
+enum {
+    MAX_ITEMS = 2,
+    SLOW_MS = 30,
+    CREATE_TIMEOUT_MS = 200,
+    PATIENT_MS = 5000
+};
 enum { SEEDS = 5 }; /* schedules of each, besides the plain one */
 
 static const struct fake_step creates[] = {
@@ -93,7 +98,7 @@ static void run(struct fake *fake, const size_t which[4], int lasting,
     for (size_t i = 0; i < COUNT(steps); i++)
         steps[i]->times = lasting ? 0 : 1;
     rpool *pool =
-        fake_open(fake, .max_size = MAX_SIZE, .check_always = 1,
+        fake_open(fake, .max_size = MAX_ITEMS, .check_always = 1,
                   .create_timeout_ms = CREATE_TIMEOUT_MS, .leak_after_ms = 50);
     struct caller callers[CALLERS];
     int64_t begun = sim_now_ms();
@@ -106,11 +111,11 @@ static void run(struct fake *fake, const size_t which[4], int lasting,
         served < (checks[which[1]].ms == FAKE_HANG ? 1 : 2))
         sim_fail("%s: a patient caller gets nothing", label);
     rpool_stats stats = fake_stats(pool);
-    if (stats.total > MAX_SIZE || stats.waiting != 0)
+    if (stats.total > MAX_ITEMS || stats.waiting != 0)
         sim_fail("%s: %d items, %d wait", label, stats.total, stats.waiting);
     close_pool(&pool);
     sim_settle();
-    if (fake->peak > MAX_SIZE)
+    if (fake->peak > MAX_ITEMS)
         sim_fail("%s: %d resources at a time", label, fake->peak);
     if (fake->created != fake->destroyed)
         sim_fail("%s: %d created, %d destroyed", label, fake->created,
