@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 the pqpool authors
 # SPDX-License-Identifier: PostgreSQL
-"""What bench/run makes of its results: the table, the wants, the charts.
+"""Prints the results of bench/run: the table, the goals, the charts.
 
 Results are {(figure, peer): [{metric: value} of each repetition]}.
 """
@@ -61,8 +61,8 @@ def print_table(rows):
                           number(row["ratio_to_dedicated"])).rstrip())
 
 
-def wants(results):
-    """(text, value, limit, whether less is better); None: not measured."""
+def goals(results):
+    """Yields (text, value, limit, less is better); value None: not measured."""
     def of_naive(figure, metric, peer):
         return ratio(results, figure, metric, peer, "naive")
 
@@ -74,7 +74,7 @@ def wants(results):
         return median(r[metric] for r in runs) if runs else None
 
     def of_best(figure, metric, peer, fair=None, less=False):
-        """Against the best product; fair: of those at least as fair."""
+        """The ratio to the best product, among those at least as fair."""
         products = [product for product in PRODUCTS
                     if (figure, product) in results and (
                         fair is None
@@ -145,7 +145,7 @@ def wants(results):
 
 
 def processor():
-    """Its name and family: how a pair stands to naive is the processor's."""
+    """Returns name and family: the ratio of a pair to naive depends on them."""
     known = {}
     with open("/proc/cpuinfo", encoding="utf-8") as lines:
         for line in lines:
@@ -156,9 +156,9 @@ def processor():
             f" {os.cpu_count()} processors")
 
 
-def print_wants(results):
-    print(f"\nwanted of us, on {processor()}")
-    for text, value, limit, less in wants(results):
+def print_goals(results):
+    print(f"\ngoals, on {processor()}")
+    for text, value, limit, less in goals(results):
         sign = "<=" if less else ">="
         if value is None:
             verdict = "not measured"
@@ -205,8 +205,8 @@ plot $bars using 0:2:xtic(1) with boxes, \\
 
 
 def is_void(results):
-    """Units must be what they should be: a naive pair two to four mutex pairs,
-    and threads that only compute must have had all processors."""
+    """Returns whether the run is void: a naive pair takes two to four times a
+    mutex pair, and threads that only compute get all processors."""
     naive = ratio(results, "pair_1", "ns", "naive", "mutex")
     if naive is not None and not 2 <= naive <= 4:
         print(f"bench: VOID: naive stands at {naive:.2f} times a mutex pair,"
