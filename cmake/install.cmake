@@ -4,7 +4,8 @@
 include(CMakePackageConfigHelpers)
 
 install(TARGETS pqpool_shared pqpool_static EXPORT pqpool)
-install(FILES include/pqpool/pqpool.h include/pqpool/rpool.h
+install(FILES include/pqpool/pqpool.h include/pqpool/event.h
+              include/pqpool/rpool.h
               include/pqpool/export.h include/pqpool/literal.h
               ${PROJECT_BINARY_DIR}/include/pqpool/version.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pqpool)

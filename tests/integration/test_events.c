@@ -49,8 +49,8 @@ static void closed_event_has_a_reason_when_a_connection_is_closed(void **state)
     struct recorder r = RECORDER_INIT;
     pqp_pool *pool = open_pool(.max_size = 3, .on_event = record, .arg = &r);
     static const char *const reasons[] = {"discarded by its borrower",
-                                          "not fit for reuse after its lease",
-                                          "recycled"};
+                                          "not reusable after its lease",
+                                          "pool recycled"};
     pqp_conn *conn = borrow(pool);
     pqp_discard(&conn);
     conn = borrow(pool);

@@ -149,7 +149,7 @@ closed_event_names_the_peer_when_server_restart_ended_the_lease(void **state)
     assert_int_equal(count_of(&r, PQP_EVENT_CLOSED), 3);
     for (int i = 0; i < 3; i++)
         assert_string_equal(event_of(&r, PQP_EVENT_CLOSED, i).reason,
-                            "hung up by the other end");
+                            "closed by the peer");
 }
 
 /* P09 B05 */

@@ -244,7 +244,7 @@ names_are_returned_when_status_event_or_reason_is_known(void **state)
     assert_string_equal(rpool_event_name(RPOOL_EVENT_FREED), "FREED");
     assert_string_equal(rpool_reason_text(RPOOL_REASON_NONE), "");
     assert_string_equal(rpool_reason_text(RPOOL_REASON_HANGUP),
-                        "hung up by the other end");
+                        "closed by the peer");
     const int wrong[] = {-1, 99, 1 << 30};
     for (int i = 0; i < 3; i++) {
         assert_string_equal(rpool_status_name((rpool_status)wrong[i]), "?");

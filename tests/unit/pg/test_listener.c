@@ -37,8 +37,7 @@ close_reason_names_peer_when_fatal_error_came_before_release(void **state)
     let_server_go_on();
     assert_int_equal(reset(), RPOOL_DISCARD);
     assert_int_equal(PQstatus(session->pg), CONNECTION_OK);
-    assert_string_equal(reason_told(RPOOL_REASON_RESET),
-                        "hung up by the other end");
+    assert_string_equal(reason_told(RPOOL_REASON_RESET), "closed by the peer");
 }
 
 static void
@@ -48,8 +47,7 @@ close_reason_names_peer_when_a_statement_found_connection_closed(void **state)
     begin("q", PQP_RESET_ROLLBACK);
     borrower_runs("SELECT");
     assert_int_equal(reset(), RPOOL_DISCARD);
-    assert_string_equal(reason_told(RPOOL_REASON_RESET),
-                        "hung up by the other end");
+    assert_string_equal(reason_told(RPOOL_REASON_RESET), "closed by the peer");
 }
 
 static void
@@ -58,8 +56,7 @@ close_reason_names_peer_when_ping_found_connection_closed(void **state)
     (void)state;
     begin("q", PQP_RESET_ROLLBACK);
     assert_int_equal(check(60000), RPOOL_BAD);
-    assert_string_equal(reason_told(RPOOL_REASON_CHECK),
-                        "hung up by the other end");
+    assert_string_equal(reason_told(RPOOL_REASON_CHECK), "closed by the peer");
 }
 
 static void
@@ -69,9 +66,9 @@ close_reason_does_not_name_peer_when_server_is_still_there(void **state)
     begin("qw", PQP_RESET_ROLLBACK);
     config->options.ping_timeout_ms = 10;
     assert_int_equal(check(60000), RPOOL_BAD);
-    assert_string_equal(reason_told(RPOOL_REASON_CHECK), "failed its check");
+    assert_string_equal(reason_told(RPOOL_REASON_CHECK), "check failed");
     assert_string_equal(reason_told(RPOOL_REASON_RESET),
-                        "not fit for reuse after its lease");
+                        "not reusable after its lease");
     session->server_ended = 1;
     assert_string_equal(reason_told(RPOOL_REASON_DISCARD),
                         "discarded by its borrower");
