@@ -1,16 +1,16 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * A bank, which is what `./dev demo` runs: 64 tellers (threads) over 8
- * connections make serialisable transfers between accounts.  Half-way some of
- * the connections' backends are terminated, then the server is restarted, and
- * the tellers carry on.  At the end an audit compares what each teller was told
- * of each transfer with what the server kept.
+ * A bank, the program that `./dev demo` runs.  64 tellers (threads) share 8
+ * connections and make serialisable transfers between accounts.  Half-way the
+ * program terminates some of the backends, then restarts the server, and the
+ * tellers carry on.  At the end an audit compares the reported outcome of each
+ * transfer with the ledger on the server.
  *
  *   bank [SECONDS]
  *
- * PQPOOL_DSN is the connection string; PQPOOL_SERVER_CTL a program that
- * restarts the server when called with `restart`, if that may be done.
+ * PQPOOL_DSN is the connection string.  PQPOOL_SERVER_CTL, if it is set, is a
+ * program that restarts the server when it is called with `restart`.
  */
 #include "bank/bank.h"
 
@@ -29,7 +29,7 @@ struct bank {
     pqp_pool *pool; /* the tellers' */
     struct teller tellers[TELLERS];
     atomic_int closing;
-    char trouble[512]; /* the first; "" if all is well */
+    char trouble[512]; /* the first problem; "" if there is none */
 };
 
 static void complain(struct bank *bank, const char *format, ...)
@@ -61,7 +61,7 @@ static pqp_status run(pqp_conn *conn, const char *sql, int nparams,
         err);
 }
 
-/* The transaction; it may run several times. */
+/* The transaction.  pqp_transact() may run it several times. */
 static pqp_status attempt_transfer(void *arg, pqp_conn *conn, pqp_error *err)
 {
     struct attempts *attempts = arg;
@@ -106,14 +106,14 @@ static void make_transfer(struct teller *teller, struct transfer *transfer)
     book_transfer(&bank->book, transfer->outcome, attempts.made, status, &err);
 }
 
-/* A number from 0, below `limit`; nothing hangs on how random it is. */
+/* Returns a number from 0 to below `limit`.  It need not be very random. */
 static int draw(struct teller *teller, int limit)
 {
     teller->seed = teller->seed * 1664525 + 1013904223;
     return (int)((teller->seed >> 8) % (unsigned)limit);
 }
 
-/* The record of the next transfer, or NULL when there is no memory. */
+/* Returns the record of the next transfer, or NULL if there is no memory. */
 static struct transfer *next_transfer(struct teller *teller)
 {
     if (teller->count == teller->capacity) {
@@ -157,8 +157,8 @@ static void on_event(void *arg, const pqp_event *event)
         book_wait(&bank->book, event->ms);
 }
 
-/* All our threads leave these signals to the main thread, which takes them
- * when it has the time; and nobody dies of a closed pipe. */
+/* All threads block these signals, and the main thread takes them in tick().
+ * SIGPIPE is blocked so that a closed pipe does not end the process. */
 static void block_signals(sigset_t *stop)
 {
     sigset_t blocked;
@@ -172,14 +172,14 @@ static void block_signals(sigset_t *stop)
     pthread_sigmask(SIG_BLOCK, &blocked, NULL);
 }
 
-/* Lets one tick pass; not 0 if a signal came that means to stop. */
+/* Waits for one tick.  Returns not 0 if a signal of `stop` arrived. */
 static int tick(const sigset_t *stop)
 {
     return sigtimedwait(stop, NULL,
                         &(struct timespec){.tv_nsec = TICK_MS * 1000000L}) > 0;
 }
 
-/* Prints how it stands and keeps the peaks. */
+/* Prints the progress once a second, and keeps the peaks. */
 static void watch(struct bank *bank, int64_t elapsed_ms, int64_t *line_ms)
 {
     struct book *book = &bank->book;
@@ -218,7 +218,7 @@ static void begin_restart(struct bank *bank)
     puts("       server restarting");
 }
 
-/* If it is over, or when it is over. */
+/* Reports the end of a restart, if it has ended or after waiting for it. */
 static void end_restart(struct bank *bank, int wait)
 {
     int restarted = server_restarted(&bank->server, wait);
@@ -231,8 +231,8 @@ static void end_restart(struct bank *bank, int wait)
     }
 }
 
-/* Half-way backends are terminated, an eighth later the server is restarted.
- * 1 when all that is over and the bank at work again. */
+/* Terminates backends half-way, and restarts the server an eighth of the day
+ * later.  Returns 1 when all faults are over and the tellers commit again. */
 static int advance_faults(struct bank *bank, int64_t elapsed_ms, int64_t day_ms)
 {
     enum fault fault = bank->book.fault;
@@ -283,7 +283,7 @@ static int start_tellers(struct bank *bank)
     return TELLERS;
 }
 
-/* From the first transfer to the last. */
+/* Runs the tellers, from the first transfer to the last. */
 static void work_all_day(struct bank *bank, int64_t day_ms,
                          const sigset_t *stop)
 {
@@ -291,9 +291,9 @@ static void work_all_day(struct bank *bank, int64_t day_ms,
 
     conduct(bank, day_ms, stop);
     atomic_store(&bank->closing, 1);
-    /* The tellers keep the handle: it is refused, not dangling, once the pool
-     * is closed.  In trouble it is closed first, so that nobody goes on
-     * waiting for a server that may be away. */
+    /* The tellers keep the handle: after the close the pool refuses it.  After
+     * a problem the pool is closed first, so that no teller goes on waiting for
+     * a server that may be away. */
     pqp_pool *pool = bank->pool;
     if (bank->trouble[0])
         pqp_pool_close(&pool, 5000);

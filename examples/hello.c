@@ -1,13 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* The smallest whole program: open a pool, borrow, ask, close. */
+/* The smallest complete program: it opens a pool, acquires a connection, runs a
+ * statement and closes the pool. */
 #include <pqpool/pqpool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static pqp_status greet(pqp_pool *pool, pqp_error *err)
 {
-    PQP_AUTO_CONN conn = NULL; /* given back on every way out */
+    PQP_AUTO_CONN conn = NULL; /* released on every way out */
     PQP_AUTO_RESULT res = NULL;
 
     pqp_status status = pqp_acquire(pool, 5000, &conn, err);
@@ -30,6 +31,7 @@ int main(void)
         status = greet(pool, &err);
     if (status != PQP_OK)
         fprintf(stderr, "hello: %s\n", err.message);
+
     pqp_pool_close(&pool, 1000);
     return status == PQP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

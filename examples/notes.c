@@ -1,22 +1,24 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * A small service: notes, over HTTP, kept in PostgreSQL.
+ * A small service: notes, over HTTP, stored in PostgreSQL.
  *
  *   POST   /notes       the body is the note; 201, {"id" : 7}
- *   GET    /notes       the first 100, as JSON; ?after=ID for those that follow
- *   GET    /notes/ID    one, as JSON
+ *   GET    /notes       the first 100 notes, as JSON; ?after=ID for the next
+ *   GET    /notes/ID    one note, as JSON
  *   DELETE /notes/ID    204
- *   GET    /health      the pool's statistics, as JSON; 503 without connection
+ *   GET    /health      the pool's statistics, as JSON; 503 if the pool has no
+ *                       connection
  *
  *   notes [PORT]        on 127.0.0.1 only; 0, the default, is any free port
  *
- * PQPOOL_DSN is the connection string; the table is that of sql/10-schema.sql.
- * The service starts without the database and answers 503 until it is there.
+ * PQPOOL_DSN is the connection string.  The table is that of sql/10-schema.sql.
+ * The service also starts without the database, and answers 503 until the
+ * database is there.
  *
- * libmicrohttpd runs a thread for each client, and each request borrows a
- * connection for its one statement.  The database writes the JSON, so nothing
- * is escaped here; it also judges the values, so nothing is parsed here.
+ * libmicrohttpd runs a thread for each client.  A request leases a connection
+ * for its one statement.  The database writes the JSON, so the service escapes
+ * nothing.  The database also checks the values, so the service parses nothing.
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -44,7 +46,7 @@ enum {
 
 struct service {
     pqp_pool *pool;
-    atomic_int requests; /* begun, and not yet answered to the last byte */
+    atomic_int requests; /* that have begun and are not answered completely */
     atomic_int closing;
 };
 
@@ -53,12 +55,12 @@ struct request {
     char body[NOTE_MAX + 1];
 };
 
-/* A statement with one parameter, which is the body, the ID or `after`.  It
- * answers with one row: the JSON and, after a POST, the new Location; no row
- * means that there is no such note. */
+/* A request, and its statement.  The one parameter is the body, the ID or
+ * `after`.  The statement returns one row with the JSON and, for a POST, the
+ * new Location.  It returns no row if there is no such note. */
 static const struct route {
     const char *method;
-    int of_one; /* /notes/ID, else /notes */
+    int of_one; /* 1: /notes/ID, 0: /notes */
     unsigned status;
     const char *sql;
 } routes[] = {
@@ -102,7 +104,8 @@ static enum MHD_Result answer(const struct service *service,
     return queued;
 }
 
-/* What failed below, in HTTP's words: not now, your fault, or our fault. */
+/* Answers with the HTTP status for an error: 503 if the client may try again,
+ * 400 if the client's value is invalid, 500 otherwise. */
 static enum MHD_Result answer_error(const struct service *service,
                                     struct MHD_Connection *client,
                                     const pqp_error *err)
@@ -132,7 +135,7 @@ static enum MHD_Result answer_error(const struct service *service,
 static enum MHD_Result answer_health(const struct service *service,
                                      struct MHD_Connection *client)
 {
-    pqp_stats stats = {.size = sizeof stats};
+    pqp_stats stats = PQP_STATS_INIT();
     char json[512];
 
     (void)pqp_pool_stats(service->pool, &stats);
@@ -167,7 +170,7 @@ static enum MHD_Result follow(const struct service *service,
                                            .values = &value,
                                            .timeout_ms = STATEMENT_MS),
                                  &res, &err);
-    pqp_release(&conn); /* before the client is served: it may be slow */
+    pqp_release(&conn); /* first, because the client may be slow */
     if (status != PQP_OK)
         return answer_error(service, client, &err);
     if (PQntuples(res) == 0)
@@ -177,7 +180,7 @@ static enum MHD_Result follow(const struct service *service,
                   PQnfields(res) > 1 ? PQgetvalue(res, 0, 1) : NULL);
 }
 
-/* The whole request is here. */
+/* Answers a request whose body is complete. */
 static enum MHD_Result dispatch(const struct service *service,
                                 struct MHD_Connection *client,
                                 const char *method, const char *url,
@@ -204,7 +207,7 @@ static enum MHD_Result dispatch(const struct service *service,
             MHD_lookup_connection_value(client, MHD_GET_ARGUMENT_KIND, "after");
         return follow(service, client, route, after ? after : "0");
     }
-    /* A text of PostgreSQL holds no zero byte; it would end ours early. */
+    /* A text of PostgreSQL holds no zero byte, which would end the C string. */
     if (request->length == 0 || strlen(request->body) != request->length)
         return answer(service, client, MHD_HTTP_BAD_REQUEST,
                       "{\"error\" : \"a note is some text\"}", NULL);
@@ -226,8 +229,8 @@ static enum MHD_Result begin_request(struct service *service,
     return *state ? MHD_YES : MHD_NO;
 }
 
-/* libmicrohttpd calls this first when it has the header, then for each piece of
- * the body, and once more when that is complete. */
+/* libmicrohttpd calls this once when it has the header, then for each piece of
+ * the body, and once more when the body is complete. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *client,
                                   const char *url, const char *method,
                                   const char *version, const char *piece,
@@ -242,7 +245,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *client,
     if (*piece_length == 0)
         return dispatch(service, client, method, url, request);
     if (*piece_length > NOTE_MAX - request->length)
-        return MHD_NO; /* a body longer than announced, or not announced */
+        return MHD_NO; /* longer than Content-Length said, if there was one */
     memcpy(request->body + request->length, piece, *piece_length);
     request->length += *piece_length;
     *piece_length = 0;
@@ -262,7 +265,7 @@ static void on_completed(void *arg, struct MHD_Connection *client, void **state,
 
 /* ---- the service's life ---- */
 
-/* Takes no new client, lets the requests that are being served end. */
+/* Accepts no new client, and waits for the requests that have begun. */
 static void drain(struct service *service, struct MHD_Daemon *daemon)
 {
     const struct timespec pause = {.tv_nsec = 10 * 1000000L};
@@ -276,7 +279,7 @@ static void drain(struct service *service, struct MHD_Daemon *daemon)
         close(listener);
 }
 
-/* Serves until a signal of `stop` comes. */
+/* Serves until a signal of `stop` arrives. */
 static int serve(struct service *service, uint16_t port, const sigset_t *stop)
 {
     const struct sockaddr_in here = {.sin_family = AF_INET,
@@ -315,8 +318,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: notes [PORT]\n");
         return 2;
     }
-    /* All threads leave the signals to this one, which waits for them; a
-     * client that goes away is an error of send(), not our death. */
+    /* All threads block the signals, and the main thread waits for them.  With
+     * SIGPIPE blocked, a client that has gone away is an error of send(). */
     sigemptyset(&stop);
     sigaddset(&stop, SIGINT);
     sigaddset(&stop, SIGTERM);

@@ -1,9 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Parameters and results: as text, as binary, and NULL.  Values travel beside
- * the statement and never in it, so nothing is ever quoted.  Binary means the
- * server's own format: numbers in network byte order, bytes as they are.
+ * Parameters and results: as text, as binary, and NULL.  The program sends
+ * values beside the statement and never in it, so it never quotes a value.
+ * Binary is the server's own format: numbers in network byte order, bytes as
+ * they are.
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -30,7 +31,7 @@ static int64_t get_int64(const char *bytes)
     return (int64_t)((uint64_t)ntohl(half[0]) << 32 | ntohl(half[1]));
 }
 
-/* A value is a string, NULL is NULL, and the server infers the types. */
+/* Each value is a string or NULL.  The server infers the types. */
 static pqp_status as_text(pqp_pool *pool, pqp_error *err)
 {
     const char *const values[] = {"Robert'); DROP TABLE notes;--", "42", NULL};
@@ -48,8 +49,8 @@ static pqp_status as_text(pqp_pool *pool, pqp_error *err)
     return PQP_OK;
 }
 
-/* Each value has its type, length and format; result_format 1 asks for binary
- * columns, all of them. */
+/* Each value has its type, length and format.  A result_format of 1 asks for
+ * all columns in binary. */
 static pqp_status as_binary(pqp_pool *pool, pqp_error *err)
 {
     static const char blob[] = {'a', '\0', 'b', '\xff'};
@@ -75,9 +76,9 @@ static pqp_status as_binary(pqp_pool *pool, pqp_error *err)
     return PQP_OK;
 }
 
-/* What the server refuses comes back as SERVER, with its SQLSTATE; the
- * connection is good and the result has the details. */
-static pqp_status refused(pqp_pool *pool, pqp_error *err)
+/* The server cannot convert the value.  The status is PQP_SERVER, and err has
+ * the SQLSTATE.  The connection is good, and the result has the details. */
+static pqp_status as_invalid_text(pqp_pool *pool, pqp_error *err)
 {
     const char *const values[] = {"forty-two"};
     PQP_AUTO_RESULT res = NULL;
@@ -106,9 +107,10 @@ int main(int argc, char **argv)
     if (status == PQP_OK)
         status = as_binary(pool, &err);
     if (status == PQP_OK)
-        status = refused(pool, &err);
+        status = as_invalid_text(pool, &err);
     if (status != PQP_OK)
         fprintf(stderr, "params: %s\n", err.message);
+
     pqp_pool_close(&pool, 1000);
     return status == PQP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,10 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * rpool alone, no database anywhere: a pool of worker processes.  Each is a
- * shell that reads a number and answers its square; starting one is dear,
- * asking one is cheap.  The provider says how a worker is started, checked,
- * cleaned after a lease and ended, and which socket tells that it died.
+ * rpool without a database: a pool of worker processes.  Each process is a
+ * shell that reads a number and answers its square.  To start one is expensive,
+ * to ask one is cheap.  The provider says how a process is started, checked,
+ * cleaned after a lease and ended, and which socket shows that it died.
  */
 #include <errno.h>
 #include <poll.h>
@@ -23,7 +23,7 @@ extern char **environ;
 
 struct worker {
     pid_t pid;
-    int fd; /* our end of its standard input and output */
+    int fd; /* the pool's end of its standard input and output */
 };
 
 /* ---- the provider ---- */
@@ -56,8 +56,9 @@ static int worker_create(void *ctx, int64_t deadline, int stop_fd,
     int ends[2];
     struct worker *worker = malloc(sizeof *worker);
 
-    (void)ctx, (void)deadline, (void)stop_fd; /* we never wait */
+    (void)ctx, (void)deadline, (void)stop_fd; /* this never blocks */
     int failed = worker ? 0 : ENOMEM;
+
     if (!failed && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         failed = errno;
     if (!failed) {
@@ -66,6 +67,7 @@ static int worker_create(void *ctx, int64_t deadline, int stop_fd,
         if (failed)
             close(ends[0]);
     }
+
     if (failed) {
         free(worker);
         snprintf(why->message, sizeof why->message, "cannot start a worker: %s",
@@ -73,6 +75,7 @@ static int worker_create(void *ctx, int64_t deadline, int stop_fd,
         why->permanent = failed == ENOENT;
         return -1;
     }
+
     worker->fd = ends[0];
     *resource = worker;
     return 0;
@@ -84,13 +87,14 @@ static void worker_destroy(void *ctx, void *resource)
 
     (void)ctx;
     close(worker->fd);
-    kill(worker->pid,
-         SIGKILL); /* not reaped yet, so the pid is still its own */
+    /* The process is not reaped yet, so no other process has its pid. */
+    kill(worker->pid, SIGKILL);
     waitpid(worker->pid, NULL, 0);
     free(worker);
 }
 
-/* Asked before an item is leased that was unused for check_after_ms. */
+/* The pool calls this before it leases an item that was idle for
+ * check_after_ms. */
 static int worker_check(void *ctx, void *resource, int64_t idle_ms,
                         int64_t deadline)
 {
@@ -103,7 +107,7 @@ static int worker_check(void *ctx, void *resource, int64_t idle_ms,
     return info.si_pid ? RPOOL_BAD : RPOOL_GOOD;
 }
 
-/* A borrower that left an answer unread would leave it to the next one. */
+/* If the borrower left an answer unread, the next borrower would read it. */
 static int worker_reset(void *ctx, void *resource)
 {
     const struct worker *worker = resource;
@@ -126,19 +130,15 @@ static void workers_done(void *ctx)
     puts("done: nothing of the pool runs any more");
 }
 
-static const rpool_provider worker_provider = {
-    .size = sizeof worker_provider,
-    .create = worker_create,
-    .destroy = worker_destroy,
-    .check = worker_check,
-    .reset = worker_reset,
-    .fd = worker_fd,
-    .done = workers_done,
-};
+static const rpool_provider worker_provider =
+    RPOOL_PROVIDER_INIT(.create = worker_create, .destroy = worker_destroy,
+                        .check = worker_check, .reset = worker_reset,
+                        .fd = worker_fd, .done = workers_done,
+                        .noun = "worker");
 
-/* ---- its use ---- */
+/* ---- the borrowers ---- */
 
-/* Sends n and waits until the answer is there, without reading it. */
+/* Sends n and waits for the answer, without reading it. */
 static int ask(const rpool_item *item, int n)
 {
     const struct worker *worker = rpool_resource(item);
@@ -163,8 +163,8 @@ static void print_square(const rpool_item *item, int n)
     printf("%d squared: %s", n, answer);
 }
 
-/* Two workers serve two borrowers; the third waits until its deadline. */
-static rpool_status use_all(rpool *pool, rpool_failure *why)
+/* Two workers serve two borrowers.  The third waits until its deadline. */
+static rpool_status lease_all(rpool *pool, rpool_failure *why)
 {
     RPOOL_AUTO_ITEM first = NULL;
     RPOOL_AUTO_ITEM second = NULL;
@@ -182,8 +182,8 @@ static rpool_status use_all(rpool *pool, rpool_failure *why)
     return status == RPOOL_TIMEOUT ? RPOOL_OK : status;
 }
 
-/* What is given back with an answer unread is not leased again. */
-static rpool_status be_careless(rpool *pool, rpool_failure *why)
+/* A worker that is released with an unread answer is not leased again. */
+static rpool_status leave_answer_unread(rpool *pool, rpool_failure *why)
 {
     RPOOL_AUTO_ITEM item = NULL;
     rpool_status status = rpool_acquire(pool, 1000, &item, why);
@@ -193,8 +193,9 @@ static rpool_status be_careless(rpool *pool, rpool_failure *why)
     return status;
 }
 
-/* A worker that dies while nobody uses it is replaced before anybody does. */
-static rpool_status lose_one(rpool *pool, sem_t *hung_up, rpool_failure *why)
+/* A worker that dies while it is idle is replaced before the next lease. */
+static rpool_status kill_idle_worker(rpool *pool, sem_t *peer_closed,
+                                     rpool_failure *why)
 {
     rpool_item *item = NULL;
     rpool_status status = rpool_acquire(pool, 1000, &item, why);
@@ -204,7 +205,7 @@ static rpool_status lose_one(rpool *pool, sem_t *hung_up, rpool_failure *why)
     pid_t pid = ((const struct worker *)rpool_resource(item))->pid;
     rpool_release(&item);
     kill(pid, SIGKILL);
-    sem_wait(hung_up); /* the pool saw it: see on_event */
+    sem_wait(peer_closed); /* on_event() posts it when the pool notices */
 
     status = rpool_acquire(pool, 1000, &item, why);
     if (status == RPOOL_OK)
@@ -215,40 +216,41 @@ static rpool_status lose_one(rpool *pool, sem_t *hung_up, rpool_failure *why)
 
 static void on_event(void *arg, const rpool_event *event)
 {
-    sem_t *hung_up = arg;
+    sem_t *peer_closed = arg;
 
     if (event->type == RPOOL_EVENT_CLOSED)
         printf("worker closed: %s\n", rpool_reason_text(event->reason));
     if (event->type == RPOOL_EVENT_CLOSED &&
         event->reason == RPOOL_REASON_HANGUP)
-        sem_post(hung_up);
+        sem_post(peer_closed);
 }
 
 int main(void)
 {
-    sem_t hung_up;
+    sem_t peer_closed;
     rpool *pool = NULL;
     rpool_failure why = {0};
 
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    sem_init(&hung_up, 0, 0);
+    sem_init(&peer_closed, 0, 0);
     rpool_status status = rpool_open(
         &pool, &worker_provider, NULL,
         RPOOL_OPTIONS(.name = "workers", .max_size = 2, .min_size = 2,
-                      .on_event = on_event, .arg = &hung_up),
+                      .on_event = on_event, .arg = &peer_closed),
         &why);
     if (status == RPOOL_OK)
         status = rpool_wait(pool, 5000, &why);
     if (status == RPOOL_OK)
-        status = use_all(pool, &why);
+        status = lease_all(pool, &why);
     if (status == RPOOL_OK)
-        status = be_careless(pool, &why);
+        status = leave_answer_unread(pool, &why);
     if (status == RPOOL_OK)
-        status = lose_one(pool, &hung_up, &why);
+        status = kill_idle_worker(pool, &peer_closed, &why);
     if (status != RPOOL_OK)
         fprintf(stderr, "pool_anything: %s: %s\n", rpool_strerror(status),
                 why.message);
+
     rpool_close(&pool, 1000);
-    sem_destroy(&hung_up);
+    sem_destroy(&peer_closed);
     return status == RPOOL_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,11 +1,11 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * A serialisable transaction that is run again when it collides: it reads a
- * counter, adds to it in C, and writes it back.  During its first attempt
- * another session changes the counter between the reading and the writing, so
- * the server refuses the write (SQLSTATE 40001), and pqp_transact runs the
- * whole once more.  Neither addition is lost.
+ * A serialisable transaction that runs again after a collision.  It reads a
+ * counter, adds to it in C, and writes it back.  During the first attempt
+ * another session changes the counter between the read and the write.  The
+ * server refuses the write (SQLSTATE 40001), and pqp_transact() runs the
+ * transaction once more.  Neither addition is lost.
  */
 #include <pqpool/pqpool.h>
 #include <stdio.h>
@@ -24,8 +24,9 @@ static pqp_status run(pqp_pool *pool, const char *sql, pqp_error *err)
     return pqp_pool_exec_params(pool, 5000, PQP_QUERY(.sql = sql), NULL, err);
 }
 
-/* Everything that is to happen together.  It may run again, so whatever it
- * changes outside the database must bear that: here, only a count of it. */
+/* The transaction.  pqp_transact() may run it several times, so all that it
+ * changes outside the database must bear that.  Here that is a counter of the
+ * attempts. */
 static pqp_status add(void *arg, pqp_conn *conn, pqp_error *err)
 {
     struct addition *addition = arg;
@@ -39,12 +40,14 @@ static pqp_status add(void *arg, pqp_conn *conn, pqp_error *err)
         return status;
     snprintf(total, sizeof total, "%ld",
              strtol(PQgetvalue(res, 0, 0), NULL, 10) + addition->amount);
+
     if (addition->attempts == 1) {
         status =
             run(addition->pool, "UPDATE " TABLE " SET total = total + 2", err);
         if (status != PQP_OK)
             return status;
     }
+
     return pqp_exec_params(conn,
                            PQP_QUERY(.sql = "UPDATE " TABLE " SET total = $1",
                                      .nparams = 1, .values = values),
@@ -95,6 +98,7 @@ int main(int argc, char **argv)
     }
     if (status != PQP_OK)
         fprintf(stderr, "transaction: %s\n", err.message);
+
     pqp_pool_close(&pool, 1000);
     return status == PQP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

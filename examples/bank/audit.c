@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The audit: what each teller was told of each of its transfers against what
- * the ledger has of it, and the balances against the ledger.  It runs when all
- * tellers have gone, on a connection that none of them used.
+ * The audit compares the reported outcome of each transfer with the ledger, and
+ * the balances with the ledger.  It runs after all tellers have ended, on a
+ * connection that none of them used.
  */
 #include "bank.h"
 
@@ -16,7 +16,7 @@ static int number_at(const PGresult *res, int row, int column)
     return (int)strtol(PQgetvalue(res, row, column), NULL, 10);
 }
 
-/* The transfer that a row of the ledger is about, or NULL. */
+/* Returns the transfer of a row of the ledger, or NULL if there is none. */
 static struct transfer *find_transfer(struct teller tellers[TELLERS],
                                       const char *id)
 {
@@ -28,8 +28,8 @@ static struct transfer *find_transfer(struct teller tellers[TELLERS],
     return &tellers[teller].transfers[number];
 }
 
-/* Marks what is found, and counts the rows that are of no transfer or say
- * something else than what was asked for. */
+/* Marks the transfers that are in the ledger.  Counts the rows that belong to
+ * no transfer, or differ from it. */
 static pqp_status read_ledger(pqp_pool *pool, struct teller tellers[TELLERS],
                               int *wrong, pqp_error *err)
 {
@@ -46,7 +46,8 @@ static pqp_status read_ledger(pqp_pool *pool, struct teller tellers[TELLERS],
         if (!transfer || transfer->src != number_at(res, row, 1) ||
             transfer->dst != number_at(res, row, 2) ||
             transfer->amount != number_at(res, row, 3)) {
-            printf("audit: %s is of no transfer\n", PQgetvalue(res, row, 0));
+            printf("audit: %s belongs to no transfer\n",
+                   PQgetvalue(res, row, 0));
             ++*wrong;
         } else {
             transfer->found++;
@@ -82,7 +83,8 @@ static int check_transfers(struct teller tellers[TELLERS])
     return wrong;
 }
 
-/* Every balance follows from the ledger, and no money came or went. */
+/* Checks that every balance follows from the ledger, and that their sum is
+ * unchanged. */
 static pqp_status check_balances(pqp_pool *pool, int *wrong, pqp_error *err)
 {
     static const char sql[] =

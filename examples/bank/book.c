@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The bank's figures: every teller reports to one book, under its lock.  At
- * some thousand transfers a second that is no contention worth a thought.
+ * The figures of the bank.  Every teller reports to one book, under its lock.
+ * At some thousand transfers a second no teller waits long for that lock.
  */
 #include "bank.h"
 
@@ -90,7 +90,7 @@ int64_t book_committed_since(struct book *book)
     return since;
 }
 
-/* The shortest wait that so many percent of the acquires did not exceed. */
+/* Returns the shortest wait that `percent` of the acquires did not exceed. */
 static int wait_percentile(const struct book *book, int percent)
 {
     int64_t below = book->waits * percent / 100;
@@ -118,7 +118,7 @@ void book_print_progress(struct book *book, int64_t elapsed_ms, int waiting)
 
 void book_close(struct book *book)
 {
-    count_gap_locked(book); /* the gap that no commit ended */
+    count_gap_locked(book); /* the last gap, which no commit ended */
     pthread_mutex_destroy(&book->lock);
 }
 

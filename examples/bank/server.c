@@ -1,10 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The demo and the server it runs on: a schema of its own, its own backends,
- * and a restart if the server is a throw-away one.  All of it goes over one
- * connection in a pool of its own, the office, so that after a restart it too
- * comes back by itself.
+ * The server that the demo runs on: a schema for the demo, the backends of the
+ * tellers, and a restart if the server is a throw-away one.  All statements
+ * here use one connection, in a pool of its own, the office.  So this
+ * connection too comes back after a restart.
  */
 #include "bank.h"
 
@@ -28,7 +28,8 @@ static pqp_status fail(pqp_error *err, pqp_status status, const char *message)
 
 /* ---- connections ---- */
 
-/* In both forms of a connection string, what comes later wins. */
+/* In both forms of a connection string, a later keyword beats an earlier one.
+ */
 static int extend_dsn(char *to, size_t size, const char *dsn,
                       const char *schema, const char *application)
 {
@@ -59,8 +60,8 @@ pqp_status server_pool(const struct server *server, const char *application,
 
 /* ---- the schema ---- */
 
-/* The tables of sql/, which leave the schema to search_path, and accounts
- * enough that transfers collide now and then and not always. */
+/* Creates the tables of sql/ in the schema, by search_path, and enough accounts
+ * that transfers collide sometimes, but not always. */
 static pqp_status create_schema(struct server *server, pqp_error *err)
 {
     static const char *const files[] = {SQL_DIR "/10-schema.sql",
@@ -83,12 +84,12 @@ static pqp_status create_schema(struct server *server, pqp_error *err)
                         " ON CONFLICT DO NOTHING; ANALYZE accounts",
                         OPENING_BALANCE, ACCOUNTS);
     if (rest < 0 || (size_t)rest >= sizeof sql - used)
-        return fail(err, PQP_SYSTEM, "too long for us: " SQL_DIR);
+        return fail(err, PQP_SYSTEM, "the schema is too long: " SQL_DIR);
 
     pqp_status status = pqp_acquire(server->office, 5000, &conn, err);
     if (status != PQP_OK)
         return status;
-    server->created = 1; /* perhaps, and then it is dropped */
+    server->created = 1; /* perhaps; server_close() drops it if it exists */
     return pqp_exec(conn, sql, NULL, err);
 }
 
@@ -125,7 +126,8 @@ pqp_status server_close(struct server *server, pqp_error *err)
 
 /* ---- the backends ---- */
 
-/* Asks for one number about the tellers' backends, of which $1 is the name. */
+/* Asks for one number about the tellers' backends; $1 is their
+ * application_name. */
 static pqp_status ask(struct server *server, int timeout_ms, const char *sql,
                       int *answer, pqp_error *err)
 {

@@ -1,10 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The layout of every struct that callers store or fill in, as it was when it
- * was published.  It compiles, or somebody's program breaks.  A field added at
- * the end of one that begins with its size is a new line and a new size here;
- * nothing else changes within a soname.
+ * The layout of every struct that callers store or fill in, as it was
+ * published. If this file does not compile, programs that use the library
+ * break.  A field that is added at the end of a struct with a size is a new
+ * line and a new size here.  Nothing else changes within a soname.
  */
 #include <assert.h>
 #include <pqpool/pqpool.h>
@@ -182,7 +182,7 @@ AT(rpool_stats, wait_us, 120);
 AT(rpool_stats, create_us, 128);
 AT(rpool_stats, closed_by, 136);
 
-/* Values that callers compile in. */
+/* Values that the programs of callers contain. */
 static_assert(PQP_OK == 0, "PQP_OK");
 static_assert(PQP_UNSUPPORTED == 10, "PQP_UNSUPPORTED");
 static_assert(PQP_EVENT_CREATED == 0, "PQP_EVENT_CREATED");

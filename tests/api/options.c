@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Reads lines of an option, a value and whether it is right (1 or 0), and sees
- * whether the library says the same: by name, and in the connection string.
+ * Reads lines with an option, a value and 1 if the value is valid, else 0.
+ * Checks that the library agrees: by pqp_options_set(), and in the connection
+ * string.
  */
 #include <pqpool/pqpool.h>
 #include <stdio.h>
@@ -35,14 +36,14 @@ int main(void)
     int right, wrong = 0, count = 0;
     for (; scanf("%63s %63s %d", name, value, &right) == 3; count++) {
         if (is_set(name, value) != right) {
-            printf("%s = %s: by name\n", name, value);
+            printf("%s = %s: pqp_options_set() disagrees\n", name, value);
             wrong = 1;
         }
         if (is_opened(name, value) != right) {
-            printf("%s = %s: in the connection string\n", name, value);
+            printf("%s = %s: pqp_pool_open() disagrees\n", name, value);
             wrong = 1;
         }
     }
-    printf("%d values\n", count);
+    printf("%d values checked\n", count);
     return wrong || count == 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Borrows where nobody listens, and wants to be told so. */
+/* Acquires where no server listens, and checks the message. */
 #include <pqpool/pqpool.h>
 #include <stdio.h>
 #include <string.h>
