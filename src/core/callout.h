@@ -1,19 +1,24 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
+/*
+ * Callbacks: the provider's functions and the listener.  Lock: not held in any
+ * of these calls.
+ */
 #ifndef CORE_CALLOUT_H
 #define CORE_CALLOUT_H
 
 #include "pool.h"
 
 /*
- * A call of the provider or of a listener, on the stack of the thread that
- * makes it: until it returns the thread must not wait for that pool, nor for
- * those whose calls it is nested in.  rpool_close asks.
+ * A callback, on the stack of the thread that makes it.  Until the callback
+ * returns, the thread must not wait for that pool, nor for the pools of the
+ * outer callbacks: what it waits for may wait for the callback.
  */
 struct callout {
     const struct pool *pool;
     const struct callout *outer;
 };
+
 static inline void rpool__callout_begin(struct callout *here,
                                         const struct pool *pool)
 {
@@ -21,34 +26,42 @@ static inline void rpool__callout_begin(struct callout *here,
     *here = (struct callout){pool, memo->callout};
     memo->callout = here;
 }
+
 static inline void rpool__callout_end(const struct callout *here)
 {
+    assert(thread_memo()->callout == here);
     thread_memo()->callout = here->outer;
 }
-/* Is the thread in a callback of that pool?  It must not wait there for what
- * may wait for the callback. */
+
+/* Returns whether the calling thread is in a callback of that pool, or is one
+ * of its threads. */
 int rpool__in_callout(const struct pool *pool);
+
+/* The message for a call that may not wait there. */
 extern const char rpool__in_callout_text[]
     __attribute__((visibility("hidden")));
+
+/* Calls the listener, if there is one. */
 void rpool__emit(struct pool *pool, rpool_event *event);
-/* An event about a slot the caller owns. */
+
+/* The same for an event about a slot that the caller owns. */
 void rpool__emit_slot(struct pool *pool, const struct slot *slot,
                       rpool_event_type type, int64_t ms);
+
+/* The provider's functions, for a slot that the caller owns. */
 int rpool__call_create(struct pool *pool, int64_t deadline, void **resource,
                        rpool_failure *why);
-/* The pool is over. */
-void rpool__call_done(struct pool *pool);
-int rpool__call_reset(struct pool *pool, struct slot *slot);
-void rpool__call_destroy(struct pool *pool, struct slot *slot);
-/* Not 0: it should be watched, and cannot be. */
-int rpool__watch_slot(struct pool *pool, struct slot *slot);
-/* Before the resource ends or leaves.  One whose descriptor was closed already
- * is asked for it again and says another: the number may be in a new
- * connection's hands, and a closed descriptor is watched by nobody. */
-void rpool__unwatch(struct pool *pool, struct slot *slot);
-/* The provider's verdict: after a ping, which ends at the deadline and with 0
- * at once, or on what has arrived already.  Thread: the owner. */
 int rpool__call_check(struct pool *pool, struct slot *slot, int64_t deadline);
 int rpool__call_look(struct pool *pool, struct slot *slot);
+int rpool__call_reset(struct pool *pool, struct slot *slot);
+void rpool__call_destroy(struct pool *pool, struct slot *slot);
+void rpool__call_done(struct pool *pool);
+
+/* Watches the resource's descriptor for the peer's close.  Returns 0, also if
+ * there is no descriptor, or 1 if it cannot be watched. */
+int rpool__watch_slot(struct pool *pool, struct slot *slot);
+
+/* Ends that.  Called before the resource is destroyed or detached. */
+void rpool__unwatch(struct pool *pool, struct slot *slot);
 
 #endif

@@ -5,11 +5,14 @@
 
 #include "pool.h"
 
-/* Makes room for so many slots; the new ones are put into *fresh, which is an
- * initialised list, for rpool__add_locked.  Not 0: no memory.  Lock: not held.
- * Thread: one, of those that open or resize. */
+/*
+ * Makes memory for that many slots, and puts the slots that the pool does not
+ * have yet into *fresh, an initialised list.  Returns 0, or -1 if there is no
+ * memory.  Lock: not held.  Thread: the one that opens or resizes the pool.
+ */
 int rpool__grow(struct pool *pool, uint32_t nslots, struct list *fresh);
-/* The pool has so many slots, if it had not before. */
+
+/* Adds the slots of rpool__grow() to the pool. */
 void rpool__add_locked(struct pool *pool, uint32_t nslots, struct list *fresh)
     POOL_LOCKED(pool);
 

@@ -1,19 +1,12 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The cleaner sleeps until exactly the next thing due, or a hang-up, and
- * decides.  It calls neither the provider nor the listener: workers do.
+ * The cleaner sleeps until the next thing is due (alarm.c) or a peer closes its
+ * connection.  Then it visits the slots (expiry.c).  It calls neither the
+ * provider nor the listener; workers do.
  *
- * A thing that is due later than the cleaner wakes needs no call.  One that is
- * due earlier must wake it: the thread that makes it due stores the time in the
- * slot and then reads next_wake, and the cleaner stores CLOCK_NEVER into
- * next_wake and then reads the slots.  One of the two sees the other.  While it
- * reads, a caller lowers next_wake without waking it, and when it is woken it
- * only sleeps again, until the earlier time: however busy the pool, it looks
- * once for each time due.
- *
- * The owner of an item that comes back to IDLE answers for it: a release, a
- * creation and a check that gives back arm for all that is due of it.
+ * A thread that makes an item idle arms the cleaner for all that will be due of
+ * it: a release, a creation and a check do.
  */
 #include "cleaner.h"
 #include "alarm.h"
@@ -26,12 +19,13 @@
 #include "slot.h"
 #include "stuck.h"
 
-/* A look visits all slots.  So that many items that fall due one after the
- * other do not cost a look each, the next look is later by this for each 64
- * slots: 40 ms in the largest pool. */
+/* A scan visits all slots.  The next scan comes no sooner than after this time
+ * for each 64 slots (40 ms in the largest pool), so that items that fall due
+ * one after the other do not cost a scan each. */
 #define SPACING (CLOCK_MS / 4)
 
-/* All slots, from the highest: the low ones are the warm ones. */
+/* Returns when the next scan is due.  Begins with the highest slots: the lowest
+ * ones are leased most often. */
 static int64_t scan_slots_locked(struct pool *pool) POOL_LOCKED(pool)
 {
     struct scan scan = {.next = CLOCK_NEVER, .reports_leaks = 1};
@@ -45,12 +39,15 @@ static int64_t scan_slots_locked(struct pool *pool) POOL_LOCKED(pool)
             lock_take(&pool->lock);
         }
     }
+
     if (scan.acted > 0 || rpool__need_locked(pool) > 0)
         rpool__settle_locked(pool);
     int64_t soonest = scan.now + SPACING * (seen / HINT_SLOTS);
     return scan.next < soonest ? soonest : scan.next;
 }
 
+/* If the token's number is not that of the slot, the connection was destroyed
+ * and the slot has another one. */
 static void peer_closed_locked(struct pool *pool, uint64_t token)
     POOL_LOCKED(pool)
 {
@@ -66,15 +63,18 @@ static void start_worker_locked(struct pool *pool) POOL_LOCKED(pool)
     lock_take(&pool->lock);
 }
 
+/* The thread counts as in a callback of the pool until it ends. */
 void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
 {
     struct pool *pool = ((struct pool_thread *)arg)->pool;
     uint64_t tokens[HOLD_BATCH];
     struct callout here;
-    rpool__callout_begin(&here, pool); /* to the end of the thread */
+    rpool__callout_begin(&here, pool);
     thread_begin(pool->name);
     rpool__enter_as_owner(pool);
     thread_self(&pool->threads.cleaner.thread);
+    assert(pool->threads.cleaner.running);
+
     while (!pool->threads.stopping) {
         if (clock_now() >= (int64_t)atom_load(&pool->alarm.wake_at)) {
             atom_store(&pool->alarm.wake_at, (uint64_t)CLOCK_NEVER);
@@ -84,6 +84,7 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
             start_worker_locked(pool);
             continue;
         }
+
         pool->threads.cleaner_asleep = 1;
         int64_t until = (int64_t)atom_load(&pool->alarm.wake_at);
         rpool__unlock_and_notify(pool);
@@ -95,6 +96,7 @@ void *rpool__cleaner_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
         if (n > 0)
             rpool__settle_locked(pool);
     }
+
     pool->threads.cleaner.exited = 1;
     pool->threads.running--;
     cond_wake_all(&pool->state_changed);

@@ -5,7 +5,7 @@
 
 #include "pool.h"
 
-/* cleaner.c */
+/* The thread of the cleaner.  `arg` is its struct pool_thread. */
 void *rpool__cleaner_run(void *arg);
 
 #endif

@@ -1,12 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Open, wait, resize, recycle, suspend, resume, close, and the end.
- *
- * A closed pool is over when nothing of it runs and nothing is leased: no slot
- * is occupied, no thread is left, no call is inside.  Whoever makes that true
- * ends it, in rpool__unlock: the closing thread, the last release, or a worker
- * that was left behind in a creation.
+ * Close.  The closing thread stops the threads of the pool and waits for its
+ * items.  The last thread that leaves the closed pool ends it (entry.c): the
+ * closing thread, the last release, or a worker that was stuck in the provider.
  */
 #include "close.h"
 #include "callout.h"
@@ -14,6 +11,10 @@
 #include "handle.h"
 #include "settle.h"
 #include "threads.h"
+
+/* After the deadline, a close waits this long for items that only have to be
+ * destroyed. */
+enum { DESTROY_GRACE_MS = 100 };
 
 void rpool__begin_close_locked(struct pool *pool)
 {
@@ -23,36 +24,39 @@ void rpool__begin_close_locked(struct pool *pool)
     cond_wake_all(&pool->state_changed);
 }
 
-/* The timeout is for what is leased or being created; what is only being
- * destroyed, which does not block, gets a moment anyway. */
+/* The timeout is meant for leases and creations.  A destroy does not block. */
 static void await_items_locked(struct pool *pool, int64_t deadline)
     POOL_LOCKED(pool)
 {
-    int64_t moment = clock_after(clock_now(), 100);
+    int64_t grace = clock_after(clock_now(), DESTROY_GRACE_MS);
     while (pool->counts.occupied > 0) {
         int64_t until = deadline;
-        if (pool->counts.occupied == pool->counts.closing && moment > deadline)
-            until = moment;
+        if (pool->counts.occupied == pool->counts.closing && grace > deadline)
+            until = grace;
         if (clock_now() >= until)
             return;
         rpool__sleep_locked(pool, &pool->state_changed, until);
     }
 }
 
-/* The threads that are not in the provider's hands end, and until the deadline
- * the others may. */
+/* Waits for the threads that are not busy, and until the deadline for those
+ * that are in the provider or in the listener. */
 static void stop_threads_locked(struct pool *pool, int64_t deadline)
     POOL_LOCKED(pool)
 {
+    assert(atom_load(&pool->gate) & GATE_CLOSED);
     pool->threads.stopping = 1;
     cond_wake_all(&pool->work_available);
     watch_wake(&pool->watch);
+
     while (pool->threads.running > pool->threads.busy)
         rpool__sleep_locked(pool, &pool->state_changed, CLOCK_NEVER);
     while (pool->threads.running > 0 && clock_now() < deadline)
         rpool__sleep_locked(pool, &pool->state_changed, deadline);
 }
 
+/* A close in a callback cannot wait for the callback.  It only closes the gate,
+ * and the handle stays, so that the application can close again. */
 rpool_status rpool_close(rpool **handle, int timeout_ms)
 {
     if (handle == NULL || *handle == NULL)
@@ -63,6 +67,7 @@ rpool_status rpool_close(rpool **handle, int timeout_ms)
         *handle = NULL;
         return rpool__refusal(pool, NULL);
     }
+
     int64_t deadline = clock_after(clock_now(), timeout_ms);
     rpool__begin_close_locked(pool);
     if (rpool__in_callout(pool)) {
@@ -71,6 +76,7 @@ rpool_status rpool_close(rpool **handle, int timeout_ms)
     }
     *handle = NULL;
     rpool__unlock_and_notify(pool);
+
     lock_take(&pool->lock);
     await_items_locked(pool, deadline);
     stop_threads_locked(pool, deadline);

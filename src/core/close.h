@@ -5,7 +5,8 @@
 
 #include "pool.h"
 
-/* No acquire succeeds from now on. */
+/* Closes the gate for ever: no acquire succeeds from now on, waiters are
+ * refused and idle items are closed. */
 void rpool__begin_close_locked(struct pool *pool) POOL_LOCKED(pool);
 
 #endif

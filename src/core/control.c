@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Wait, resize, recycle, suspend, resume. */
+/* Calls that change an open pool, or wait for it: wait, resize, recycle,
+ * suspend and resume. */
 #include "alarm.h"
 #include "callout.h"
 #include "chunk.h"
@@ -12,34 +13,42 @@
 #include "settle.h"
 #include "slot.h"
 
+/* ---- wait ---- */
+
+/* Waits until min_size items exist. */
+static rpool_status await_min_size_locked(struct pool *pool, int64_t deadline,
+                                          int in_callout) POOL_LOCKED(pool)
+{
+    for (;;) {
+        if (atom_load(&pool->gate) & GATE_CLOSED)
+            return RPOOL_CLOSED;
+        if (pool_existing(pool) >= pool->limits.min_size)
+            return RPOOL_OK;
+        if (pool->backoff.failure.permanent &&
+            clock_now() < pool->backoff.urgent_until)
+            return RPOOL_CREATE;
+        if (in_callout)
+            return RPOOL_BUSY;
+        if (clock_now() >= deadline)
+            return RPOOL_TIMEOUT;
+        rpool__sleep_locked(pool, &pool->state_changed, deadline);
+    }
+}
+
 rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
 {
     struct pool *pool = rpool__pool_of((uintptr_t)handle);
-    rpool_status status = RPOOL_OK;
-    if (!rpool__enter(pool, (uintptr_t)handle)) {
+    if (!rpool__enter(pool, (uintptr_t)handle))
         return rpool__refusal(pool, why);
-    }
+
     int64_t deadline = clock_after(clock_now(), timeout_ms);
     int in_callout = rpool__in_callout(pool);
     pool->demand.min_size_waits++;
     rpool__wake_workers_locked(pool);
-    for (;;) {
-        if (atom_load(&pool->gate) & GATE_CLOSED)
-            status = RPOOL_CLOSED;
-        else if (pool_existing(pool) >= pool->limits.min_size)
-            break;
-        else if (pool->backoff.failure.permanent &&
-                 clock_now() < pool->backoff.urgent_until)
-            status = RPOOL_CREATE;
-        else if (in_callout)
-            status = RPOOL_BUSY;
-        else if (clock_now() >= deadline)
-            status = RPOOL_TIMEOUT;
-        if (status != RPOOL_OK)
-            break;
-        rpool__sleep_locked(pool, &pool->state_changed, deadline);
-    }
+    rpool_status status = await_min_size_locked(pool, deadline, in_callout);
     pool->demand.min_size_waits--;
+    assert(pool->demand.min_size_waits >= 0);
+
     if (status != RPOOL_OK) {
         rpool__unlock_and_notify(pool);
         if (in_callout)
@@ -52,7 +61,11 @@ rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
     return status;
 }
 
-static void leave(struct pool *pool)
+/* ---- changes ---- */
+
+/* Leaves the pool after a change of what it keeps.  The cleaner visits all
+ * slots. */
+static void leave_changed(struct pool *pool)
     LOCK_ATTRIBUTE(release_capability(pool->lock))
 {
     rpool__set_idle_due_locked(pool);
@@ -61,18 +74,23 @@ static void leave(struct pool *pool)
     rpool__leave_and_drain(pool);
 }
 
-/* It may be megabytes, so the mutex is dropped meanwhile. */
+/*
+ * Makes room for more slots, one thread at a time.  The mutex is free
+ * meanwhile, because the slots may take megabytes.  It is dropped quietly: a
+ * listener that was called here and resized the pool would wait for itself.
+ */
 static int grow_locked(struct pool *pool, uint32_t nslots) POOL_LOCKED(pool)
 {
     while (pool->limits.growing)
         rpool__sleep_locked(pool, &pool->state_changed, CLOCK_NEVER);
-    /* Quietly: a listener that resizes would wait for itself. */
     pool->limits.growing = 1;
     struct list fresh;
     list_init(&fresh);
     rpool__unlock_quietly(pool);
     int rc = rpool__grow(pool, nslots, &fresh);
     lock_take(&pool->lock);
+
+    assert(pool->limits.growing);
     if (rc == 0)
         rpool__add_locked(pool, nslots, &fresh);
     pool->limits.growing = 0;
@@ -80,6 +98,7 @@ static int grow_locked(struct pool *pool, uint32_t nslots) POOL_LOCKED(pool)
     return rc;
 }
 
+/* A smaller min_size may end a rpool_wait(). */
 rpool_status rpool_resize(rpool *handle, int max_size, int min_size)
 {
     struct pool *pool = rpool__pool_of((uintptr_t)handle);
@@ -89,6 +108,7 @@ rpool_status rpool_resize(rpool *handle, int max_size, int min_size)
         return RPOOL_INVALID;
     if (!rpool__enter(pool, (uintptr_t)handle))
         return rpool__refusal(pool, NULL);
+
     int rc = grow_locked(pool, (uint32_t)max_size);
     if (atom_load(&pool->gate) & GATE_CLOSED)
         status = RPOOL_CLOSED;
@@ -97,27 +117,30 @@ rpool_status rpool_resize(rpool *handle, int max_size, int min_size)
     else {
         pool->limits.max_size = max_size;
         pool->limits.min_size = min_size;
-        cond_wake_all(&pool->state_changed); /* a wait may be over */
+        cond_wake_all(&pool->state_changed);
     }
-    leave(pool);
+    leave_changed(pool);
     return status;
 }
 
+/* Ends the back-off too: the cause of the failures may be what the application
+ * recycles the pool for. */
 rpool_status rpool_recycle(rpool *handle)
 {
     struct pool *pool = rpool__pool_of((uintptr_t)handle);
     if (!rpool__enter(pool, (uintptr_t)handle))
         return rpool__refusal(pool, NULL);
+
     for (uint32_t i = 0; i < atom_load(&pool->slots.count); i++) {
-        rpool__slot_mark_locked(pool, pool_slot(pool, i), SLOT_RECYCLED);
+        (void)rpool__slot_mark_locked(pool, pool_slot(pool, i), SLOT_RECYCLED);
         if ((i + 1) % HOLD_BATCH == 0) {
             rpool__unlock_and_notify(pool);
             lock_take(&pool->lock);
         }
     }
-    pool->backoff.failures = 0; /* what failed may be what the recycle is for */
+    pool->backoff.failures = 0;
     pool->backoff.until = pool->backoff.urgent_until = 0;
-    leave(pool);
+    leave_changed(pool);
     return RPOOL_OK;
 }
 
@@ -127,13 +150,14 @@ static rpool_status set_suspended(rpool *handle, int suspended)
     rpool_status status = RPOOL_OK;
     if (!rpool__enter(pool, (uintptr_t)handle))
         return rpool__refusal(pool, NULL);
+
     if (atom_load(&pool->gate) & GATE_CLOSED)
         status = RPOOL_CLOSED;
     else if (suspended)
         (void)atom_or(&pool->gate, GATE_SUSPENDED);
     else
         (void)atom_and(&pool->gate, ~(uint64_t)GATE_SUSPENDED);
-    leave(pool);
+    leave_changed(pool);
     return status;
 }
 

@@ -1,26 +1,28 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * How many items should be created, and when: the demand, and the back-off
- * after creations that failed.  All with the mutex held; nothing is called.
+ * How many items should be created, and when: the demand of callers, and the
+ * back-off after creations that failed.  Nothing here makes a callback.
  */
 #include "demand.h"
 #include "failure.h"
 
 #include "base/random.h"
 
-/* An item that lasts that long was made well. */
+/* An item that dies later than this after its creation was healthy. */
 #define STILLBORN_WINDOW (1000 * CLOCK_MS)
 
-/* For those who wait, creations that fail permanently are tried five times a
- * second, in case that the cause is gone. */
+/* While a caller waits, creations that fail permanently are repeated after this
+ * time, in case the cause is gone. */
 #define PERMANENT_RETRY (200 * CLOCK_MS)
 
 /* ---- the demand ---- */
 
-/* Creations that may still end in time. */
+/* Returns the number of running creations that are not stuck. */
 static int hopeful_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
+    assert(pool->threads.stuck_creating >= 0);
+    assert(pool->threads.stuck_creating <= pool->counts.creating);
     return pool->counts.creating - pool->threads.stuck_creating;
 }
 
@@ -29,6 +31,7 @@ int rpool__need_locked(const struct pool *pool)
     uint64_t gate = atom_load(&pool->gate);
     if (gate & GATE_CLOSED)
         return 0;
+
     int wanted = (gate & GATE_SUSPENDED ? 0 : pool->queue.length) +
                  pool->demand.create_requested;
     int fresh = pool_existing(pool) - pool->counts.ageing;
@@ -40,16 +43,14 @@ int rpool__need_locked(const struct pool *pool)
 
 int64_t rpool__retry_due_locked(const struct pool *pool)
 {
-    int waiting =
-        atom_load(&pool->gate) & GATE_SUSPENDED ? 0 : pool->queue.length;
-    return waiting + pool->demand.create_requested +
-                       pool->demand.min_size_waits >
-                   0
-               ? pool->backoff.urgent_until
-               : pool->backoff.until;
+    int suspended = (atom_load(&pool->gate) & GATE_SUSPENDED) != 0;
+    int callers = pool->demand.create_requested + pool->demand.min_size_waits;
+    if (!suspended)
+        callers += pool->queue.length;
+    return callers > 0 ? pool->backoff.urgent_until : pool->backoff.until;
 }
 
-/* After a failure one prober at a time, until one succeeds. */
+/* After a failure, one creation at a time tests whether the cause is gone. */
 int rpool__may_create_locked(const struct pool *pool)
 {
     int at_once = pool_is_failing(pool) ? 1 : pool->config.create_concurrency;
@@ -64,24 +65,25 @@ void rpool__end_backoff_locked(struct pool *pool)
     if (!pool_is_failing(pool) ||
         (pool->backoff.stillborn && now < pool->backoff.until))
         return;
+
     pool->backoff.until = pool->backoff.urgent_until = 0;
     pool->backoff.healthy_since = now;
 }
 
-/* How long the pause after the present row of failures may be. */
+/* Returns the upper limit of the next pause: 100 ms, doubled for each failure
+ * in a row, but at most create_retry_max. */
 static int64_t longest_pause_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
+    int64_t limit = pool->config.create_retry_max;
     int64_t most = 100 * CLOCK_MS;
-    for (int i = 0;
-         i < pool->backoff.failures && most < pool->config.create_retry_max;
-         i++)
+    for (int i = 0; i < pool->backoff.failures && most < limit; i++)
         most *= 2;
-    return most < pool->config.create_retry_max ? most
-                                                : pool->config.create_retry_max;
+    return most < limit ? most : limit;
 }
 
-/* Of a pause out of `most` the same part of a quarter of the longest pause that
- * there is: while somebody waits, service returns soon after an outage. */
+/* Returns the pause while a caller waits.  It is shorter, so that service
+ * returns soon after an outage: a pause of up to `most` is scaled to one of up
+ * to a quarter of create_retry_max. */
 static int64_t shortened(const struct pool *pool, int64_t pause, int64_t most)
 {
     int64_t quarter = pool->config.create_retry_max / 4;
@@ -89,37 +91,40 @@ static int64_t shortened(const struct pool *pool, int64_t pause, int64_t most)
 }
 
 /*
- * Full jitter: a random time up to 100 ms, doubling, at most create_retry_max.
- * A row of failures ends when for a moment there was none.  A permanent failure
- * pauses for all of that, but while somebody waits for PERMANENT_RETRY only.
+ * Starts or extends the back-off.  The pause is a random part of the longest
+ * one (full jitter).  A permanent failure pauses for create_retry_max, but only
+ * for PERMANENT_RETRY while a caller waits.  If no creation failed during
+ * STILLBORN_WINDOW, the failure is the first in a row.
  */
 static void start_backoff_locked(struct pool *pool, const rpool_failure *why)
     POOL_LOCKED(pool)
 {
+    struct backoff *backoff = &pool->backoff;
     int64_t now = clock_now();
     if (!pool_is_failing(pool) &&
-        now - pool->backoff.healthy_since >= STILLBORN_WINDOW)
-        pool->backoff.failures = 0;
-    pool->backoff.failure = *why;
-    pool->backoff.stillborn = 0;
-    pool->backoff.round++;
+        now - backoff->healthy_since >= STILLBORN_WINDOW)
+        backoff->failures = 0;
+    backoff->failure = *why;
+    backoff->stillborn = 0;
+    backoff->round++;
+
     int64_t most = longest_pause_locked(pool);
-    if (pool->backoff.failures < INT32_MAX)
-        pool->backoff.failures++;
+    if (backoff->failures < INT32_MAX)
+        backoff->failures++;
     if (why->permanent) {
-        pool->backoff.urgent_until = now + PERMANENT_RETRY;
-        pool->backoff.until =
-            now + (PERMANENT_RETRY > pool->config.create_retry_max
-                       ? PERMANENT_RETRY
-                       : pool->config.create_retry_max);
+        backoff->urgent_until = now + PERMANENT_RETRY;
+        backoff->until = now + (PERMANENT_RETRY > pool->config.create_retry_max
+                                    ? PERMANENT_RETRY
+                                    : pool->config.create_retry_max);
     } else {
         int64_t pause = (int64_t)random_below((uint64_t)most);
-        pool->backoff.until = now + pause;
-        pool->backoff.urgent_until = now + shortened(pool, pause, most);
+        backoff->until = now + pause;
+        backoff->urgent_until = now + shortened(pool, pause, most);
     }
+    assert(pool_is_failing(pool) && backoff->urgent_until <= backoff->until);
 }
 
-/* Of those that are lost together the first has brought the pause. */
+/* If several new items die together, only the first starts the back-off. */
 void rpool__count_stillborn_locked(struct pool *pool, const struct slot *slot,
                                    rpool_reason reason)
 {
@@ -128,17 +133,21 @@ void rpool__count_stillborn_locked(struct pool *pool, const struct slot *slot,
         now - (int64_t)atom_peek(&slot->idle_since) >= STILLBORN_WINDOW ||
         now < pool->backoff.until)
         return;
+
     rpool_failure why;
-    (void)rpool__fail(&why, RPOOL_CREATE, "a new %s left: %s",
+    (void)rpool__fail(&why, RPOOL_CREATE, "a new %s was closed: %s",
                       pool->provider.noun, rpool_reason_text(reason));
     start_backoff_locked(pool, &why);
     pool->backoff.stillborn = 1;
     pool->backoff.urgent_until = pool->backoff.until;
 }
 
+/* A permanent failure after others that are not is worth a new round: callers
+ * must be told at once. */
 void rpool__count_failure_locked(struct pool *pool, uint64_t round,
                                  const rpool_failure *why)
 {
+    assert(round <= pool->backoff.round);
     if (round == pool->backoff.round ||
         (why->permanent && !pool->backoff.failure.permanent))
         start_backoff_locked(pool, why);

@@ -5,22 +5,29 @@
 
 #include "pool.h"
 
-/* When the next creation may begin.  Until then a permanent failure is fresh
- * enough to refuse a caller with it. */
+/* Returns when the next creation may start.  Until then, a waiter without any
+ * hope is refused with the last failure if that is permanent. */
 int64_t rpool__retry_due_locked(const struct pool *pool) POOL_LOCKED(pool);
-/* Creations that should be under way, less those that are. */
+
+/* Returns how many more creations should be running. */
 int rpool__need_locked(const struct pool *pool) POOL_LOCKED(pool);
-/* One of them may begin, as soon as rpool__retry_due_locked() says. */
+
+/* Returns whether one more may start, at rpool__retry_due_locked(). */
 int rpool__may_create_locked(const struct pool *pool) POOL_LOCKED(pool);
-/* A creation has succeeded.  That ends the pause of one that has failed, but
- * not of an item that was lost: what becomes of this one is not known yet. */
+
+/* A creation has succeeded.  This ends the back-off of a creation that failed.
+ * It does not end the back-off of an item that died at once, because the new
+ * item may die too. */
 void rpool__end_backoff_locked(struct pool *pool) POOL_LOCKED(pool);
-/* A creation has failed.  Of those that began in one round only the first that
- * fails is a step of the back-off: an outage fails them all together. */
+
+/* A creation that started in that round has failed.  Only the first failure of
+ * a round extends the back-off, because an outage fails all creations of a
+ * round together. */
 void rpool__count_failure_locked(struct pool *pool, uint64_t round,
                                  const rpool_failure *why) POOL_LOCKED(pool);
-/* An item is about to leave for that reason.  If nobody ever had it, and it was
- * made a moment ago, then its creation failed after all. */
+
+/* An item is bad.  If it is new and has never been leased, this counts as a
+ * failed creation. */
 void rpool__count_stillborn_locked(struct pool *pool, const struct slot *slot,
                                    rpool_reason reason) POOL_LOCKED(pool);
 

@@ -1,6 +1,16 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Entering a pool, and leaving it. */
+/*
+ * Entering a pool and leaving it (entry.h).
+ *
+ * A thread that drops the mutex first finishes what it has caused: it settles
+ * until nothing is left, wakes the waiters that were answered, and starts a
+ * worker if one is missing.  The last thread that leaves a closed pool destroys
+ * what the workers cannot, and ends the pool.
+ *
+ * A closed pool is over when no slot is occupied, no thread runs and no thread
+ * has entered.
+ */
 #include "entry.h"
 #include "alarm.h"
 #include "callout.h"
@@ -13,25 +23,23 @@
 #include "stuck.h"
 #include "threads.h"
 
+/* ---- enter ---- */
+
 int rpool__enter(struct pool *pool, uint64_t handle)
     LOCK_ATTRIBUTE(no_thread_safety_analysis)
 {
     if (pool == NULL || atom_load(&pool->gate) & GATE_FORKED)
         return 0;
+
     lock_take(&pool->lock);
     if (!pool_is_open(pool) ||
         (atom_load(&pool->gate) & ~(uint64_t)CELL_MASK) != gate_open(handle)) {
         lock_drop(&pool->lock);
         return 0;
     }
+    assert(pool->refs >= 0);
     pool->refs++;
     return 1;
-}
-
-void rpool__enter_as_owner(struct pool *pool)
-{
-    lock_take(&pool->lock);
-    pool->refs++;
 }
 
 rpool_status rpool__refusal(const struct pool *pool, rpool_failure *why)
@@ -45,11 +53,19 @@ rpool_status rpool__refusal(const struct pool *pool, rpool_failure *why)
     return rpool__fail(why, RPOOL_CLOSED, "the pool was closed earlier");
 }
 
+void rpool__enter_as_owner(struct pool *pool)
+{
+    lock_take(&pool->lock);
+    pool->refs++;
+}
+
+/* ---- drop the mutex ---- */
+
 /*
- * Woken under the mutex, a waiter would run into it at once and sleep again:
- * two more switches for each hand-over (measured: a third of the rate of 64
- * threads on 8 items).  A hand-over answers one waiter.  A close or a resume
- * may answer thousands: these are woken in batches.
+ * A waiter that was woken under the mutex would run into the mutex and sleep
+ * again: two more switches for each hand-over (measured: a third of the rate of
+ * 64 threads on 8 items).  A hand-over answers one waiter.  A close or a resume
+ * may answer thousands, which are woken in batches.
  */
 static void drop_and_wake(struct pool *pool)
     LOCK_ATTRIBUTE(release_capability(pool->lock))
@@ -68,8 +84,7 @@ static void drop_and_wake(struct pool *pool)
     }
 }
 
-/* Settles until nothing is left, with the mutex free between two batches.  The
- * pool cannot end meanwhile. */
+/* Settles until nothing is left, with the mutex free between two batches. */
 static void finish_locked(struct pool *pool) POOL_LOCKED(pool)
 {
     pool->refs++;
@@ -83,9 +98,9 @@ static void finish_locked(struct pool *pool) POOL_LOCKED(pool)
 }
 
 /*
- * The system refused a worker.  A failure to start is emitted as DEGRADED.  A
- * thread of the pool leaves that to a worker, and so does a thread in a
- * callback: the listener may wait for what that thread holds.
+ * The system refused a worker.  This is emitted as DEGRADED, by a worker if the
+ * calling thread is in a callback or is one of the pool's: the listener may
+ * wait for what that thread holds.
  */
 static void spawn_failed(struct pool *pool, int index)
 {
@@ -115,6 +130,18 @@ void rpool__unlock_and_notify(struct pool *pool)
         spawn_failed(pool, place);
 }
 
+/* Passes the wake-up on, because several jobs may have caused only one.  If
+ * this was the last worker that can be had, settling lets waiters ping for
+ * themselves. */
+void rpool__unlock_for_job(struct pool *pool)
+{
+    rpool__watch_workers_locked(pool);
+    if (rpool__workers_refused_locked(pool))
+        rpool__settle_locked(pool);
+    rpool__wake_workers_locked(pool);
+    rpool__unlock_and_notify(pool);
+}
+
 void rpool__unlock_quietly(struct pool *pool)
 {
     lock_drop(&pool->lock);
@@ -136,17 +163,7 @@ void rpool__sleep_locked(struct pool *pool, struct cond *cond, int64_t deadline)
         cond_wait(cond, &pool->lock, deadline);
 }
 
-/* Drops the mutex for a job that was taken.  The wake is passed on: several
- * jobs may have had one.  If this was the last worker that can be had, the
- * waiters ping for themselves from now on. */
-void rpool__unlock_for_job(struct pool *pool)
-{
-    rpool__watch_workers_locked(pool);
-    if (rpool__workers_refused_locked(pool))
-        rpool__settle_locked(pool);
-    rpool__wake_workers_locked(pool);
-    rpool__unlock_and_notify(pool);
-}
+/* ---- leave ---- */
 
 static int is_over_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
@@ -155,28 +172,24 @@ static int is_over_locked(const struct pool *pool) POOL_LOCKED(pool)
            pool->refs == 0;
 }
 
-/* The serial goes first: nobody can enter any more. */
+/* Clears the serial first, so that no thread enters any more.  A release that
+ * is late reads wake_at 0 and does not wake the cleaner. */
 static void end_locked(struct pool *pool)
     LOCK_ATTRIBUTE(release_capability(pool->lock))
 {
-    assert(list_empty(&pool->queue.answered)); /* its waiters are inside */
+    assert(pool->queue.length == 0 && list_empty(&pool->queue.answered));
+    assert(list_empty(&pool->lists.closing) && pool->threads.workers == 0);
     atom_store(&pool->gate, GATE_CLOSED);
-    atom_store(&pool->alarm.wake_at, 0); /* and nobody arms the cleaner */
+    atom_store(&pool->alarm.wake_at, 0);
     lock_drop(&pool->lock);
+
     rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_FREED});
     rpool__call_done(pool);
     rpool__cell_close_files(pool);
     rpool__cell_free(pool);
 }
 
-void rpool__arm_slowly(struct pool *pool, int64_t when)
-{
-    lock_take(&pool->lock);
-    rpool__arm_locked(pool, when);
-    lock_drop(&pool->lock);
-}
-
-/* When the workers are gone, or stuck, the thread that leaves destroys. */
+/* CLOSED is emitted before the destroy, because the event has the resource. */
 void rpool__drain_locked(struct pool *pool)
 {
     while (!list_empty(&pool->lists.closing)) {
@@ -191,6 +204,7 @@ void rpool__drain_locked(struct pool *pool)
 
 void rpool__leave(struct pool *pool)
 {
+    assert(pool->refs > 0);
     finish_locked(pool);
     pool->refs--;
     if (is_over_locked(pool))
@@ -199,6 +213,7 @@ void rpool__leave(struct pool *pool)
         rpool__unlock_and_notify(pool);
 }
 
+/* All workers have ended, or are stuck in the provider or the listener. */
 void rpool__leave_and_drain(struct pool *pool)
 {
     finish_locked(pool);
@@ -206,6 +221,8 @@ void rpool__leave_and_drain(struct pool *pool)
         rpool__drain_locked(pool);
     rpool__leave(pool);
 }
+
+/* ---- a pool that the caller has no part in ---- */
 
 void rpool__settle(struct pool *pool)
 {
@@ -217,4 +234,11 @@ void rpool__settle(struct pool *pool)
     } else {
         lock_drop(&pool->lock);
     }
+}
+
+void rpool__arm_slowly(struct pool *pool, int64_t when)
+{
+    lock_take(&pool->lock);
+    rpool__arm_locked(pool, when);
+    lock_drop(&pool->lock);
 }

@@ -1,6 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* What is due of one slot. */
+/*
+ * What is due of one slot: idle timeout, lifetime, replacement, keepalive, and
+ * the report of a leak.  Nothing here calls the provider or the listener.
+ */
 #include "expiry.h"
 #include "alarm.h"
 #include "slot.h"
@@ -16,14 +19,17 @@ static void at_latest(struct scan *scan, int64_t when)
         scan->next = when;
 }
 
-/* How long before the end of a lifetime its replacement is begun. */
+/* Returns how long before the end of a lifetime the replacement is created:
+ * twice the time of the last creation and a second, but at most an eighth of
+ * the lifetime. */
 static int64_t lead_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
     int64_t lead = 2 * pool->demand.create_time + 1000 * CLOCK_MS;
     return lead < pool->config.lifetime / 8 ? lead : pool->config.lifetime / 8;
 }
 
-/* Idle longer than allowed, or past its lifetime: it leaves. */
+/* Closes an idle item after its idle timeout or its lifetime.  If both have
+ * passed, the reason is the one that passed first. */
 static int expire_locked(struct pool *pool, struct slot *slot, uint64_t word,
                          struct scan *scan) POOL_LOCKED(pool)
 {
@@ -34,7 +40,7 @@ static int expire_locked(struct pool *pool, struct slot *slot, uint64_t word,
     int may_idle_out =
         pool_surplus(pool) > (slot->ageing ? 0 : pool->counts.ageing);
     if (may_idle_out && scan->now >= idle_out && idle_out <= expires)
-        reason = RPOOL_REASON_IDLE; /* that was due first */
+        reason = RPOOL_REASON_IDLE;
     else if (scan->now >= expires)
         reason = RPOOL_REASON_LIFETIME;
     else if (may_idle_out)
@@ -43,15 +49,16 @@ static int expire_locked(struct pool *pool, struct slot *slot, uint64_t word,
         at_latest(scan, expires);
         return 0;
     }
+
     if (slot_take_idle(slot, word, SLOT_RETURNING))
         rpool__close_slot_locked(pool, slot, reason);
     return 1;
 }
 
 /*
- * Near its end an item no longer counts for min_size, so its replacement is
- * begun where there is room.  Where there is none, it leaves early, one at a
- * time.
+ * Replaces an item before its lifetime ends.  Once it is ageing it does not
+ * count for min_size, so that a worker creates another one if there is room.
+ * If there is no room, the ageing item is closed early, one at a time.
  */
 static int replace_ahead_locked(struct pool *pool, struct slot *slot,
                                 uint64_t word, struct scan *scan)
@@ -65,6 +72,7 @@ static int replace_ahead_locked(struct pool *pool, struct slot *slot,
         at_latest(scan, ahead);
         return 0;
     }
+
     if (!slot->ageing) {
         slot->ageing = 1;
         pool->counts.ageing++;
@@ -78,12 +86,13 @@ static int replace_ahead_locked(struct pool *pool, struct slot *slot,
     return 1;
 }
 
-/* A worker checks it if it is idle still when its turn comes. */
+/* Requests a keepalive ping.  A worker pings the item if it is still idle then.
+ * The workers of a closed pool may be gone. */
 static void keep_alive_locked(struct pool *pool, struct slot *slot,
                               struct scan *scan) POOL_LOCKED(pool)
 {
     if (pool->config.keepalive == CLOCK_NEVER ||
-        atom_load(&pool->gate) & GATE_CLOSED) /* its workers may be gone */
+        atom_load(&pool->gate) & GATE_CLOSED)
         return;
     int64_t due =
         saturating((int64_t)atom_peek(&slot->proven), pool->config.keepalive);
@@ -95,8 +104,8 @@ static void keep_alive_locked(struct pool *pool, struct slot *slot,
     }
 }
 
-/* A lease that lasts too long: a worker tells of it, since no work of the pool
- * may wait for a listener. */
+/* Has a worker report a lease that lasts too long.  A lease that was claimed a
+ * moment ago has no time yet. */
 static void note_leak_locked(struct pool *pool, struct slot *slot,
                              uint64_t word, struct scan *scan) POOL_LOCKED(pool)
 {
@@ -105,13 +114,14 @@ static void note_leak_locked(struct pool *pool, struct slot *slot,
         (atom_load(&slot->leak) & SERIAL_MASK) == serial)
         return;
     int64_t since = (int64_t)atom_peek(&slot->leased_since);
-    if (since == 0) /* claimed a moment ago */
+    if (since == 0)
         since = scan->now;
     int64_t due = saturating(since, pool->config.leak_after);
     if (scan->now < due || !scan->reports_leaks) {
         at_latest(scan, due);
         return;
     }
+
     atom_store(&slot->leak, serial | LEAK_QUEUED);
     list_remove(&slot->leak_node);
     list_push_back(&pool->lists.leaks, &slot->leak_node);
@@ -123,8 +133,10 @@ void rpool__scan_slot_locked(struct pool *pool, struct slot *slot,
 {
     uint64_t word = atom_load(&slot->word);
     enum slot_state state = word_state(word);
+    assert(state < SLOT_STATES);
     if (state == SLOT_EMPTY || state == SLOT_CREATING || state == SLOT_CLOSING)
         return;
+
     if (state == SLOT_IDLE && expire_locked(pool, slot, word, scan)) {
         scan->acted++;
         return;

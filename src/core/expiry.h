@@ -5,15 +5,18 @@
 
 #include "pool.h"
 
-struct scan { /* what one look at all slots found */
-    int64_t now, next;
-    int acted;
-    int reports_leaks; /* the cleaner's own look: leaks are told */
+/* One visit of some slots. */
+struct scan {
+    int64_t now, next; /* next: when the next thing is due */
+    int acted;         /* how many slots have changed */
+    int reports_leaks; /* this is the cleaner's scan, which reports leaks */
 };
 
+/* Does what is due of one slot, and lowers scan->next to when more is due. */
 void rpool__scan_slot_locked(struct pool *pool, struct slot *slot,
                              struct scan *scan) POOL_LOCKED(pool);
-/* For what is due of one slot; what is due now begins. */
+
+/* The same for a slot that has just changed.  Has the cleaner wake in time. */
 void rpool__arm_slot_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
 

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Why an acquire got nothing. */
+/* The message of a failed acquire or wait: what went wrong, the cause, the
+ * numbers. */
 #include "explain.h"
 #include "entry.h"
 
@@ -8,7 +9,7 @@
 
 #include <string.h>
 
-/* The pool as it stands. */
+/* The state of the pool at the moment of the failure. */
 struct view {
     int states[SLOT_STATES];
     const struct slot *oldest; /* the oldest lease, or NULL */
@@ -121,7 +122,8 @@ static void add_sizes(struct text *text, const struct pool *pool,
         text_add(text, ")");
 }
 
-/* What failed.  rpool_wait() does not say how long it waited. */
+/* Adds what went wrong.  waited_ms is negative for rpool_wait() and for a
+ * try-acquire. */
 static void add_head(struct text *text, const struct pool *pool,
                      const struct view *view, rpool_status status,
                      int64_t waited_ms)
@@ -147,7 +149,7 @@ static void add_head(struct text *text, const struct pool *pool,
     }
 }
 
-/* Why, where one thing is to blame, or NULL. */
+/* Returns the cause, or NULL if the numbers say enough. */
 static const char *cause(const struct view *view, rpool_status status,
                          int64_t waited_ms)
 {
@@ -167,7 +169,7 @@ static const char *cause(const struct view *view, rpool_status status,
                                        : "nothing is idle";
 }
 
-/* The failure's code behind its text, the sizes, and how many wait. */
+/* Adds the failure's code, the numbers of items, and that of waiters. */
 static void add_tail(struct text *text, const struct pool *pool,
                      const struct view *view, const char *why)
 {
@@ -181,8 +183,7 @@ static void add_tail(struct text *text, const struct pool *pool,
     text_add(text, "; %d waiting", view->waiting);
 }
 
-/* The tail is made first: of a long cause only so much is shown that the
- * numbers have room behind it. */
+/* Makes the tail first, so that a long cause is cut and the numbers are not. */
 void rpool__explain(struct pool *pool, rpool_failure *why, rpool_status status,
                     int64_t waited_ms)
 {
@@ -190,11 +191,13 @@ void rpool__explain(struct pool *pool, rpool_failure *why, rpool_status status,
         return;
     struct view view;
     look(pool, &view);
+
     char numbers[256];
     struct text text, tail;
     const char *because = cause(&view, status, waited_ms);
     text_init(&tail, numbers, sizeof numbers);
     add_tail(&tail, pool, &view, because);
+
     text_init(&text, why->message, sizeof why->message);
     add_head(&text, pool, &view, status, waited_ms);
     if (because != NULL) {
@@ -204,6 +207,7 @@ void rpool__explain(struct pool *pool, rpool_failure *why, rpool_status status,
     text_add(&text, "%s", numbers);
     if (view.failing && because != view.failure.message)
         text_add(&text, "; last failure: %s", view.failure.message);
+
     why->permanent = status == RPOOL_CREATE && view.failure.permanent;
     (void)memcpy(why->code, view.failing ? view.failure.code : "",
                  view.failing ? sizeof view.failure.code : 1);

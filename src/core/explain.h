@@ -5,7 +5,10 @@
 
 #include "pool.h"
 
-/* Why an acquire got nothing. */
+/* Writes into *why, which may be NULL, why an acquire or a wait has failed.
+ * waited_ms is negative for rpool_wait() and for a try-acquire.  Lock: not
+ * held.
+ */
 void rpool__explain(struct pool *pool, rpool_failure *why, rpool_status status,
                     int64_t waited_ms);
 

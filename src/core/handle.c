@@ -1,16 +1,16 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The table of cells and what handles mean.  A shell is a struct pool without
- * a pool: it is recycled by the next open and never freed, so that whatever
- * handle is looked up finds words to compare.  The table is only swapped into,
- * never locked: a child of fork() opens pools of its own while the parent's
- * locks may be anyone's.
+ * The table of cells.
+ *
+ * A cell is the memory of a struct pool, which rpool_open() reuses and which is
+ * never freed.  The table has no lock, only atomic operations, because a child
+ * of fork() opens pools of its own while another thread of the parent may have
+ * held any lock.
  */
 #include "handle.h"
 #include "failure.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 /* On a 32-bit target a pointer would lose most of the serial, and a stale
@@ -20,8 +20,8 @@ static_assert(sizeof(rpool *) >= sizeof(uint64_t) &&
               "a handle is a number of 64 bits that is kept in a pointer: "
               "pqpool needs a 64-bit target");
 
-struct atom rpool__cells[CELL_MASK + 1]; /* struct pool *, from 1 */
-static struct atom taken[CELL_MASK + 1]; /* 1: some open pool's */
+struct atom rpool__cells[CELL_MASK + 1];
+static struct atom taken[CELL_MASK + 1]; /* 1: the cell has a pool */
 static struct atom last_serial;
 static struct atom fork_guarded;
 
@@ -30,18 +30,20 @@ static struct pool *cell_make(int index)
     struct pool *pool = aligned_alloc(128, (sizeof *pool + 127) / 128 * 128);
     if (pool == NULL)
         return NULL;
+
     *pool = (struct pool){.cell = index};
     atom_put(&pool->gate, GATE_CLOSED);
     if (lock_init(&pool->lock) != 0)
         goto no_lock;
     if (cond_init(&pool->work_available) != 0)
-        goto no_work;
+        goto no_work_available;
     if (cond_init(&pool->state_changed) != 0)
-        goto no_changed;
+        goto no_state_changed;
     return pool;
-no_changed:
+
+no_state_changed:
     cond_destroy(&pool->work_available);
-no_work:
+no_work_available:
     lock_destroy(&pool->lock);
 no_lock:
     free(pool);
@@ -53,11 +55,12 @@ rpool_status rpool__cell_take(struct pool **out, rpool_failure *why)
     for (int i = 1; i <= CELL_MASK; i++) {
         uint64_t is_free = 0;
         struct pool *pool = rpool__pool_of((uint64_t)i);
-        /* A parent's shell stays the parent's: its lock may be held. */
+        /* In a child of fork(), a thread of the parent may hold the lock. */
         if (pool != NULL && (atom_load(&pool->gate) & GATE_FORKED) != 0)
             continue;
         if (!atom_cas(&taken[i], &is_free, 1))
             continue;
+
         pool = rpool__pool_of((uint64_t)i);
         if (pool == NULL)
             pool = cell_make(i);
@@ -65,6 +68,7 @@ rpool_status rpool__cell_take(struct pool **out, rpool_failure *why)
             atom_store(&taken[i], 0);
             return rpool__fail(why, RPOOL_NOMEM, "no memory for another pool");
         }
+        assert(!pool_is_open(pool) && pool->cell == i);
         atom_store(&rpool__cells[i], (uint64_t)(uintptr_t)pool);
         *out = pool;
         return RPOOL_OK;
@@ -78,7 +82,16 @@ rpool_status rpool__cell_take(struct pool **out, rpool_failure *why)
 
 void rpool__cell_free(struct pool *pool)
 {
+    assert(atom_load(&taken[pool->cell]) == 1);
     atom_store(&taken[pool->cell], 0);
+}
+
+void rpool__cell_close_files(struct pool *pool)
+{
+    stop_close(pool->stop_fd);
+    watch_close(&pool->watch);
+    free(pool->name);
+    pool->name = NULL;
 }
 
 uint64_t rpool__next_serial(void)
@@ -89,36 +102,35 @@ uint64_t rpool__next_serial(void)
     return serial + 1;
 }
 
-/* In the child, nothing of the parent's pools may be touched: every gate says
- * so, before any lock.  The child's thread forgets its hints, so that it gives
- * back nothing of the parent's without a look at the gate. */
+/*
+ * Runs in the child of fork().  Marks all gates, so that each call refuses the
+ * parent's pools before it takes a lock.  This includes cells without a pool,
+ * because a late caller of the parent may hold the mutex of one.  Clears the
+ * hints of the thread, because a release with a hint does not read the gate
+ * first.
+ */
 static void in_child(void)
 {
     struct thread_memo *memo = thread_memo();
     for (int i = 0; i < THREAD_HINTS; i++)
         memo->hint[i] = (struct thread_hint){0};
+
     for (int i = 1; i <= CELL_MASK; i++) {
         struct pool *pool = rpool__pool_of((uint64_t)i);
-        if (pool != NULL) /* a straggler may hold the mutex of a free one */
+        if (pool != NULL)
             (void)atom_or(&pool->gate, GATE_FORKED);
     }
 }
 
-/* Registered twice by two first opens at once, it does no harm. */
+/* Two threads that open the first pools at once may both register in_child().
+ * It may run twice. */
 int rpool__fork_guard(void)
 {
     if (atom_load(&fork_guarded))
         return 0;
+
     int rc = thread_at_fork(in_child);
     if (rc == 0)
         atom_store(&fork_guarded, 1);
     return rc;
-}
-
-void rpool__cell_close_files(struct pool *pool)
-{
-    stop_close(pool->stop_fd);
-    watch_close(&pool->watch);
-    free(pool->name);
-    pool->name = NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Statistics, and the dump of holders. */
+/* Statistics, and the dump of all slots. */
 #include "entry.h"
 #include "handle.h"
 
@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-/* In batches, so that an item that moves meanwhile may be counted in its old
- * state and in its new one, or in none.  The mutex is held before and after. */
+/* Counts the slots in batches, with the mutex free in between.  An item that
+ * changes its state meanwhile may be counted in both states, or in none. */
 static void count_slots_locked(struct pool *pool, rpool_stats *stats)
     POOL_LOCKED(pool)
 {
@@ -29,8 +29,8 @@ static void count_slots_locked(struct pool *pool, rpool_stats *stats)
     stats->in_use = states[SLOT_LEASED] + states[SLOT_RETURNING];
 }
 
-/* The number of items, and of those that are created or destroyed, is the
- * pool's; the others were counted, and what is missing to the sum is idle. */
+/* The pool knows the numbers of items in total, creating and closing.  The
+ * counted numbers are fitted to them, and the remaining items are idle. */
 static void add_sizes_locked(const struct pool *pool, rpool_stats *stats)
     POOL_LOCKED(pool)
 {
@@ -52,8 +52,10 @@ rpool_status rpool_stats_get(rpool *handle, rpool_stats *out)
         return RPOOL_INVALID;
     if (!rpool__enter(pool, (uintptr_t)handle))
         return rpool__refusal(pool, NULL);
+
     rpool_stats counted = {0};
     count_slots_locked(pool, &counted);
+
     rpool_stats stats = pool->stats;
     stats.waiting = pool->queue.length;
     stats.max_size = pool->limits.max_size;
@@ -62,6 +64,7 @@ rpool_status rpool_stats_get(rpool *handle, rpool_stats *out)
     stats.in_use = counted.in_use;
     stats.checking = counted.checking;
     add_sizes_locked(pool, &stats);
+    assert(stats.idle >= 0 && stats.checking >= 0 && stats.in_use >= 0);
     rpool__leave_and_drain(pool);
     sized_write(out, &stats, sizeof stats);
     return RPOOL_OK;
@@ -86,8 +89,8 @@ static void describe_slot(const struct pool *pool, const struct slot *slot,
              (unsigned long long)atom_peek(&slot->number));
     int64_t since = (int64_t)atom_peek(
         state == SLOT_LEASED ? &slot->leased_since : &slot->idle_since);
-    if (since > now) /* it changed while it was read */
-        since = now;
+    if (since > now)
+        since = now; /* the lease changed while it was read */
     if (since != 0 && (state == SLOT_LEASED || state == SLOT_IDLE))
         text_add(text, ", for %lld ms", (long long)((now - since) / CLOCK_MS));
     const char *file = (const char *)(uintptr_t)atom_peek(&slot->file);
@@ -106,7 +109,8 @@ void rpool_dump(rpool *handle, void (*line)(void *arg, const char *text),
     if (line == NULL || rpool_stats_get(handle, &s) != RPOOL_OK ||
         !rpool__enter(pool, (uintptr_t)handle))
         return;
-    rpool__unlock_and_notify(pool); /* counted inside: it stays */
+    rpool__unlock_and_notify(pool);
+
     char buffer[512];
     struct text text;
     text_init(&text, buffer, sizeof buffer);
@@ -116,6 +120,7 @@ void rpool_dump(rpool *handle, void (*line)(void *arg, const char *text),
              pool->name, s.total, s.max_size, s.idle, s.in_use, s.checking,
              s.creating, s.closing, s.waiting);
     line(arg, buffer);
+
     for (uint32_t i = 0; i < atom_load(&pool->slots.count); i++) {
         const struct slot *slot = pool_slot(pool, i);
         uint64_t word = atom_load(&slot->word);
@@ -125,6 +130,7 @@ void rpool_dump(rpool *handle, void (*line)(void *arg, const char *text),
         describe_slot(pool, slot, word, clock_coarse(), &text);
         line(arg, buffer);
     }
+
     lock_take(&pool->lock);
     rpool__leave_and_drain(pool);
 }

@@ -5,19 +5,26 @@
 
 #include "pool.h"
 
+/* Return whether a worker may start a job of that kind. */
 int rpool__may_check_locked(const struct pool *pool) POOL_LOCKED(pool);
 int rpool__may_keep_alive_locked(const struct pool *pool) POOL_LOCKED(pool);
-/* Wakes an idle worker for each thing there is to do, or says that one is
- * missing. */
+int rpool__may_report_locked(const struct pool *pool) POOL_LOCKED(pool);
+
+/* Wakes one idle worker for each kind of job that may start. */
 void rpool__wake_workers_locked(struct pool *pool) POOL_LOCKED(pool);
-int rpool__worker_missing_locked(const struct pool *pool) POOL_LOCKED(pool);
-/* How many workers there may be now. */
+
+/* Returns how many workers there may be now. */
 int rpool__most_workers_locked(const struct pool *pool) POOL_LOCKED(pool);
-/* No worker is free, and the system refuses another one for now. */
+
+/* Returns whether another worker should be started. */
+int rpool__worker_missing_locked(const struct pool *pool) POOL_LOCKED(pool);
+
+/* Returns whether no worker is idle and the system has refused another thread a
+ * moment ago. */
 int rpool__workers_refused_locked(const struct pool *pool) POOL_LOCKED(pool);
-/* A worker is to tell the listener of that, if there is a listener. */
+
+/* If there is a listener, has a worker emit DEGRADED. */
 void rpool__queue_degraded_locked(struct pool *pool, enum degraded what)
     POOL_LOCKED(pool);
-int rpool__may_report_locked(const struct pool *pool) POOL_LOCKED(pool);
 
 #endif

@@ -6,7 +6,7 @@
 #include "entry.h"
 #include "handle.h"
 
-void rpool__misuse(struct pool *pool, uint64_t item, const char *message)
+void rpool__misuse(struct pool *pool, uint64_t number, const char *message)
 {
     lock_take(&pool->lock);
     if (!pool_is_open(pool)) {
@@ -16,8 +16,9 @@ void rpool__misuse(struct pool *pool, uint64_t item, const char *message)
     pool->stats.misused++;
     pool->refs++;
     rpool__unlock_quietly(pool);
+
     rpool__emit(pool, &(rpool_event){.type = RPOOL_EVENT_MISUSE,
-                                     .item = item,
+                                     .item = number,
                                      .message = message});
     lock_take(&pool->lock);
     rpool__leave_and_drain(pool);

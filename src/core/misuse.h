@@ -5,8 +5,8 @@
 
 #include "pool.h"
 
-/* Counts it and tells of it; item: the resource's number, or 0.  Lock: not
- * held, and the pool may be over. */
-void rpool__misuse(struct pool *pool, uint64_t item, const char *message);
+/* Counts the misuse and emits MISUSE.  `number` is that of the resource, or 0.
+ * The pool may be over; then nothing happens.  Lock: not held. */
+void rpool__misuse(struct pool *pool, uint64_t number, const char *message);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* The names of enums. */
+/* The names and texts of the public enums. */
 #include <pqpool/rpool.h>
 
 #define XX(name, text) "RPOOL_" #name,

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Open. */
+/* Open: check the options, take a cell, start the threads. */
 #include "alarm.h"
 #include "chunk.h"
 #include "cleaner.h"
@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The sizes of the smallest structs that open accepts: without create and
- * destroy there is no pool, while every option has a default. */
+/* The sizes of the smallest structs that open accepts.  A provider must have
+ * create and destroy; every option has a default. */
 enum {
     SMALLEST_PROVIDER = offsetof(rpool_provider, check),
     SMALLEST_OPTIONS = offsetof(rpool_options, max_size)
@@ -95,7 +95,8 @@ static struct config make_config(const rpool_provider *provider,
         .leak_after = span(o->leak_after_ms, RPOOL_NEVER)};
 }
 
-/* A provider without check or look has no item checked or looked at. */
+/* Without provider.check no item is checked, and without provider.look no item
+ * is looked at. */
 static void set_rules(struct check_rules *rules, const rpool_provider *provider,
                       const rpool_options *o)
 {
@@ -146,6 +147,7 @@ static void reset_lists(struct slot_lists *lists)
  * its slots stays. */
 static void reset_cell(struct pool *pool)
 {
+    assert(pool->refs == 0 && !pool_is_open(pool));
     pool->unsettled = pool->closable_idle = 0;
     pool->counts = (struct counts){0};
     pool->demand = (struct demand){0};
@@ -174,13 +176,15 @@ static int make_slots(struct pool *pool)
     list_init(&fresh);
     if (rpool__grow(pool, (uint32_t)pool->limits.max_size, &fresh) != 0)
         return -1;
+
     lock_take(&pool->lock);
     rpool__add_locked(pool, (uint32_t)pool->limits.max_size, &fresh);
     rpool__unlock_quietly(pool);
     return 0;
 }
 
-/* Everything that can fail without a thread running yet. */
+/* Allocates what the pool needs before its threads start.  On failure nothing
+ * is left, but for slots that the cell keeps. */
 static rpool_status open_files(struct pool *pool, const char *name,
                                rpool_failure *why)
 {
@@ -205,7 +209,7 @@ static rpool_status open_files(struct pool *pool, const char *name,
     return RPOOL_OK;
 }
 
-/* The first worker could not be started: the cleaner goes again. */
+/* The first worker could not be started. */
 static void stop_cleaner(struct pool *pool, struct thread *cleaner)
 {
     lock_take(&pool->lock);
@@ -222,6 +226,7 @@ static int start_threads(struct pool *pool)
     pool->threads.workers = pool->threads.idle_workers = 1;
     pool->threads.running = 2;
     rpool__unlock_quietly(pool);
+
     struct thread cleaner, worker;
     if (thread_start(&cleaner, rpool__cleaner_run, &pool->threads.cleaner) != 0)
         return -1;
@@ -244,14 +249,18 @@ rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
     rpool_status status = read_arguments(&known, &o, provider, options, why);
     if (status != RPOOL_OK)
         return status;
+
     struct pool *pool = NULL;
     status = rpool__cell_take(&pool, why);
     if (status != RPOOL_OK)
         return status;
-    lock_take(&pool->lock); /* a straggler of the last pool may look in */
+
+    /* A late caller of the cell's last pool may read these fields. */
+    lock_take(&pool->lock);
     configure(pool, &known, ctx, &o);
     reset_cell(pool);
     rpool__unlock_quietly(pool);
+
     status = open_files(pool, o.name, why);
     if (status == RPOOL_OK && start_threads(pool) != 0) {
         rpool__cell_close_files(pool);
@@ -261,6 +270,7 @@ rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
         rpool__cell_free(pool);
         return status;
     }
+
     uint64_t handle = rpool__next_serial() << CELL_BITS | (uint64_t)pool->cell;
     lock_take(&pool->lock);
     pool->refs++;
@@ -268,6 +278,7 @@ rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
     rpool__set_idle_due_locked(pool);
     rpool__settle_locked(pool);
     rpool__leave_and_drain(pool);
+
     if (why != NULL)
         *why = (rpool_failure){0};
     *out = (rpool *)(uintptr_t)handle;

@@ -364,4 +364,7 @@ static inline int pool_surplus(const struct pool *pool)
 
 #define POOL_LOCKED(pool) LOCK_HELD((pool)->lock)
 
+/* Marks a function that only asserts call: a release has none. */
+#define ASSERT_ONLY __attribute__((unused))
+
 #endif

@@ -1,34 +1,40 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The line: waiters in order of arrival, each on its own stack, all under the
- * pool's mutex.
+ * The waiter queue: waiters in order of arrival.  Each record is on the stack
+ * of its thread, and all are read and written under the pool's mutex.
  *
- * A waiter leaves the line in one of two critical sections, its grant (answer)
- * or its own giving up, and whichever comes first sets answered or takes it
- * out: so it gets exactly one answer, and an item that was granted is never
- * lost to a deadline that passed at the same moment.
+ * A waiter leaves the queue in one of two critical sections: that of the thread
+ * that answers it, or its own when it gives up.  Whichever comes first decides.
+ * So a waiter gets exactly one answer, and an item that was granted is never
+ * lost because the deadline passed at the same moment.
  *
- * An answered waiter stands in the list of the answered ones until a thread
- * that drops the mutex takes it out to wake it, or until it finds its answer by
- * itself.  Both happen under the mutex, so a record in a list exists.  Once it
- * is in no list it may be gone at any time after the mutex is dropped: the
- * thread that wakes it keeps a copy of the address it sleeps on (base/sleep.h).
+ * An answered waiter is in the list of answered ones until a thread that drops
+ * the mutex takes it out to wake it, or until the waiter finds the answer by
+ * itself.  Both happen under the mutex, so a record in a list exists.  Once a
+ * record is in no list, its stack frame may end as soon as the mutex is
+ * dropped.  Therefore the thread that wakes a waiter keeps a copy of the
+ * address that the waiter sleeps on (base/sleep.h).
  */
 #include "queue.h"
 
 static void update_gate_locked(struct pool *pool) POOL_LOCKED(pool)
 {
+    assert(pool->queue.length >= 0);
+    assert((pool->queue.length == 0) == list_empty(&pool->queue.waiters));
+
     if (pool->queue.length > 0)
         (void)atom_or(&pool->gate, GATE_QUEUE);
     else
         (void)atom_and(&pool->gate, ~(uint64_t)GATE_QUEUE);
 }
 
-/* By ticket: a newcomer's is the highest, one that came before and returns
- * from a failed check goes back before all that came after it. */
+/* A new waiter has the highest ticket.  A waiter that returns to the queue
+ * because its item failed a check has an older one. */
 void rpool__queue_insert_locked(struct pool *pool, struct waiter *w)
 {
+    assert(!w->answered && w->ticket <= pool->queue.last_ticket);
+
     struct list *at = pool->queue.waiters.prev;
     while (at != &pool->queue.waiters &&
            container_of(at, struct waiter, node)->ticket > w->ticket)
@@ -40,6 +46,7 @@ void rpool__queue_insert_locked(struct pool *pool, struct waiter *w)
 
 void rpool__queue_remove_locked(struct pool *pool, struct waiter *w)
 {
+    assert(!w->answered);
     list_remove(&w->node);
     pool->queue.length--;
     update_gate_locked(pool);
@@ -48,6 +55,7 @@ void rpool__queue_remove_locked(struct pool *pool, struct waiter *w)
 void rpool__queue_answer_locked(struct pool *pool, struct waiter *w,
                                 rpool_status status, struct slot *slot)
 {
+    assert((status == RPOOL_OK) == (slot != NULL));
     rpool__queue_remove_locked(pool, w);
     w->answered = 1;
     w->status = status;
@@ -55,8 +63,6 @@ void rpool__queue_answer_locked(struct pool *pool, struct waiter *w,
     list_push_back(&pool->queue.answered, &w->node);
 }
 
-/* Takes as many answered waiters out of their list as there is room for; their
- * wake-ups are to be sent after the mutex was dropped. */
 int rpool__queue_pop_answered_locked(struct pool *pool, struct wake *wake,
                                      int room)
 {

@@ -1,15 +1,17 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * What a borrower does with a lease: use it, and give it back by release,
- * discard or detach.
+ * What a borrower does with a lease: use it, and end it by release, discard or
+ * detach.
  *
- * A release swaps twice and then looks at the gate.  LEASED to RETURNING makes
- * the slot the releasing thread's: if two threads end the same lease, one of
- * them swaps, and the other has read atomic words of the slot and written
- * nothing. Between the two swaps the thread reads the pool's options and stores
- * times, and RETURNING to IDLE gives the slot away.  A lease in use is not
- * ended: that is noted in its word, and the end of the use ends the lease.
+ * A release makes two transitions.  LEASED to RETURNING makes the slot the
+ * releasing thread's: if two threads end the same lease, one of them succeeds,
+ * and the other has only read atomic words.  Between the two the thread resets
+ * the item if needed and stores times.  RETURNING to IDLE gives the slot away.
+ * Then the thread reads the gate, and settles if there is an obstacle
+ * (settle.c).
+ *
+ * If a call of the borrower is running, the end of the lease waits for it.
  */
 #include "callout.h"
 #include "entry.h"
@@ -21,7 +23,8 @@
 #include "base/quick.h"
 #include "quickpath.h"
 
-/* No such pool, or the parent's of a child of fork(). */
+/* Returns whether there is no such pool, or it is the parent's and this is a
+ * child of fork(). */
 static int is_foreign(const struct pool *pool)
 {
     return pool == NULL || (atom_load(&pool->gate) & GATE_FORKED) != 0;
@@ -29,36 +32,20 @@ static int is_foreign(const struct pool *pool)
 
 /* ---- the end of a lease ---- */
 
-/* A lease in use ends with the use.  0: the use was over, and nothing done. */
-__attribute__((noinline)) static int
-end_in_use(struct pool *pool, struct slot *slot, uint64_t word)
-{
-    uint64_t number = atom_peek(&slot->number);
-    if (!atom_cas(&slot->word, &word, word | SLOT_END_PENDING))
-        return 0;
-    rpool__misuse(pool, number, "a lease in use was given back");
-    return 1;
-}
-
-/* Takes the lease from its holder, LEASED to RETURNING: of two who try, one. 0:
- * not leased, or in use and ended by that, and whoever can be told was told. */
+/* Ends the lease and returns 1: the slot is RETURNING, and the caller's.
+ * Otherwise returns 0, after MISUSE was emitted if there is a pool. */
 static int take_lease(struct pool *pool, struct slot *slot, uint64_t handle)
 {
     if (is_foreign(pool))
         return 0;
-    uint64_t word = slot == NULL ? 0 : atom_load(&slot->word);
-    while (slot != NULL && slot_is_lease(word, handle)) {
-        if (word & SLOT_IN_USE) {
-            if (end_in_use(pool, slot, word))
-                return 0;
-            word = atom_load(&slot->word);
-        } else if (atom_cas(&slot->word, &word,
-                            word_with(word, SLOT_RETURNING))) {
-            return 1;
-        }
-    }
-    rpool__misuse(pool, 0, "a lease that is not leased was given back");
-    return 0;
+    uint64_t number = 0;
+    enum lease lease =
+        slot == NULL ? LEASE_INVALID : slot_end_lease(slot, handle, &number);
+    if (lease == LEASE_IN_USE)
+        rpool__misuse(pool, number, "a lease in use was given back");
+    if (lease == LEASE_INVALID)
+        rpool__misuse(pool, 0, "a lease that is not leased was given back");
+    return lease == LEASE_OK;
 }
 
 QUICK_PART int is_used_up(const struct pool *pool, const struct slot *slot)
@@ -67,7 +54,8 @@ QUICK_PART int is_used_up(const struct pool *pool, const struct slot *slot)
            pool->config.max_uses;
 }
 
-static rpool_reason reason_to_leave(struct pool *pool, const struct slot *slot,
+/* Returns why the item cannot be leased again, or RPOOL_REASON_NONE. */
+static rpool_reason reason_to_close(struct pool *pool, const struct slot *slot,
                                     int verdict, int64_t now)
 {
     if (verdict == RPOOL_DISCARD)
@@ -79,7 +67,7 @@ static rpool_reason reason_to_leave(struct pool *pool, const struct slot *slot,
     return RPOOL_REASON_NONE;
 }
 
-/* leased_since is 0 from here on, and idle times count. */
+/* The idle time starts. */
 QUICK_PART void stamp_end(struct slot *slot, int64_t now)
 {
     atom_put(&slot->leased_since, 0);
@@ -87,8 +75,8 @@ QUICK_PART void stamp_end(struct slot *slot, int64_t now)
     atom_put(&slot->proven, (uint64_t)now);
 }
 
-/* Not 0: the lease was reported as a leak.  A worker that is just reporting it
- * tells also of its end. */
+/* Returns whether the lease was reported as a leak, so that LEAK_RETURNED must
+ * be emitted.  If a worker is still reporting it, that worker emits both. */
 static int end_leak(struct slot *slot)
 {
     uint64_t leak = atom_load(&slot->leak);
@@ -106,14 +94,15 @@ static void end_lease(struct pool *pool, struct slot *slot,
     stamp_end(slot, now);
     if (pool->on_event == NULL)
         return;
+
     int64_t ms = (now - since) / CLOCK_MS;
     rpool__emit_slot(pool, slot, type, ms);
     if (pool->config.leak_after != CLOCK_NEVER && end_leak(slot))
         rpool__emit_slot(pool, slot, RPOOL_EVENT_LEAK_RETURNED, ms);
 }
 
-/* The slot is IDLE by now, and may be another thread's: the look at the gate,
- * and a look at when the cleaner wakes. */
+/* The slot is IDLE, and may be another thread's by now.  Settles if the gate
+ * has an obstacle, and arms the cleaner for what will be due of the item. */
 QUICK_PART uint64_t after_idle(struct pool *pool, int64_t now, int64_t expires)
 {
     uint64_t gate = atom_load(&pool->gate);
@@ -136,8 +125,9 @@ static void remember(struct pool *pool, struct slot *slot, uint64_t handle,
         .key = key, .lease = handle, .pool = pool, .slot = slot, .time = now};
 }
 
+/* The reason RPOOL_REASON_NONE stands for that of the flags in the word. */
 __attribute__((noinline)) static void
-dispose(struct pool *pool, struct slot *slot, rpool_reason reason)
+close_item(struct pool *pool, struct slot *slot, rpool_reason reason)
 {
     rpool__enter_as_owner(pool);
     if (reason == RPOOL_REASON_NONE)
@@ -155,27 +145,27 @@ static int needs_reset(const struct pool *pool, const struct slot *slot)
            !atom_peek(&pool->rules.tracks_use);
 }
 
-/* RETURNING to IDLE, or to the queue of disposals.  now: before the first
- * swap. */
+/* RETURNING to IDLE, or to CLOSING.  `now` was read before the lease ended. */
 __attribute__((noinline)) static void
 give_back(struct pool *pool, struct slot *slot, uint64_t handle,
           rpool_reason reason, int64_t now)
 {
+    assert(word_state(atom_peek(&slot->word)) == SLOT_RETURNING);
     int verdict = RPOOL_REUSE;
     if (reason == RPOOL_REASON_NONE && needs_reset(pool, slot)) {
         verdict = rpool__call_reset(pool, slot);
         now = clock_coarse();
     }
     if (reason == RPOOL_REASON_NONE)
-        reason = reason_to_leave(pool, slot, verdict, now);
+        reason = reason_to_close(pool, slot, verdict, now);
     end_lease(pool, slot, RPOOL_EVENT_RELEASED, now);
+
     int64_t expires = (int64_t)atom_peek(&slot->expires);
     if (reason == RPOOL_REASON_NONE &&
-        slot_make_idle(pool, slot,
-                       verdict == RPOOL_CHECK ? SLOT_OWES_ANSWER : 0))
+        slot_make_idle(slot, verdict == RPOOL_CHECK ? SLOT_OWES_ANSWER : 0))
         remember(pool, slot, handle, after_idle(pool, now, expires), now);
     else
-        dispose(pool, slot, reason);
+        close_item(pool, slot, reason);
 }
 
 __attribute__((noinline)) static void end(uint64_t handle, rpool_reason reason,
@@ -187,25 +177,17 @@ __attribute__((noinline)) static void end(uint64_t handle, rpool_reason reason,
         give_back(pool, slot, handle, reason, now);
 }
 
-/* ---- the quick path ---- */
+/* ---- the lock-free path ---- */
 
-/* The swap is the only test: it fails also if the word has a flag, and so the
- * lease was used, is in use, or its item must leave. */
-QUICK_PART int move_own(struct slot *slot, uint64_t handle,
-                        enum slot_state from, enum slot_state to)
-{
-    uint64_t word = (handle & SERIAL_MASK) | from;
-    return atom_cas(&slot->word, &word, (handle & SERIAL_MASK) | to);
-}
-
-/* The lease is that of the thread's hint.  A child of fork() has no hint of its
- * parent's. */
+/* Releases the lease of the thread's hint; if it is another, looks the handle
+ * up.  A child of fork() has no hint of its parent's.  The clock is read first,
+ * before there is anything to keep over that call. */
 QUICK_PART void release(uint64_t handle)
 {
-    int64_t now = clock_coarse(); /* before there is anything to keep */
+    int64_t now = clock_coarse();
     struct thread_hint *hint = hint_of_lease(handle);
     if (hint == NULL ||
-        !move_own(hint->slot, handle, SLOT_LEASED, SLOT_RETURNING)) {
+        !slot_move(hint->slot, handle, SLOT_LEASED, SLOT_RETURNING)) {
         end(handle, RPOOL_REASON_NONE, now);
         return;
     }
@@ -217,12 +199,13 @@ QUICK_PART void release(uint64_t handle)
         give_back(pool, slot, handle, RPOOL_REASON_NONE, now);
         return;
     }
+
     stamp_end(slot, now);
-    if (!move_own(slot, handle, SLOT_RETURNING, SLOT_IDLE)) {
-        dispose(pool, slot, RPOOL_REASON_NONE);
+    if (!slot_move(slot, handle, SLOT_RETURNING, SLOT_IDLE)) {
+        close_item(pool, slot, RPOOL_REASON_NONE);
         return;
     }
-    slot_set_hint(pool, slot);
+    slot_set_hint(slot);
     hint->time = now;
     (void)after_idle(pool, now, expires);
 }
@@ -261,6 +244,7 @@ void *rpool_detach(rpool_item **item)
     *item = NULL;
     if (!take_lease(pool, slot, handle))
         return NULL;
+
     void *resource = slot_resource(slot);
     rpool__unwatch(pool, slot);
     end_lease(pool, slot, RPOOL_EVENT_DETACHED, clock_coarse());
@@ -283,17 +267,17 @@ rpool_status rpool_begin_use(const rpool_item *item, void **resource)
         return RPOOL_INVALID;
     if (is_foreign(pool))
         return RPOOL_FORKED;
-    uint64_t word = slot == NULL ? 0 : atom_load(&slot->word);
-    while (slot != NULL && slot_is_lease(word, handle)) {
-        if (word & SLOT_IN_USE) {
-            rpool__misuse(pool, atom_peek(&slot->number),
-                          "a lease is used twice at once");
-            return RPOOL_BUSY;
-        }
-        if (atom_cas(&slot->word, &word, word | SLOT_IN_USE | SLOT_USED)) {
-            *resource = slot_resource(slot);
-            return RPOOL_OK;
-        }
+
+    enum lease lease =
+        slot == NULL ? LEASE_INVALID : slot_begin_use(slot, handle);
+    if (lease == LEASE_OK) {
+        *resource = slot_resource(slot);
+        return RPOOL_OK;
+    }
+    if (lease == LEASE_IN_USE) {
+        rpool__misuse(pool, atom_peek(&slot->number),
+                      "a lease is used twice at once");
+        return RPOOL_BUSY;
     }
     rpool__misuse(pool, 0, "a lease that is not leased was used");
     return RPOOL_INVALID;
@@ -306,24 +290,15 @@ void rpool_end_use(const rpool_item *item)
     struct slot *slot = rpool__slot_of(handle, &pool);
     if (slot == NULL || is_foreign(pool))
         return;
-    uint64_t word = atom_load(&slot->word);
-    while (word_state(word) == SLOT_LEASED && (word & SLOT_IN_USE) != 0 &&
-           (word & SERIAL_MASK) == (handle & SERIAL_MASK)) {
-        int ended = (word & SLOT_END_PENDING) != 0;
-        uint64_t unused = word & ~(uint64_t)(SLOT_IN_USE | SLOT_END_PENDING);
-        if (!atom_cas(&slot->word, &word,
-                      ended ? word_with(unused, SLOT_RETURNING) : unused))
-            continue;
-        if (ended) {
-            end_lease(pool, slot, RPOOL_EVENT_RELEASED, clock_coarse());
-            dispose(pool, slot, RPOOL_REASON_RESET);
-        }
-        return;
+    if (slot_end_use(slot, handle)) {
+        end_lease(pool, slot, RPOOL_EVENT_RELEASED, clock_coarse());
+        close_item(pool, slot, RPOOL_REASON_RESET);
     }
 }
 
-/* ---- what a lease is ---- */
+/* ---- what a handle means ---- */
 
+/* Returns the slot if the handle is a lease. */
 static struct slot *leased_slot(const rpool_item *item)
 {
     uint64_t handle = (uintptr_t)item;
@@ -334,20 +309,16 @@ static struct slot *leased_slot(const rpool_item *item)
     return slot_is_lease(atom_load(&slot->word), handle) ? slot : NULL;
 }
 
-/* If the provider says that unused leases are clean, the word notes that the
- * resource was asked for.  The second look is for a handle that another thread
- * ends at that moment: the resource that was read may be the next lease's. */
+/* If another thread ends the lease at this moment, the resource that was read
+ * may be that of the next lease.  Therefore the handle is tested again. */
 void *rpool_resource(const rpool_item *item)
 {
     uint64_t handle = (uintptr_t)item;
     struct slot *slot = leased_slot(item);
     if (slot == NULL)
         return NULL;
-    uint64_t word = atom_load(&slot->word);
-    int marks = atom_load(&rpool__pool_of(handle)->rules.tracks_use) != 0;
-    while (marks && (word & SLOT_USED) == 0 && slot_is_lease(word, handle))
-        if (atom_cas(&slot->word, &word, word | SLOT_USED))
-            break;
+    if (atom_load(&rpool__pool_of(handle)->rules.tracks_use) != 0)
+        slot_mark_used(slot, handle);
     void *resource = slot_resource(slot);
     return leased_slot(item) == slot ? resource : NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* The search for an idle slot. */
+/* The search for an idle slot, without the mutex, by the hints of 64 slots. */
 #include "search.h"
 
 struct slot *rpool__next_idle(struct pool *pool, uint32_t from)
@@ -16,7 +16,7 @@ struct slot *rpool__next_idle(struct pool *pool, uint32_t from)
                 pool_slot(pool, base + (uint32_t)__builtin_ctzll(bits));
             if (word_state(atom_load(&slot->word)) == SLOT_IDLE)
                 return slot;
-            slot_clear_hint(pool, slot);
+            slot_clear_hint(slot);
         }
     }
     return NULL;
@@ -25,6 +25,7 @@ struct slot *rpool__next_idle(struct pool *pool, uint32_t from)
 struct slot *rpool__find(struct pool *pool, int64_t now, unsigned accept,
                          uint32_t from, int unrequested)
 {
+    assert((accept & ACCEPT(FIT_NOT)) == 0);
     struct slot *best[FITNESSES] = {0}; /* the first of each fitness */
     struct slot *slot = rpool__next_idle(pool, from);
     for (int looks = 1; slot != NULL; looks++) {
@@ -35,11 +36,12 @@ struct slot *rpool__find(struct pool *pool, int64_t now, unsigned accept,
             if (best[fitness] == NULL)
                 best[fitness] = slot;
             if ((accept & (ACCEPT(fitness) - 1)) == 0)
-                return slot; /* there is no fitter one */
+                return slot; /* no fitter one is accepted */
         }
         slot =
             looks < MOST_LOOKS ? rpool__next_idle(pool, slot->index + 1) : NULL;
     }
+
     for (int fitness = 0; fitness < FITNESSES; fitness++)
         if (best[fitness] != NULL)
             return best[fitness];
@@ -60,7 +62,7 @@ struct slot *rpool__hinted_below(const struct pool *pool, uint32_t below)
 }
 
 /* If another thread claims the slot between the search and the swap, the search
- * begins again: that thread has made progress. */
+ * starts again.  The other thread has made progress then. */
 uint64_t rpool__claim(struct pool *pool, int64_t now, unsigned accept,
                       uint32_t from, struct slot **out)
 {

@@ -5,19 +5,22 @@
 
 #include "slot.h"
 
-/* The first slot from `from` on that is idle, or NULL; clears the hints of
- * those before it that are not. */
+/* Returns the first idle slot from that index on, or NULL.  Clears the hints of
+ * slots before it that are not idle. */
 struct slot *rpool__next_idle(struct pool *pool, uint32_t from);
-/* The next slot whose hint says that it may be idle, below `below`, or NULL. */
+
+/* Returns the highest slot below that index whose hint is set, or NULL. */
 struct slot *rpool__hinted_below(const struct pool *pool, uint32_t below);
-/* The fittest idle slot from `from` on, of those whose fitness is in `accept`,
- * and of equal ones the lowest; NULL if there is none.  At most 64 idle slots
- * are looked at for a fitter one.  unrequested: only one that is not wished to
- * be checked yet (with the mutex held). */
+
+/* Returns the fittest idle slot from that index on whose fitness is in
+ * `accept`, and of equally fit ones the lowest; NULL if there is none.  Looks
+ * at MOST_LOOKS idle slots at most.  unrequested: only a slot that no check is
+ * requested for; the mutex must be held. */
 struct slot *rpool__find(struct pool *pool, int64_t now, unsigned accept,
                          uint32_t from, int unrequested);
-/* Claims that slot: LEASED if it is ready, else CHECKING.  Returns its word and
- * sets *out, or returns 0. */
+
+/* Claims the slot that rpool__find() finds: LEASED if it needs nothing, else
+ * CHECKING.  Returns its word and stores it in *out, or returns 0. */
 uint64_t rpool__claim(struct pool *pool, int64_t now, unsigned accept,
                       uint32_t from, struct slot **out);
 

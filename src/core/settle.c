@@ -1,22 +1,26 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The one place where a pool comes to rest.  A thread that changes anything
- * under the mutex, or that finds an obstacle in the gate after a swap outside
- * of it, calls rpool__settle_locked.  If that call was not cut short by its
- * batch (pool.unsettled), the following holds for all slots without an owner:
+ * Settle: restore the pool's invariants after a change.
  *
- *   closed      => nothing is idle, or to be checked, and nobody waits;
- *   hopeless    => nobody waits, unless suspended: nothing can be created for
- *                  now, and nothing is left that could be given back;
- *   over size   => nothing is idle;
- *   someone waits and not suspended => nothing that is ready is idle, and what
- *                  needs a ping or owes an answer is wished to be checked.
+ * A thread that changes anything under the mutex calls rpool__settle_locked(),
+ * and so does a thread that finds an obstacle in the gate after a lock-free
+ * transition.  Unless the call stopped at HOLD_BATCH (pool.unsettled), the
+ * following holds afterwards for all slots without an owner:
  *
- * Why no item is stranded: a releaser makes its slot IDLE and then reads the
- * gate; a waiter sets GATE_QUEUE and then looks at the slots (and so with the
- * other obstacles).  All four are sequentially consistent, so one of the two
- * sees the other: the waiter takes the slot, or the releaser comes here.
+ * - If the pool is closed, no item is idle or to be checked, and the queue is
+ *   empty.
+ * - If nothing can be created for now and no item is left, the queue is empty,
+ *   unless the pool is suspended.
+ * - If there are more items than max_size, no item is idle.
+ * - If there is a waiter and the pool is not suspended, no idle item is ready,
+ *   and checks are requested for the others.
+ *
+ * No idle item is missed: a release makes its slot IDLE and then reads the
+ * gate.  A waiter sets GATE_QUEUE and then reads the slots, and it is the same
+ * with the other obstacles.  All four accesses are sequentially consistent, so
+ * one of the two threads sees the other: either the waiter takes the item, or
+ * the release settles.
  */
 #include "settle.h"
 #include "demand.h"
@@ -38,12 +42,12 @@ void rpool__reject_locked(struct pool *pool, struct slot *slot,
 void rpool__keep_or_reject_locked(struct pool *pool, struct slot *slot,
                                   uint64_t flags)
 {
-    if (!slot_make_idle(pool, slot, flags))
+    if (!slot_make_idle(slot, flags))
         rpool__reject_locked(pool, slot, RPOOL_REASON_NONE);
 }
 
-/* Idle items leave, the highest slots first, while `more` of them must.  *left
- * is counted down for each slot that is looked at. */
+/* Closes up to `more` idle items, the highest slots first.  Counts *left down
+ * for each slot that it visits. */
 static void close_idle_locked(struct pool *pool, int more, rpool_reason reason,
                               int *left) POOL_LOCKED(pool)
 {
@@ -53,6 +57,7 @@ static void close_idle_locked(struct pool *pool, int more, rpool_reason reason,
         slot = rpool__hinted_below(pool, below);
         if (slot == NULL)
             return;
+
         below = slot->index;
         uint64_t word = atom_load(&slot->word);
         while (word_state(word) == SLOT_IDLE &&
@@ -62,17 +67,20 @@ static void close_idle_locked(struct pool *pool, int more, rpool_reason reason,
             rpool__close_slot_locked(pool, slot, reason);
             more--;
         } else {
-            slot_clear_hint(pool, slot);
+            slot_clear_hint(slot);
         }
     }
 }
 
+/* ---- the waiter queue ---- */
+
 /*
- * The item for the head of the line, or NULL.  A head that has not pinged yet
- * is granted also an item that needs a ping, and pings it itself.  A head whose
- * ping was slow or failed waits for a ready item, since workers ping the others
- * side by side.  If there is no worker, and none can be started, that head is
- * granted an item that needs a ping after all.
+ * Returns the item for the first waiter, claimed, or NULL.
+ *
+ * A waiter that has not pinged yet may be granted an item that needs a ping,
+ * and pings it itself.  If a ping of the waiter was slow or failed, it is
+ * granted a ready item only, because the workers ping several items at once.
+ * If no worker can be had, it pings another one after all.
  */
 static struct slot *next_for_locked(struct pool *pool,
                                     const struct waiter *head) POOL_LOCKED(pool)
@@ -86,8 +94,8 @@ static struct slot *next_for_locked(struct pool *pool,
     return slot;
 }
 
-/* Has the workers check the idle items of that fitness, among the first
- * HOLD_BATCH idle ones. */
+/* Requests checks of the items of that fitness, among the first HOLD_BATCH idle
+ * ones. */
 static void request_checks_locked(struct pool *pool, unsigned unfit)
     POOL_LOCKED(pool)
 {
@@ -103,13 +111,11 @@ static void request_checks_locked(struct pool *pool, unsigned unfit)
     }
 }
 
-/* For the waiters that are left, workers check the idle items. */
 static void serve_queue_locked(struct pool *pool, int *left) POOL_LOCKED(pool)
 {
     struct slot *slot;
     for (; !list_empty(&pool->queue.waiters) && *left > 0; --*left) {
-        struct waiter *head =
-            container_of(pool->queue.waiters.next, struct waiter, node);
+        struct waiter *head = queue_head(pool);
         slot = next_for_locked(pool, head);
         if (slot == NULL)
             break;
@@ -117,6 +123,7 @@ static void serve_queue_locked(struct pool *pool, int *left) POOL_LOCKED(pool)
     }
     if (list_empty(&pool->queue.waiters) || *left == 0)
         return;
+
     request_checks_locked(pool, ACCEPT(FIT_ANSWER));
     request_checks_locked(pool, ACCEPT(FIT_PING));
 }
@@ -125,9 +132,7 @@ static void refuse_queue_locked(struct pool *pool, rpool_status status,
                                 int *left) POOL_LOCKED(pool)
 {
     for (; !list_empty(&pool->queue.waiters) && *left > 0; --*left)
-        rpool__queue_answer_locked(
-            pool, container_of(pool->queue.waiters.next, struct waiter, node),
-            status, NULL);
+        rpool__queue_answer_locked(pool, queue_head(pool), status, NULL);
 }
 
 static int is_hopeless_locked(const struct pool *pool) POOL_LOCKED(pool)
@@ -135,6 +140,8 @@ static int is_hopeless_locked(const struct pool *pool) POOL_LOCKED(pool)
     return pool->backoff.failure.permanent && pool_live(pool) == 0 &&
            clock_now() < pool->backoff.urgent_until;
 }
+
+/* ---- settle ---- */
 
 static void set_obstacle_locked(struct pool *pool, uint64_t bit, int on)
     POOL_LOCKED(pool)
@@ -168,9 +175,55 @@ static void settle_open_locked(struct pool *pool, int *left) POOL_LOCKED(pool)
                         pool_existing(pool) > pool->limits.max_size);
     if (atom_load(&pool->gate) & GATE_SUSPENDED)
         return;
+
     serve_queue_locked(pool, left);
     if (is_hopeless_locked(pool))
         refuse_queue_locked(pool, RPOOL_CREATE, left);
+}
+
+/* ---- the asserted invariants ---- */
+
+ASSERT_ONLY static int counts_are_sane_locked(const struct pool *pool)
+    POOL_LOCKED(pool)
+{
+    const struct counts *c = &pool->counts;
+    return c->creating >= 0 && c->closing >= 0 && c->ageing >= 0 &&
+           c->creating + c->closing <= c->occupied &&
+           c->ageing <= pool_existing(pool) &&
+           c->occupied <= (int)atom_peek(&pool->slots.count);
+}
+
+/* Counts the slots of a small pool.  In the smallest pools, which a model
+ * checker explores, each read of a word would multiply the schedules. */
+ASSERT_ONLY static int counts_are_exact_locked(const struct pool *pool)
+    POOL_LOCKED(pool)
+{
+    enum { FEWEST = 4, MOST = 64 };
+    int states[SLOT_STATES] = {0};
+    uint32_t nslots = (uint32_t)atom_peek(&pool->slots.count);
+    if (nslots < FEWEST || nslots > MOST)
+        return 1;
+
+    for (uint32_t i = 0; i < nslots; i++)
+        states[word_state(atom_peek(&pool_slot(pool, i)->word))]++;
+    return states[SLOT_EMPTY] + pool->counts.occupied == (int)nslots &&
+           states[SLOT_CLOSING] == pool->counts.closing;
+}
+
+/* Returns whether waiters are in the queue only where they may be.  Idle items
+ * cannot be asserted: a release may make one idle at any time, and then it
+ * settles. */
+ASSERT_ONLY static int queue_is_settled_locked(const struct pool *pool)
+    POOL_LOCKED(pool)
+{
+    uint64_t gate = atom_peek(&pool->gate);
+    int waits = pool->queue.length > 0;
+    if (waits != ((gate & GATE_QUEUE) != 0))
+        return 0;
+    if (gate & GATE_CLOSED)
+        return !waits && list_empty(&pool->lists.checks_begun);
+    int oversized = pool_existing(pool) > pool->limits.max_size;
+    return oversized == ((gate & GATE_OVERSIZED) != 0);
 }
 
 void rpool__settle_locked(struct pool *pool)
@@ -181,5 +234,8 @@ void rpool__settle_locked(struct pool *pool)
     else
         settle_open_locked(pool, &left);
     pool->unsettled = left == 0;
+
+    assert(counts_are_sane_locked(pool) && counts_are_exact_locked(pool));
+    assert(pool->unsettled || queue_is_settled_locked(pool));
     rpool__wake_workers_locked(pool);
 }

@@ -5,18 +5,20 @@
 
 #include "pool.h"
 
-/* Brings the pool to rest after any change: a closed pool keeps nothing idle,
- * nor does one over its size; idle items go to the head of the line; workers
- * learn what there is to do.  One call looks at a batch of slots and waiters at
- * most.  If there are more, the calling thread settles again, with the mutex
- * free in between, when it comes to rpool__unlock_and_notify. */
+/* Restores the invariants of the pool (settle.c) after any change.  Visits
+ * HOLD_BATCH slots and waiters at most.  If there are more, it sets
+ * pool.unsettled, and the calling thread settles again in entry.c, with the
+ * mutex free in between. */
 void rpool__settle_locked(struct pool *pool) POOL_LOCKED(pool);
-/* Disposes of an owned item that is bad; reason 0: as the flags of its word
- * say. An item that nobody has had yet counts as a failed creation. */
+
+/* Closes an item that the caller owns.  The reason RPOOL_REASON_NONE stands for
+ * that of the flags in its word.  A bad item that has never been leased counts
+ * as a failed creation. */
 void rpool__reject_locked(struct pool *pool, struct slot *slot,
                           rpool_reason reason) POOL_LOCKED(pool);
-/* Makes an owned item idle, with these flags; disposes of it if its word says
- * that it must leave. */
+
+/* Makes an item that the caller owns idle, with these flags, or closes it if
+ * its word says so. */
 void rpool__keep_or_reject_locked(struct pool *pool, struct slot *slot,
                                   uint64_t flags) POOL_LOCKED(pool);
 

@@ -1,25 +1,35 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The transitions of one slot that the quick paths make, inline, and the hint
- * that finds idle slots.
+ * Every transition of a slot from one state to another.
  *
- * maybe_idle is a hint that errs on one side only: an idle slot's bit is set,
- * but for a moment that the argument at slot_clear_hint closes.  So a claim and
- * a release of the same slot write nothing that is shared with other slots.
+ * Five transitions are one compare-and-swap without the mutex, and stand here:
+ * IDLE to LEASED or to CHECKING (claim), LEASED to RETURNING (end of a lease),
+ * RETURNING to IDLE (give back), and the flags of LEASED for a use, an end that
+ * waits for the use, and a lease that was used.  The transitions in slot.c are
+ * made under the mutex.
+ *
+ * The owner of a slot makes its transitions (word.h names the owners).  A slot
+ * that is IDLE has no owner: the thread whose compare-and-swap succeeds owns
+ * it.
  */
 #ifndef CORE_SLOT_H
 #define CORE_SLOT_H
 
 #include "pool.h"
 
-/* The flags of a word that end where its item becomes IDLE. */
+/* The flags of a word that end when its item becomes IDLE. */
 enum { SLOT_OF_LEASE = SLOT_OWES_ANSWER | SLOT_CHECKED | SLOT_USED };
 
-static inline struct atom *slot_hint(const struct pool *pool,
-                                     const struct slot *slot)
+/* ---- the hint that finds idle slots ---- */
+
+/*
+ * The bit of an idle slot is set, and that of another slot may be set too.  A
+ * claim does not clear the bit, and a release finds it set.  So a claim and a
+ * release of the same slot write nothing that other slots share.
+ */
+static inline struct atom *slot_hint(const struct slot *slot)
 {
-    (void)pool;
     return &slot->hint->maybe_idle;
 }
 
@@ -28,50 +38,55 @@ static inline uint64_t slot_bit(const struct slot *slot)
     return (uint64_t)1 << (slot->index % HINT_SLOTS);
 }
 
-static inline void slot_set_hint(const struct pool *pool,
-                                 const struct slot *slot)
+/* Called after the slot has become IDLE. */
+static inline void slot_set_hint(const struct slot *slot)
 {
-    struct atom *hint = slot_hint(pool, slot);
+    struct atom *hint = slot_hint(slot);
     if ((atom_load(hint) & slot_bit(slot)) == 0)
         (void)atom_or(hint, slot_bit(slot));
 }
 
 /*
- * Clears, then looks at the word again; slot_set_hint comes after the word
- * became IDLE.  In the one order of all four, either this look sees IDLE and
- * sets the bit again, or slot_set_hint's look comes after the clearing and
- * sets it.
+ * Clears the bit of a slot that is not IDLE.  Another thread may make the slot
+ * IDLE meanwhile and find the bit still set.  Therefore this thread reads the
+ * word again after it has cleared the bit.  All four accesses are sequentially
+ * consistent: either this thread sees IDLE and sets the bit again, or the other
+ * thread sees the cleared bit and sets it.
  */
-static inline void slot_clear_hint(const struct pool *pool,
-                                   const struct slot *slot)
+static inline void slot_clear_hint(const struct slot *slot)
 {
-    (void)atom_and(slot_hint(pool, slot), ~slot_bit(slot));
+    (void)atom_and(slot_hint(slot), ~slot_bit(slot));
     if (word_state(atom_load(&slot->word)) == SLOT_IDLE)
-        slot_set_hint(pool, slot);
+        slot_set_hint(slot);
 }
 
-/*
- * How far an idle item is from a lease, the fittest first.  The times are read
- * before the claim: what changes until then can only have proven the item
- * since, or is another pool's, and then the claim does not stand.
- */
+/* ---- what an idle item needs before a lease ---- */
+
+/* The fittest first. */
 enum fitness {
-    FIT_NOW,    /* may be leased */
-    FIT_LOOK,   /* after a look at what has arrived since it was given back */
-    FIT_ANSWER, /* after the answer that it owes was read */
-    FIT_PING,   /* after a ping */
-    FIT_NOT     /* it leaves */
+    FIT_NOW,    /* nothing */
+    FIT_LOOK,   /* a look at what has arrived since the item was given back */
+    FIT_ANSWER, /* a read of the answer that the item owes */
+    FIT_PING,   /* a ping */
+    FIT_NOT     /* the item must be closed */
 };
 enum { FITNESSES = FIT_NOT };
 
-/* How many idle slots one search or one acquire looks at for a fitter item. */
+/* How many idle slots one search, or one acquire, looks at for a fitter item.
+ */
 enum { MOST_LOOKS = 64 };
 
 #define ACCEPT(fitness) (1U << (fitness))
 #define ACCEPT_READY    (ACCEPT(FIT_NOW) | ACCEPT(FIT_LOOK))
 #define ACCEPT_ALL      (ACCEPT_READY | ACCEPT(FIT_ANSWER) | ACCEPT(FIT_PING))
 
-/* The fitness of an item with that word, whatever its state. */
+/*
+ * Returns the fitness of an item with that word, whatever its state.
+ *
+ * A claim reads the times before its swap.  Until the swap, another thread can
+ * only have proven the item again, or the slot has become another pool's.  In
+ * the second case the gate has changed, and the caller gives the item back.
+ */
 static inline enum fitness slot_fitness(const struct pool *pool,
                                         const struct slot *slot, uint64_t word,
                                         int64_t now)
@@ -80,6 +95,7 @@ static inline enum fitness slot_fitness(const struct pool *pool,
         return FIT_NOT;
     if (word & SLOT_OWES_ANSWER)
         return FIT_ANSWER;
+
     int64_t proven = (int64_t)atom_peek(&slot->proven);
     if (proven < (int64_t)atom_peek(&pool->rules.suspect))
         return FIT_PING;
@@ -92,8 +108,10 @@ static inline enum fitness slot_fitness(const struct pool *pool,
                                                                      : FIT_NOW;
 }
 
-/* IDLE to LEASED if it may be leased now, else to CHECKING: the new word, or 0
- * if its fitness is not in `accept`. */
+/* ---- claim ---- */
+
+/* IDLE to LEASED if the item needs nothing, else IDLE to CHECKING.  Returns the
+ * new word, or 0 if the slot is not IDLE or its fitness is not in `accept`. */
 static inline uint64_t slot_claim(const struct pool *pool, struct slot *slot,
                                   int64_t now, unsigned accept)
 {
@@ -113,44 +131,8 @@ static inline uint64_t slot_claim(const struct pool *pool, struct slot *slot,
     return 0;
 }
 
-/* The owner's state to IDLE; 0 if a reason to leave came in: still the
- * owner's. */
-static inline int slot_make_idle(const struct pool *pool, struct slot *slot,
-                                 uint64_t flags)
-{
-    uint64_t word = atom_load(&slot->word);
-    do {
-        if (word & SLOT_MUST_CLOSE)
-            return 0;
-    } while (!atom_cas(&slot->word, &word,
-                       (word_with(word, SLOT_IDLE) & ~(uint64_t)SLOT_OF_LEASE) |
-                           flags));
-    slot_set_hint(pool, slot);
-    return 1;
-}
-
-/* The owner's: it owes no answer any more.  Returns the word. */
-static inline uint64_t slot_clear_answer(struct slot *slot)
-{
-    return atom_and(&slot->word, ~(uint64_t)SLOT_OWES_ANSWER) &
-           ~(uint64_t)SLOT_OWES_ANSWER;
-}
-
-/* word: the slot's, LEASED. */
-static inline uint64_t slot_handle(const struct pool *pool,
-                                   const struct slot *slot, uint64_t word)
-{
-    return (word & SERIAL_MASK) | (uint64_t)slot->index << CELL_BITS |
-           (uint64_t)pool->cell;
-}
-
-/* Is that word the lease that the handle names? */
-static inline int slot_is_lease(uint64_t word, uint64_t handle)
-{
-    return (word & (SLOT_STATE_MASK | SLOT_END_PENDING)) == SLOT_LEASED &&
-           (word & SERIAL_MASK) == (handle & SERIAL_MASK);
-}
-
+/* IDLE to that state, whatever the fitness.  `word` was read by the caller.
+ * Returns 0 if the word has changed or is not IDLE. */
 static inline int slot_take_idle(struct slot *slot, uint64_t word,
                                  enum slot_state to)
 {
@@ -158,17 +140,138 @@ static inline int slot_take_idle(struct slot *slot, uint64_t word,
            atom_cas(&slot->word, &word, word_with(word, to));
 }
 
-/* ---- the thread's hints ---- */
+/* ---- a lease ---- */
+
+/* Returns the handle of the lease.  `word` is that of the slot, LEASED. */
+static inline uint64_t slot_handle(const struct pool *pool,
+                                   const struct slot *slot, uint64_t word)
+{
+    return (word & SERIAL_MASK) | (uint64_t)slot->index << CELL_BITS |
+           (uint64_t)pool->cell;
+}
+
+/* Returns whether that word is the lease that the handle names. */
+static inline int slot_is_lease(uint64_t word, uint64_t handle)
+{
+    return (word & (SLOT_STATE_MASK | SLOT_END_PENDING)) == SLOT_LEASED &&
+           (word & SERIAL_MASK) == (handle & SERIAL_MASK);
+}
+
+/* What an operation on a lease has found. */
+enum lease {
+    LEASE_INVALID, /* the handle names no lease, and nothing was done */
+    LEASE_IN_USE,  /* a call of the borrower is running */
+    LEASE_OK
+};
 
 /*
- * A hint is the slot that the thread itself gave back a moment ago: warm in its
- * cache, and no other thread's way leads there.  After HINT_LASTS the lowest
- * slot is better, so that the surplus grows old.  It is a hint only: cells and
- * slots are never freed, so what it points at may be another pool's by now, but
- * the claim and the gate decide.
+ * Ends the lease: LEASED to RETURNING, which makes the slot the caller's.  If
+ * two threads end the same lease, one of them succeeds.  A lease in use is not
+ * ended: its word records the end, and slot_end_use() ends it; then *number
+ * becomes that of the resource, which the running call may destroy at any time.
+ */
+static inline enum lease slot_end_lease(struct slot *slot, uint64_t handle,
+                                        uint64_t *number)
+{
+    uint64_t word = atom_load(&slot->word);
+    while (slot_is_lease(word, handle)) {
+        int in_use = (word & SLOT_IN_USE) != 0;
+        if (in_use)
+            *number = atom_peek(&slot->number);
+        uint64_t ended =
+            in_use ? word | SLOT_END_PENDING : word_with(word, SLOT_RETURNING);
+        if (atom_cas(&slot->word, &word, ended))
+            return in_use ? LEASE_IN_USE : LEASE_OK;
+    }
+    return LEASE_INVALID;
+}
+
+/* From then on no other thread makes the transition out of LEASED. */
+static inline enum lease slot_begin_use(struct slot *slot, uint64_t handle)
+{
+    uint64_t word = atom_load(&slot->word);
+    while (slot_is_lease(word, handle)) {
+        if (word & SLOT_IN_USE)
+            return LEASE_IN_USE;
+        if (atom_cas(&slot->word, &word, word | SLOT_IN_USE | SLOT_USED))
+            return LEASE_OK;
+    }
+    return LEASE_INVALID;
+}
+
+/* Ends the use.  Returns 1 if the lease was ended meanwhile: then the slot is
+ * RETURNING, and the caller's. */
+static inline int slot_end_use(struct slot *slot, uint64_t handle)
+{
+    uint64_t word = atom_load(&slot->word);
+    while (word_state(word) == SLOT_LEASED && (word & SLOT_IN_USE) != 0 &&
+           (word & SERIAL_MASK) == (handle & SERIAL_MASK)) {
+        int ended = (word & SLOT_END_PENDING) != 0;
+        uint64_t unused = word & ~(uint64_t)(SLOT_IN_USE | SLOT_END_PENDING);
+        if (atom_cas(&slot->word, &word,
+                     ended ? word_with(unused, SLOT_RETURNING) : unused))
+            return ended;
+    }
+    return 0;
+}
+
+/* Records in the word that the borrower has had the resource. */
+static inline void slot_mark_used(struct slot *slot, uint64_t handle)
+{
+    uint64_t word = atom_load(&slot->word);
+    while ((word & SLOT_USED) == 0 && slot_is_lease(word, handle))
+        if (atom_cas(&slot->word, &word, word | SLOT_USED))
+            break;
+}
+
+/* Moves a slot between two states whose words have no flag.  Fails if the word
+ * has one, because the lease was used or is in use, or the item must be closed.
+ */
+static inline int slot_move(struct slot *slot, uint64_t handle,
+                            enum slot_state from, enum slot_state to)
+{
+    uint64_t word = (handle & SERIAL_MASK) | from;
+    return atom_cas(&slot->word, &word, (handle & SERIAL_MASK) | to);
+}
+
+/* ---- back to IDLE ---- */
+
+/* The owner's state to IDLE, with these flags.  Returns 0 if the item must be
+ * closed; the slot is still the caller's then. */
+static inline int slot_make_idle(struct slot *slot, uint64_t flags)
+{
+    uint64_t word = atom_load(&slot->word);
+    assert(word_state(word) != SLOT_EMPTY && word_state(word) != SLOT_IDLE &&
+           word_state(word) != SLOT_CLOSING);
+    do {
+        if (word & SLOT_MUST_CLOSE)
+            return 0;
+    } while (!atom_cas(&slot->word, &word,
+                       (word_with(word, SLOT_IDLE) & ~(uint64_t)SLOT_OF_LEASE) |
+                           flags));
+    slot_set_hint(slot);
+    return 1;
+}
+
+/* The caller owns the slot and has read the answer.  Returns the new word. */
+static inline uint64_t slot_clear_answer(struct slot *slot)
+{
+    return atom_and(&slot->word, ~(uint64_t)SLOT_OWES_ANSWER) &
+           ~(uint64_t)SLOT_OWES_ANSWER;
+}
+
+/* ---- the hints of a thread ---- */
+
+/*
+ * A thread remembers the slot that it gave back last, because that item is warm
+ * in its cache and other threads rarely claim it.  After HINT_LASTS the thread
+ * takes the lowest idle slot instead, so that surplus items reach their idle
+ * timeout.  The slot may be another pool's by then: cells and slots are never
+ * freed, and the claim and the gate decide.
  */
 #define HINT_LASTS (2 * CLOCK_COARSE_TICK)
 
+/* Returns the hint for that pool, or NULL. */
 static inline struct thread_hint *hint_of_pool(uint64_t handle)
 {
     struct thread_hint *hint = thread_memo()->hint;
@@ -177,6 +280,7 @@ static inline struct thread_hint *hint_of_pool(uint64_t handle)
     return hint[1].key == handle ? &hint[1] : NULL;
 }
 
+/* Returns the hint whose last lease has that handle, or NULL. */
 static inline struct thread_hint *hint_of_lease(uint64_t handle)
 {
     struct thread_hint *hint = thread_memo()->hint;
@@ -185,7 +289,7 @@ static inline struct thread_hint *hint_of_lease(uint64_t handle)
     return hint[1].lease == handle ? &hint[1] : NULL;
 }
 
-/* The hint of that pool, else the older one. */
+/* Returns the hint to overwrite: that for the pool, else the older one. */
 static inline struct thread_hint *hint_for(uint64_t handle)
 {
     struct thread_hint *hint = thread_memo()->hint;
@@ -193,36 +297,54 @@ static inline struct thread_hint *hint_for(uint64_t handle)
     return own != NULL ? own : &hint[hint[1].time < hint[0].time];
 }
 
-/* slot.c */
-/* CHECKING to LEASED; 0 if a reason to leave came in: still the owner's. */
+/* ---- slot.c: under the mutex ---- */
+
+/* EMPTY to CREATING.  An empty slot exists, because there is room. */
+struct slot *rpool__slot_occupy_locked(struct pool *pool) POOL_LOCKED(pool);
+
+/* Fills in a slot that is CREATING.  Lock: not held.  Thread: its owner. */
+void rpool__slot_init(struct pool *pool, struct slot *slot, void *resource);
+
+/* CHECKING to LEASED.  Returns 0 if the item must be closed; the slot is still
+ * the caller's then. */
 int rpool__slot_make_leased(struct slot *slot);
-rpool_reason rpool__flag_reason(uint64_t word);
-/* An owned slot into the queue of disposals. */
+
+/* The owner's state to CLOSING: a worker destroys the resource. */
 void rpool__close_slot_locked(struct pool *pool, struct slot *slot,
                               rpool_reason reason) POOL_LOCKED(pool);
-/* DISPOSING to EMPTY: the resource is gone, and is counted. */
-void rpool__slot_destroyed_locked(struct pool *pool, struct slot *slot)
-    POOL_LOCKED(pool);
-/* Marks an item that must leave.  If it is idle, disposes of it and returns 1.
- */
+
+/* Sets a flag of SLOT_MUST_CLOSE.  An idle slot becomes CLOSING: returns 1.
+ * Any other owner closes it later: returns 0. */
 int rpool__slot_mark_locked(struct pool *pool, struct slot *slot, uint64_t flag)
     POOL_LOCKED(pool);
-/* A slot without resource. */
+
+/* The owner's state to EMPTY: the slot has no resource any more. */
 void rpool__slot_empty_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
-/* Takes a slot out of the workers' list that it is in, if it is in one. */
+
+/* CLOSING to EMPTY, and counts the item as closed. */
+void rpool__slot_destroyed_locked(struct pool *pool, struct slot *slot)
+    POOL_LOCKED(pool);
+
+/* Returns the reason in the flags of that word, or RPOOL_REASON_NONE. */
+rpool_reason rpool__flag_reason(uint64_t word);
+
+/* ---- slot.c: the lists of slots ---- */
+
+/* Takes a slot out of the list that it is in, if any. */
 void rpool__slot_unlist_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
-/* The first slot of a list that is not empty, out of it. */
+
+/* Takes the first slot out of a list that is not empty. */
 struct slot *rpool__slot_pop_locked(struct pool *pool, struct list *list)
     POOL_LOCKED(pool);
-/* Hands a CHECKING slot of the caller's to the workers. */
+
+/* Gives a CHECKING slot of the caller's to the workers, who go on with it. */
 void rpool__slot_hand_over_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
-/* Wishes that a worker checks that slot, for a borrower. */
+
+/* Has a worker check the slot for a borrower, if it is still IDLE then. */
 void rpool__slot_request_check_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
-struct slot *rpool__slot_occupy_locked(struct pool *pool) POOL_LOCKED(pool);
-void rpool__slot_init(struct pool *pool, struct slot *slot, void *resource);
 
 #endif

@@ -1,28 +1,25 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Workers that are kept: in a call of the provider past its deadline (stuck),
- * or in a listener, which has none.  Each is replaced by another worker, and
- * counts in no limit meanwhile, up to MAX_STUCK.
+ * Workers that do not come back: a worker is stuck if its call of the provider
+ * has passed its deadline, or if its call of the listener lasts and another job
+ * needs a worker.  Up to MAX_STUCK stuck workers are replaced by others.  While
+ * a worker is replaced, it counts in none of the limits.
  */
 #include "stuck.h"
 #include "alarm.h"
 #include "jobs.h"
 
-/* A call of the provider that lasts so much longer than its deadline is stuck.
- */
+/* A call of the provider is stuck so long after its deadline. */
 #define STUCK_GRACE (1000 * CLOCK_MS)
 
-/* A listener that lasts longer keeps its worker, if something waits for that.
- */
+/* A call of the listener may keep a worker for this time. */
 #define LISTENER_PATIENCE (20 * CLOCK_MS)
 
-/* A worker is about to call the provider.  A call that outlasts `deadline` by
- * more than STUCK_GRACE is stuck: the worker is replaced, and another takes its
- * place in what is limited. */
 void rpool__begin_call_locked(struct pool *pool, struct pool_thread *worker,
                               enum call call, int64_t deadline)
 {
+    assert(worker->call == CALL_NONE && worker->stuck == ON_TIME);
     worker->call = call;
     worker->overdue_at = deadline > CLOCK_NEVER - STUCK_GRACE
                              ? CLOCK_NEVER
@@ -37,10 +34,12 @@ static int all_are_busy_locked(const struct pool *pool) POOL_LOCKED(pool)
            pool->threads.workers >= rpool__most_workers_locked(pool);
 }
 
-/* Nothing waits for a destroy or for a listener while there is another worker,
- * except a borrower whose item is in the listener's hands: that one looks for
- * itself (rpool__listener_due_locked).  So the cleaner looks whether they last
- * too long only when all workers are busy. */
+/*
+ * Returns whether the cleaner must notice that this worker is stuck.  While
+ * another worker is free, no job waits for the end of a destroy or of a call of
+ * the listener.  The exception is a waiter whose item is in the listener; that
+ * waiter looks by itself (rpool__listener_due_locked).
+ */
 static int is_watched_locked(const struct pool *pool,
                              const struct pool_thread *worker) POOL_LOCKED(pool)
 {
@@ -61,6 +60,7 @@ void rpool__watch_workers_locked(struct pool *pool)
 
 int64_t rpool__listener_due_locked(const struct pool *pool)
 {
+    assert(pool->reports.listeners >= 0);
     int64_t due = CLOCK_NEVER;
     for (int i = 0; pool->reports.listeners > 0 && i < WORKERS; i++)
         if (pool->threads.worker[i].in_listener &&
@@ -70,11 +70,13 @@ int64_t rpool__listener_due_locked(const struct pool *pool)
     return due;
 }
 
+/* Takes a stuck worker out of the limits, or (change is -1) puts it back. */
 static void count_stuck_locked(struct pool *pool,
                                const struct pool_thread *worker, int change)
     POOL_LOCKED(pool)
 {
     pool->threads.stuck += change;
+    assert(pool->threads.stuck >= 0 && pool->threads.stuck <= MAX_STUCK);
     if (worker->call == CALL_CREATE)
         pool->threads.stuck_creating += change;
     else if (worker->call == CALL_CHECK)
@@ -85,6 +87,7 @@ static void count_stuck_locked(struct pool *pool,
 
 void rpool__end_call_locked(struct pool *pool, struct pool_thread *worker)
 {
+    assert(worker->call != CALL_NONE);
     if (worker->stuck == STUCK_AND_REPLACED)
         count_stuck_locked(pool, worker, -1);
     worker->stuck = ON_TIME;
@@ -128,6 +131,7 @@ int rpool__note_stuck_locked(struct pool *pool, int64_t now, int64_t *next)
 
 void rpool__begin_listener_locked(struct pool *pool, struct pool_thread *worker)
 {
+    assert(!worker->in_listener && worker->stuck == ON_TIME);
     pool->reports.listeners++;
     worker->in_listener = 1;
     worker->overdue_at = clock_now() + LISTENER_PATIENCE;
@@ -135,6 +139,7 @@ void rpool__begin_listener_locked(struct pool *pool, struct pool_thread *worker)
 
 void rpool__end_listener_locked(struct pool *pool, struct pool_thread *worker)
 {
+    assert(worker->in_listener && pool->reports.listeners > 0);
     if (worker->stuck == STUCK_AND_REPLACED)
         count_stuck_locked(pool, worker, -1);
     worker->stuck = ON_TIME;

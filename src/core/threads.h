@@ -5,19 +5,30 @@
 
 #include "pool.h"
 
-/* From here on, until busy is counted down, the provider or a listener may keep
- * this thread of the pool: a close past its deadline leaves it behind. */
-void rpool__begin_busy_locked(struct pool *pool) POOL_LOCKED(pool);
-/* Starts the thread of a place that rpool__reserve_worker_locked() took.
- * Returns 0, or an errno value.  Lock: not held. */
-int rpool__spawn_worker(struct pool *pool, int index);
-/* Gives that place up again, and asks for no other thread for a while. */
-void rpool__spawn_failed_locked(struct pool *pool, int index) POOL_LOCKED(pool);
+/* If another worker is needed, takes a place for it in threads.worker and
+ * returns the index; else returns -1. */
 int rpool__reserve_worker_locked(struct pool *pool) POOL_LOCKED(pool);
+
+/* Starts the thread of that place.  Returns 0, or an errno value.  Lock: not
+ * held. */
+int rpool__spawn_worker(struct pool *pool, int index);
+
+/* Gives that place up, and starts no other worker for a while. */
+void rpool__spawn_failed_locked(struct pool *pool, int index) POOL_LOCKED(pool);
+
+/* Until the caller counts threads.busy down, the provider or the listener may
+ * block this thread of the pool.  A close whose deadline passes leaves it
+ * behind. */
+void rpool__begin_busy_locked(struct pool *pool) POOL_LOCKED(pool);
+
+/* If there are more workers than are needed, detaches the calling worker and
+ * returns 1: its thread must end. */
 int rpool__retire_worker_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool);
-/* Takes the threads out of the pool.  Stores those that have ended, at most
- * THREADS, for thread_join() without the mutex, and returns their number. */
+
+/* Takes all threads out of the pool.  Stores those that have ended in `ended`,
+ * which has room for THREADS, and returns their number.  The caller joins them
+ * without the mutex. */
 int rpool__reap_threads_locked(struct pool *pool, struct thread *ended)
     POOL_LOCKED(pool);
 

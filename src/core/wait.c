@@ -1,12 +1,13 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* A waiter's time in the line. */
+/* A waiter's time in the queue. */
 #include "wait.h"
 #include "entry.h"
 #include "queue.h"
 #include "settle.h"
 #include "stuck.h"
 
+/* Settling may answer waiters and so make room. */
 static int is_full_locked(struct pool *pool) POOL_LOCKED(pool)
 {
     if (pool->config.max_waiters < 0 ||
@@ -16,7 +17,7 @@ static int is_full_locked(struct pool *pool) POOL_LOCKED(pool)
     return pool->queue.length >= pool->config.max_waiters;
 }
 
-/* The item that a waiter is to get may be in a slow listener's hands. */
+/* The item that the waiter could have may be in a slow listener. */
 static void note_slow_listener_locked(struct pool *pool, int64_t due)
     POOL_LOCKED(pool)
 {
@@ -29,16 +30,19 @@ rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket,
                                 int needs_ready, int64_t deadline,
                                 struct slot **slot)
 {
+    assert(*slot == NULL);
     if (*ticket == 0) {
         if (is_full_locked(pool))
             return RPOOL_BUSY;
         *ticket = ++pool->queue.last_ticket;
     }
+
     struct waiter w = {
         .ticket = *ticket, .needs_ready = needs_ready, .status = RPOOL_TIMEOUT};
     sleeper_init(&w.sleeper);
     rpool__queue_insert_locked(pool, &w);
     rpool__settle_locked(pool);
+
     while (!w.answered && clock_now() < deadline) {
         int64_t due = rpool__listener_due_locked(pool);
         if (!rpool__notify_locked(pool))
@@ -46,8 +50,10 @@ rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket,
                          due < deadline ? due : deadline);
         note_slow_listener_locked(pool, due);
     }
+
+    /* The waiter may have found its answer before it was woken. */
     if (w.answered)
-        list_remove(&w.node); /* perhaps it was not woken yet */
+        list_remove(&w.node);
     else
         rpool__queue_remove_locked(pool, &w);
     *slot = w.slot;

@@ -5,8 +5,12 @@
 
 #include "pool.h"
 
-/* Stands in line until served, or the deadline; ticket 0 is a newcomer, and is
- * given one.  pinged: see struct waiter.  The mutex is held before and after.
+/*
+ * Waits in the queue until the caller is answered or the deadline passes.
+ * *ticket is 0 for a new waiter, which is given one.  needs_ready: struct
+ * waiter.  Returns RPOOL_OK and stores a slot, LEASED or CHECKING, which is the
+ * caller's; or returns RPOOL_TIMEOUT, RPOOL_CLOSED, RPOOL_CREATE, or RPOOL_BUSY
+ * if the queue is full.
  */
 rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket,
                                 int needs_ready, int64_t deadline,

@@ -1,14 +1,15 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Workers call the provider: they destroy, check idle items, and create.  One
- * is started at open and stays; more are started when there is something to do
- * and none is idle, create_concurrency + 1 in all, so that one is always left
- * that does not create.
+ * Workers call the provider: they destroy, check and create items.
  *
- * A creation occupies its slot before the mutex is dropped, so that there are
- * never more than max_size; and the need is tested right before, so that a
- * release that came first saves it.
+ * One worker is started at open and stays.  Others are started when a job waits
+ * and no worker is idle.  Their number is at least create_concurrency + 1, so
+ * that one worker is left that does not create.
+ *
+ * A creation occupies its slot before the worker drops the mutex, so that there
+ * are never more than max_size items.  The worker tests right before that the
+ * creation is still needed: a release may have served the waiter.
  */
 #include "worker.h"
 #include "alarm.h"
@@ -18,15 +19,15 @@
 #include "expiry.h"
 #include "failure.h"
 #include "jobs.h"
+#include "report.h"
 #include "settle.h"
 #include "slot.h"
 #include "stuck.h"
-#include "tell.h"
 #include "threads.h"
 
 /* ---- destroy ---- */
 
-/* CLOSED comes before the destroy, as the listener is given the resource. */
+/* CLOSED is emitted before the destroy, because the event has the resource. */
 static void destroy_one_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool)
 {
@@ -45,17 +46,18 @@ static void destroy_one_locked(struct pool *pool, struct pool_thread *worker)
     lock_take(&pool->lock);
     rpool__end_call_locked(pool, worker);
     rpool__slot_destroyed_locked(pool, slot);
-    rpool__wake_workers_locked(pool); /* there is room again */
+    rpool__wake_workers_locked(pool);
 }
 
 /* ---- check ---- */
 
-/* The next slot to check for a borrower, CHECKING and the caller's; NULL if
- * none of those that were wished needs it any more. */
+/* Returns the next slot to check for a borrower, CHECKING and the caller's; or
+ * NULL if no slot needs the check any more. */
 static struct slot *next_check_locked(struct pool *pool) POOL_LOCKED(pool)
 {
     if (!list_empty(&pool->lists.checks_begun))
         return rpool__slot_pop_locked(pool, &pool->lists.checks_begun);
+
     while (!list_empty(&pool->lists.checks_requested)) {
         struct slot *slot =
             rpool__slot_pop_locked(pool, &pool->lists.checks_requested);
@@ -66,7 +68,12 @@ static struct slot *next_check_locked(struct pool *pool) POOL_LOCKED(pool)
     return NULL;
 }
 
-/* Drops the mutex meanwhile.  good: the flag of an item that has passed. */
+/*
+ * Checks a slot that is CHECKING; drops the mutex meanwhile.  An item that has
+ * passed becomes idle with the flag `good`.  If the answer is not there in
+ * time, the item still owes it, and a keepalive does not ping it again at once:
+ * its next lease waits for the answer anyway.
+ */
 static void check_slot_locked(struct pool *pool, struct pool_thread *worker,
                               struct slot *slot, enum call call, uint64_t good)
     POOL_LOCKED(pool)
@@ -76,10 +83,11 @@ static void check_slot_locked(struct pool *pool, struct pool_thread *worker,
     rpool__begin_call_locked(pool, worker, call, deadline);
     rpool__unlock_for_job(pool);
     int verdict = rpool__call_check(pool, slot, deadline);
-    if (verdict == RPOOL_AGAIN) /* others first: a lease waits for it anyway */
+    if (verdict == RPOOL_AGAIN)
         atom_put(&slot->proven, (uint64_t)clock_coarse());
     lock_take(&pool->lock);
     rpool__end_call_locked(pool, worker);
+
     if (verdict != RPOOL_GOOD && verdict != RPOOL_AGAIN)
         rpool__reject_locked(pool, slot, RPOOL_REASON_CHECK);
     else
@@ -95,13 +103,15 @@ static void check_for_borrower_locked(struct pool *pool,
     struct slot *slot = next_check_locked(pool);
     if (slot == NULL)
         return;
+
     pool->checks.for_borrowers++;
     check_slot_locked(pool, worker, slot, CALL_CHECK, SLOT_CHECKED);
     pool->checks.for_borrowers--;
+    assert(pool->checks.for_borrowers >= 0);
     rpool__settle_locked(pool);
 }
 
-/* One at a time, so that the others can be borrowed meanwhile. */
+/* Pings the first item whose keepalive is due, if it is still idle. */
 static void keep_one_alive_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool)
 {
@@ -110,46 +120,24 @@ static void keep_one_alive_locked(struct pool *pool, struct pool_thread *worker)
     if (word_state(word) != SLOT_IDLE ||
         clock_now() - (int64_t)atom_peek(&slot->proven) <
             pool->config.keepalive ||
-        !atom_cas(&slot->word, &word, word_with(word, SLOT_CHECKING)))
+        !slot_take_idle(slot, word, SLOT_CHECKING))
         return;
+
     pool->checks.keepalives++;
     check_slot_locked(pool, worker, slot, CALL_KEEPALIVE, 0);
     pool->checks.keepalives--;
+    assert(pool->checks.keepalives >= 0);
     rpool__settle_locked(pool);
 }
 
 /* ---- create ---- */
 
-static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
-    POOL_LOCKED(pool)
-{
-    rpool__end_backoff_locked(pool);
-    pool->demand.create_time = took;
-    pool->stats.created++;
-    pool->stats.create_us += (uint64_t)(took / 1000);
-    if (pool_existing(pool) > pool->limits.max_size)
-        rpool__close_slot_locked(pool, slot, RPOOL_REASON_RESIZE);
-    else
-        rpool__keep_or_reject_locked(pool, slot, 0);
-    rpool__set_idle_due_locked(pool);
-    rpool__arm_slot_locked(pool, slot);
-    if (pool->counts.ageing > 0)
-        rpool__arm_locked(pool, 0); /* the next one may leave */
-}
-
-static void failed_locked(struct pool *pool, struct slot *slot, uint64_t round,
-                          const rpool_failure *why) POOL_LOCKED(pool)
-{
-    rpool__slot_empty_locked(pool, slot);
-    pool->stats.create_failed++;
-    rpool__count_failure_locked(pool, round, why);
-}
-
 struct creation {
-    struct slot *slot;
+    struct slot *slot; /* CREATING */
     int64_t deadline, took;
-    uint64_t round;
-    int rc, unwatched;
+    uint64_t round; /* of the back-off, when the creation started */
+    int rc;         /* of the provider */
+    int unwatched;  /* the descriptor cannot be watched */
     rpool_failure why;
 };
 
@@ -165,12 +153,11 @@ static void create(struct pool *pool, struct creation *c)
     }
     if (c->rc != 0)
         return;
+
     rpool__slot_init(pool, c->slot, resource);
     c->unwatched = rpool__watch_slot(pool, c->slot);
 }
 
-/* CREATED comes before the item can be leased, CREATE_FAILED when nothing waits
- * for it any more. */
 static void emit_creation(struct pool *pool, const struct creation *c)
 {
     int64_t ms = c->took / CLOCK_MS;
@@ -200,6 +187,38 @@ static void emit_creation_locked(struct pool *pool, struct pool_thread *worker,
     rpool__end_listener_locked(pool, worker);
 }
 
+/* The new item may let the cleaner close an ageing one. */
+static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
+    POOL_LOCKED(pool)
+{
+    rpool__end_backoff_locked(pool);
+    pool->demand.create_time = took;
+    pool->stats.created++;
+    pool->stats.create_us += (uint64_t)(took / 1000);
+
+    if (pool_existing(pool) > pool->limits.max_size)
+        rpool__close_slot_locked(pool, slot, RPOOL_REASON_RESIZE);
+    else
+        rpool__keep_or_reject_locked(pool, slot, 0);
+    rpool__set_idle_due_locked(pool);
+    rpool__arm_slot_locked(pool, slot);
+    if (pool->counts.ageing > 0)
+        rpool__arm_locked(pool, 0);
+}
+
+static void failed_locked(struct pool *pool, struct slot *slot, uint64_t round,
+                          const rpool_failure *why) POOL_LOCKED(pool)
+{
+    rpool__slot_empty_locked(pool, slot);
+    pool->stats.create_failed++;
+    rpool__count_failure_locked(pool, round, why);
+}
+
+/*
+ * CREATED is emitted before the item can be leased, so the worker counts as
+ * creating while it is in the listener.  CREATE_FAILED is emitted last, when
+ * nothing waits for the listener.
+ */
 static void create_one_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool)
 {
@@ -212,25 +231,28 @@ static void create_one_locked(struct pool *pool, struct pool_thread *worker)
     create(pool, &c);
     lock_take(&pool->lock);
     rpool__end_call_locked(pool, worker);
+
     if (c.rc == 0) {
-        worker->call = CALL_CREATE; /* the item waits for the listener */
+        worker->call = CALL_CREATE;
         emit_creation_locked(pool, worker, &c);
         rpool__end_call_locked(pool, worker);
     }
     pool->counts.creating--;
+    assert(pool->counts.creating >= 0);
     if (c.rc == 0)
         created_locked(pool, c.slot, c.took);
     else
         failed_locked(pool, c.slot, c.round, &c.why);
     cond_wake_all(&pool->state_changed);
     rpool__settle_locked(pool);
+
     if (c.rc != 0)
         emit_creation_locked(pool, worker, &c);
 }
 
 /* ---- the thread ---- */
 
-/* 0: nothing to do now. */
+/* Does one job.  Returns 0 if there is none that may start now. */
 static int work_locked(struct pool *pool, struct pool_thread *worker)
     POOL_LOCKED(pool)
 {
@@ -250,15 +272,17 @@ static int work_locked(struct pool *pool, struct pool_thread *worker)
     return 1;
 }
 
-/* Until there is something to do, or the pause of creations is over. */
+/* Sleeps until there is a job, or until the back-off ends.  First starts
+ * another worker if one is missing; this may call the listener, so the worker
+ * does not count as idle yet. */
 static void rest_locked(struct pool *pool) POOL_LOCKED(pool)
 {
-    /* Before it counts as idle: this may call a listener. */
     if (rpool__worker_missing_locked(pool)) {
         rpool__unlock_and_notify(pool);
         lock_take(&pool->lock);
         return;
     }
+
     int64_t until = rpool__may_create_locked(pool)
                         ? rpool__retry_due_locked(pool)
                         : CLOCK_NEVER;
@@ -267,20 +291,24 @@ static void rest_locked(struct pool *pool) POOL_LOCKED(pool)
     pool->threads.idle_workers++;
     rpool__sleep_locked(pool, &pool->work_available, until);
     pool->threads.idle_workers--;
+
     /* If another worker had set it, one worker is woken in vain. */
     pool->threads.worker_wake_at = CLOCK_NEVER;
 }
 
+/* The thread counts as in a callback of the pool until it ends. */
 void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
 {
     struct pool_thread *self = arg;
     struct pool *pool = self->pool;
     struct callout here;
-    rpool__callout_begin(&here, pool); /* to the end of the thread */
+    rpool__callout_begin(&here, pool);
     thread_begin(pool->name);
     rpool__enter_as_owner(pool);
     thread_self(&self->thread);
     pool->threads.idle_workers--;
+    assert(self->running && pool->threads.idle_workers >= 0);
+
     for (;;) {
         rpool__begin_busy_locked(pool);
         int worked = work_locked(pool, self);
@@ -293,6 +321,7 @@ void *rpool__worker_run(void *arg) LOCK_ATTRIBUTE(no_thread_safety_analysis)
             break;
         rest_locked(pool);
     }
+
     if (pool->threads.stopping)
         self->exited = 1;
     pool->threads.workers--;

@@ -5,6 +5,7 @@
 
 #include "pool.h"
 
+/* The thread of a worker.  `arg` is its struct pool_thread. */
 void *rpool__worker_run(void *arg);
 
 #endif

@@ -103,6 +103,14 @@ static void touch_words(void)
     }
 }
 
+/* Runs the worker until it sleeps.  A case runs it from the beginning, so that
+ * it enters the pool again. */
+static void prime_worker(void)
+{
+    machine_prime(1);
+    pool->refs--;
+}
+
 /* filled: the worker makes what min_size asks for before the case begins. */
 static void open_pool(int borrowers, int filled, int with_reset,
                       const rpool_options *options)
@@ -120,7 +128,7 @@ static void open_pool(int borrowers, int filled, int with_reset,
     pool->refs++; /* it must not end before after() */
     atom_store(&running, (uint64_t)borrowers);
     if (filled)
-        machine_prime(1);
+        prime_worker();
     touch_words();
 }
 #define OPTIONS(...)                                                           \
@@ -505,7 +513,7 @@ static void expiring(void)
               RPOOL_OPTIONS(.max_size = 1, .idle_timeout_ms = 5,
                             .max_lifetime_ms = RPOOL_NEVER));
     pool->limits.min_size = 1;
-    machine_prime(1);
+    prime_worker();
     pool->limits.min_size = 0;
     lock_take(&pool->lock);
     rpool__set_idle_due_locked(pool);

@@ -20,7 +20,7 @@ static void creations_back_off_when_every_new_item_fails_its_check(void **state)
     assert_int_equal(rpool_acquire(pool, 2000, &item, &why), RPOOL_TIMEOUT);
     assert_int_equal(sim_now_ms(), 2000);
     assert_in_range(fake->creates, 2, 100);
-    assert_non_null(strstr(why.message, "a new item left: check failed"));
+    assert_non_null(strstr(why.message, "a new item was closed: check failed"));
     close_pool(&pool);
 }
 

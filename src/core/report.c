@@ -1,10 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * A worker calls the listener for the cleaner: with leases that are leaks, and
- * with workers that are stuck or missing.  One worker does so at a time.
- */
-#include "tell.h"
+/* Events that a worker emits for the cleaner: leases that are leaks, and
+ * workers that are stuck or missing.  One worker emits one at a time. */
+#include "report.h"
 #include "callout.h"
 #include "entry.h"
 #include "jobs.h"
@@ -17,18 +15,20 @@ static const char *next_degraded_locked(struct pool *pool) POOL_LOCKED(pool)
         [STUCK_CHECK] = "a check is stuck past its deadline",
         [STUCK_DESTROY] = "a destroy is stuck",
         [NO_WORKER] = "cannot start another worker"};
+    assert(pool->reports.degraded != 0);
     int what = __builtin_ctz(pool->reports.degraded);
     pool->reports.degraded &= pool->reports.degraded - 1;
     return texts[what];
 }
 
-/* Whether the first lease in the list is a leak still; then *slot and *serial
- * name it, and *event is about it.  What is read of the slot is of that lease,
- * if the word still is. */
+/* Takes the first slot out of the list of leaks and fills in the event.
+ * Returns 0 if the lease has ended meanwhile.  The fields of the slot are read
+ * before its word: if the word is still that of the lease, the fields are. */
 static int next_leak_locked(struct pool *pool, struct slot **slot,
                             uint64_t *serial, rpool_event *event)
     POOL_LOCKED(pool)
 {
+    assert(!list_empty(&pool->lists.leaks));
     struct slot *at =
         container_of(pool->lists.leaks.next, struct slot, leak_node);
     list_remove(&at->leak_node);
@@ -42,6 +42,7 @@ static int next_leak_locked(struct pool *pool, struct slot **slot,
         .site = {.file = (const char *)(uintptr_t)atom_load(&at->file),
                  .func = (const char *)(uintptr_t)atom_load(&at->func),
                  .line = (int)atom_load(&at->line)}};
+
     atom_store(&at->leak, *serial | LEAK_REPORTING);
     uint64_t word = atom_load(&at->word);
     if (word_state(word) == SLOT_LEASED && (word & SERIAL_MASK) == *serial &&
@@ -51,9 +52,8 @@ static int next_leak_locked(struct pool *pool, struct slot **slot,
     return 0;
 }
 
-/* LEAK, and LEAK_RETURNED if the lease has ended since the word of the slot
- * said that it is being told.  A later lease of the slot may be a leak by then:
- * its mark is left alone. */
+/* Emits LEAK, and LEAK_RETURNED if the lease has ended meanwhile.  A later
+ * lease of the slot may be a leak by then; its mark is left alone. */
 static void report_leak(struct pool *pool, struct slot *slot, uint64_t serial,
                         rpool_event *event)
 {
@@ -70,9 +70,9 @@ static void report_leak(struct pool *pool, struct slot *slot, uint64_t serial,
     rpool__emit(pool, event);
 }
 
-/* One worker at a time. */
 void rpool__report_one_locked(struct pool *pool, struct pool_thread *worker)
 {
+    assert(!pool->reports.running);
     rpool_event event = {.type = RPOOL_EVENT_DEGRADED};
     struct slot *slot = NULL;
     uint64_t serial = 0;
@@ -80,6 +80,7 @@ void rpool__report_one_locked(struct pool *pool, struct pool_thread *worker)
         event.message = next_degraded_locked(pool);
     else if (!next_leak_locked(pool, &slot, &serial, &event))
         return;
+
     pool->reports.running = 1;
     rpool__begin_listener_locked(pool, worker);
     rpool__unlock_for_job(pool);
