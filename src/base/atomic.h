@@ -1,9 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Shared words.  The core knows one ordering, sequential consistency, for
- * whatever its proofs speak of; peek and put are for values whose order does
- * not matter (statistics, times that are only compared with slack).
+ * Atomic words of 64 bits.  The core argues with one memory order, sequential
+ * consistency.  Only atom_peek() and atom_put() are relaxed: they are for
+ * values whose order does not matter, such as statistics, and times that are
+ * compared with some slack.
  */
 #ifndef BASE_ATOMIC_H
 #define BASE_ATOMIC_H
@@ -26,8 +27,8 @@ static inline void atom_store(struct atom *a, uint64_t value)
     atomic_store_explicit(&a->value, value, memory_order_seq_cst);
 }
 
-/* Not 0 if *a was *expected and is desired now; else *expected is what it is.
- */
+/* Compare and swap.  If *a equals *expected, stores `desired` and returns 1.
+ * Otherwise stores the value of *a in *expected and returns 0. */
 static inline int atom_cas(struct atom *a, uint64_t *expected, uint64_t desired)
 {
     return atomic_compare_exchange_strong_explicit(&a->value, expected, desired,

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Monotonic time and deadlines, in nanoseconds.  CLOCK_NEVER is later than
- * every other time. */
+/* Monotonic time and deadlines, in nanoseconds.  CLOCK_NEVER is later than all
+ * other times. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -24,7 +24,7 @@ static inline int64_t clock_now(void)
     return clock_read(CLOCK_MONOTONIC);
 }
 
-/* Cheap (no more than a few ns) and at most a tick behind clock_now(). */
+/* Takes a few ns only, and is at most CLOCK_COARSE_TICK behind clock_now(). */
 static inline int64_t clock_coarse(void)
 {
 #ifdef __linux__
@@ -35,7 +35,8 @@ static inline int64_t clock_coarse(void)
 #endif
 }
 
-/* now + ms as poll(2) has it: negative means never; saturates. */
+/* Returns now + ms.  A negative ms, and a sum that does not fit, give
+ * CLOCK_NEVER. */
 static inline int64_t clock_after(int64_t now, int64_t ms)
 {
     if (ms < 0 || ms > (CLOCK_NEVER - now) / CLOCK_MS)
@@ -43,7 +44,8 @@ static inline int64_t clock_after(int64_t now, int64_t ms)
     return now + ms * CLOCK_MS;
 }
 
-/* Milliseconds until then, rounded up, as poll(2) takes them. */
+/* Returns the milliseconds until the deadline for poll(2): rounded up, and -1
+ * for CLOCK_NEVER. */
 static inline int clock_ms_until(int64_t deadline, int64_t now)
 {
     if (deadline == CLOCK_NEVER)

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* An intrusive, circular, doubly linked list; a node that is in no list points
- * to itself.  The caller's lock protects it. */
+/* An intrusive, circular, doubly linked list.  A node that is in no list points
+ * to itself.  The caller's lock protects the list. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 
@@ -49,7 +49,7 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
-/* The nodes of `from` come behind those of l, and `from` is empty. */
+/* Moves all nodes of `from` to the end of l. */
 static inline void list_append(struct list *l, struct list *from)
 {
     if (list_empty(from))

@@ -1,10 +1,11 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * QUICK marks the functions of the uncontended acquire and release.  They have
- * no stack protector: none of them has an array on its stack or gives away a
- * pointer to it, but for the struct timespec of clock_gettime(), and the check
- * is a tenth of such a function.  cmake/flags.cmake has the flags of the rest.
+ * QUICK marks the functions of the uncontended acquire and release, which have
+ * no stack protector.  The check would be a tenth of their instructions.  None
+ * of them has an array on its stack, and the only pointer into the stack that
+ * they pass on is that to the struct timespec of clock_gettime().
+ * cmake/flags.cmake has the flags of all other functions.
  */
 #ifndef BASE_QUICK_H
 #define BASE_QUICK_H
@@ -18,7 +19,7 @@
 #define QUICK
 #endif
 
-/* A part of such a function, compiled as the function is. */
+/* A part of such a function, which is compiled into it. */
 #define QUICK_PART static inline __attribute__((always_inline))
 
 #endif

@@ -5,12 +5,13 @@
 #include "base/atomic.h"
 #include "base/clock.h"
 
-/* splitmix64 over a shared counter that starts at the time. */
+/* splitmix64 of a counter that all threads share, mixed with the time. */
 uint64_t random_below(uint64_t n)
 {
     static _Atomic uint64_t state;
     if (n == 0)
         return 0;
+
     uint64_t z = atomic_fetch_add_explicit(&state, 0x9E3779B97F4A7C15U,
                                            memory_order_relaxed) ^
                  (uint64_t)clock_now();

@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-/* Uniform enough for jitter: 0 to n - 1; 0 for n of 0.  Thread: any. */
+/* Returns a random number from 0 to n - 1, or 0 if n is 0.  Good enough for
+ * jitter, not for secrets.  Thread: any. */
 uint64_t random_below(uint64_t n);
 
 #endif

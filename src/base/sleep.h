@@ -23,8 +23,7 @@ struct sleeper {
 };
 
 /* A wake-up that is still to be sent.  It is a copy, so that it stays valid
- * when the sleeper is gone.  A waiter that is served by an event loop would
- * have another kind of target here. */
+ * when the sleeper is gone. */
 struct wake {
     const void *target;
 };

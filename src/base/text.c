@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 #include "base/text.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,12 +10,13 @@ static const char dots[] = "...";
 
 void text_init(struct text *text, char *buffer, size_t size)
 {
+    assert(size > 0);
     *text = (struct text){.at = buffer, .size = size};
     buffer[0] = '\0';
 }
 
-/* The longest prefix of at most `most` bytes that ends between two characters;
- * `piece` is longer than that. */
+/* Returns the length of the longest prefix of `piece` that has at most `most`
+ * bytes and ends between two characters.  `piece` is longer than `most`. */
 static size_t boundary(const char *piece, size_t most)
 {
     size_t end = most;
@@ -23,13 +25,14 @@ static size_t boundary(const char *piece, size_t most)
     return end;
 }
 
-/* The buffer is filled to its last byte. */
+/* Ends the text with dots.  The buffer is filled to its last byte. */
 static void mark_cut(struct text *text)
 {
     text->full = 1;
     text->used = text->size - 1;
     if (text->size < sizeof dots)
         return;
+
     text->used = boundary(text->at, text->size - sizeof dots);
     (void)memcpy(text->at + text->used, dots, sizeof dots);
     text->used += sizeof dots - 1;
@@ -39,6 +42,7 @@ void text_add_list(struct text *text, const char *format, va_list args)
 {
     if (text->full)
         return;
+
     size_t room = text->size - text->used;
     int n = vsnprintf(text->at + text->used, room, format, args);
     if (n >= 0 && (size_t)n < room)

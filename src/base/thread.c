@@ -2,11 +2,13 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
  * Linux gives a new thread the processors, the policy and the nice value of the
- * thread that starts it.  A borrower may be pinned to one processor, or run
- * with real-time priority; the pool's threads work for every borrower.
+ * thread that starts it.  A borrower may be pinned to one processor or run with
+ * real-time priority.  The pool's threads work for all borrowers, so they take
+ * these values from the main thread instead.
  *
- * A value is set only if it differs.  So a process whose threads are all alike
- * makes no such call, which a sandbox may refuse or punish.
+ * A value is set only if it differs.  A process whose threads are all alike
+ * then makes no such system call, which a sandbox may refuse or answer with a
+ * signal.
  */
 #define _GNU_SOURCE /* affinity, pthread_setname_np, dl_iterate_phdr */
 #include "base/thread.h"
@@ -35,9 +37,8 @@ static int add_thread_locals(struct dl_phdr_info *object, size_t size,
     return 0;
 }
 
-/* glibc takes the thread-locals of the process from the thread's stack.  They
- * are counted here once more than that, with those of libraries that were
- * loaded later. */
+/* glibc keeps the thread-locals of the process on the thread's stack.  Adds
+ * their size, and that of libraries that were loaded later. */
 static size_t stack_size(void)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), thread_locals = 0;
@@ -47,7 +48,7 @@ static size_t stack_size(void)
 
 /* ---- the processors ---- */
 
-/* Room for 8192 processors, which is what kernels are built for at most. */
+/* Room for 8192 processors, the most that kernels are built for. */
 struct processors {
     unsigned long bits[8192 / (8 * sizeof(unsigned long))];
 };
@@ -63,6 +64,7 @@ static int processors_differ(struct processors *main_thread)
            sched_getaffinity(0, sizeof own, (cpu_set_t *)&own) == 0 &&
            memcmp(&own, main_thread, sizeof own) != 0;
 }
+
 static int prepare(pthread_attr_t *attr)
 {
     int rc = pthread_attr_setstacksize(attr, stack_size());
@@ -75,15 +77,16 @@ static int prepare(pthread_attr_t *attr)
     return rc;
 }
 
-/* If the kernel refuses the processors, or a tunable of glibc reserves more
- * thread-locals than there is room for, a thread with the system's defaults is
- * better than none. */
+/* The kernel may refuse the processors, and a tunable of glibc may reserve more
+ * thread-locals than fit on the stack.  Then the thread is started with the
+ * system's defaults. */
 static int create(pthread_t *id, void *(*run)(void *), void *arg)
 {
     pthread_attr_t attr;
     int rc = pthread_attr_init(&attr);
     if (rc != 0)
         return rc;
+
     rc = prepare(&attr);
     if (rc == 0)
         rc = pthread_create(id, &attr, run, arg);
@@ -100,6 +103,7 @@ int thread_start(struct thread *thread, void *(*run)(void *), void *arg)
     int rc = pthread_sigmask(SIG_SETMASK, &all, &before);
     if (rc != 0)
         return rc;
+
     rc = create(&thread->id, run, arg);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
@@ -107,8 +111,8 @@ int thread_start(struct thread *thread, void *(*run)(void *), void *arg)
 
 /* ---- scheduling ---- */
 
-/* The main thread's real-time priority may not be inherited
- * (SCHED_RESET_ON_FORK); a thread that it starts is an ordinary one then. */
+/* With SCHED_RESET_ON_FORK, the real-time priority of the main thread is not
+ * inherited: the new thread becomes an ordinary one. */
 static void take_policy_of_main_thread(void)
 {
     struct sched_param wanted, own;
@@ -128,8 +132,8 @@ static void take_policy_of_main_thread(void)
         (void)sched_setscheduler(0, policy, &wanted);
 }
 
-/* Linux keeps a nice value for each thread, and names the main thread by the
- * number of the process. */
+/* On Linux each thread has a nice value.  The id of the main thread is that of
+ * the process. */
 static void take_nice_of_main_thread(void)
 {
     int wanted = getpriority(PRIO_PROCESS, (id_t)getpid());
@@ -143,7 +147,7 @@ void thread_begin(const char *name)
     (void)snprintf(short_name, sizeof short_name, "%s", name);
     (void)pthread_setname_np(pthread_self(), short_name);
 
-#ifndef __GLIBC__ /* which has an attribute for it, see above */
+#ifndef __GLIBC__ /* prepare() did it */
     struct processors main_thread;
     if (processors_differ(&main_thread))
         (void)sched_setaffinity(0, sizeof main_thread,

@@ -12,20 +12,20 @@ struct thread {
     pthread_t id;
 };
 
-/* For the name service, OpenSSL and the application's listener. */
+/* Enough stack for the name service, OpenSSL and the application's listener. */
 enum { THREAD_STACK = 512 * 1024 };
 
 /*
- * Starts a thread that takes nothing over from the thread that starts it, which
- * may be any thread of the application:
+ * Starts a thread.  The calling thread may be any thread of the application, so
+ * the new thread inherits nothing from it:
  * - Every signal is blocked, so that the application's handlers run in the
  *   application's threads.
  * - It may run on the processors of the process's main thread.
  * - Its stack has THREAD_STACK bytes beside the thread-locals of the process.
  *
  * Returns 0, or an errno value.  *thread may be set only after the new thread
- * has run, and even ended: *thread is the caller's own, and others have what
- * thread_self() said there.
+ * has run, or even ended.  Therefore only the caller reads *thread, and the new
+ * thread stores its own id with thread_self() for all others.
  */
 int thread_start(struct thread *thread, void *(*run)(void *), void *arg);
 void thread_self(struct thread *thread);
@@ -33,22 +33,22 @@ void thread_join(struct thread *thread);
 void thread_detach(struct thread *thread);
 
 /*
- * The first call of a thread of the pool.  Names the calling thread, for
+ * A new thread of the pool calls this first.  Names the calling thread for
  * debuggers and top (the kernel keeps 15 bytes), and gives it the scheduling
- * policy, priority and nice value of the process's main thread.  A thread that
- * may not set one of these keeps what it has.
+ * policy, priority and nice value of the process's main thread.  If the process
+ * may not set one of these, the thread keeps its own.
  *
- * The thread does that itself, because the thread that started it may find it
- * ended already, and with it the owner of the name.
+ * The new thread does this itself, because it may end, and the pool with its
+ * name, before thread_start() returns.
  */
 void thread_begin(const char *name);
 
-/* Calls in_child in every child that fork() makes from now on, in its only
- * thread.  0, or an errno value. */
+/* From now on, each child of fork() calls in_child() in its only thread.
+ * Returns 0, or an errno value. */
 int thread_at_fork(void (*in_child)(void));
 
-/* musl refuses to dlopen a library with initial-exec thread-locals; glibc
- * keeps room for them, and they cost no call. */
+/* With the initial-exec model, a thread-local costs no call.  glibc keeps room
+ * for libraries that use it.  musl refuses to dlopen() them. */
 #ifdef __GLIBC__
 #define THREAD_MODEL __attribute__((tls_model("initial-exec")))
 #else

@@ -17,6 +17,7 @@ int watch_open(struct watch *watch)
     watch->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (watch->epoll < 0)
         return errno;
+
     watch->wake = stop_open();
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = WATCH_WAKE};
     if (watch->wake < 0 ||
@@ -53,6 +54,7 @@ int watch_wait(struct watch *watch, int64_t deadline, uint64_t *tokens, int max)
     struct epoll_event events[WATCH_BATCH];
     if (max > WATCH_BATCH)
         max = WATCH_BATCH;
+
     int n = epoll_wait(watch->epoll, events, max,
                        clock_ms_until(deadline, clock_now()));
     int found = 0;
@@ -60,7 +62,7 @@ int watch_wait(struct watch *watch, int64_t deadline, uint64_t *tokens, int max)
         if (events[i].data.u64 == WATCH_WAKE) {
             uint64_t count;
             ssize_t got = read(watch->wake, &count, sizeof count);
-            (void)got; /* nothing to read is as good */
+            (void)got; /* fails if there is nothing to read */
         } else {
             tokens[found++] = events[i].data.u64;
         }
@@ -82,7 +84,7 @@ void stop_raise(int fd)
 {
     uint64_t one = 1;
     ssize_t put = write(fd, &one, sizeof one);
-    (void)put; /* full is raised */
+    (void)put; /* fails if the counter is full: it is raised */
 }
 
 void stop_close(int fd)
