@@ -339,7 +339,7 @@ void rpool__slot_unlist_locked(struct pool *pool, struct slot *slot)
 struct slot *rpool__slot_pop_locked(struct pool *pool, struct list *list)
     POOL_LOCKED(pool);
 
-/* Gives a CHECKING slot of the caller's to the workers, who go on with it. */
+/* Gives a CHECKING slot of the caller's to the workers, which go on with it. */
 void rpool__slot_hand_over_locked(struct pool *pool, struct slot *slot)
     POOL_LOCKED(pool);
 
