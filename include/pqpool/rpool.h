@@ -247,6 +247,21 @@ typedef void (*rpool_event_fn)(void *arg, const rpool_event *event);
 
 /* ---- options ---- */
 
+/* Limits and defaults of rpool_options.  Those of pqp_options are the same,
+ * where the two have the same option. */
+enum {
+    RPOOL_SIZE_LIMIT = 10000,
+    RPOOL_CONCURRENCY_LIMIT = 64,
+
+    RPOOL_DEFAULT_SIZE = 10,
+    RPOOL_DEFAULT_CONCURRENCY = 2,
+    RPOOL_DEFAULT_CREATE_TIMEOUT_MS = 30000,
+    RPOOL_DEFAULT_CREATE_RETRY_MAX_MS = 1000,
+    RPOOL_DEFAULT_IDLE_TIMEOUT_MS = 600000,
+    RPOOL_DEFAULT_MAX_LIFETIME_MS = 1800000,
+    RPOOL_DEFAULT_CHECK_AFTER_MS = 500
+};
+
 /* The options of a pool.  A field of 0 means the default, which stands in the
  * comment. */
 typedef struct rpool_options {

@@ -31,7 +31,7 @@ static int64_t span(int ms, int fallback_ms)
 static const char *bad_option(const rpool_provider *provider,
                               const rpool_options *o)
 {
-    int max = o->max_size == 0 ? 10 : o->max_size;
+    int max = o->max_size == 0 ? RPOOL_DEFAULT_SIZE : o->max_size;
     if (provider->create == NULL || provider->destroy == NULL)
         return "the provider has no create or no destroy function";
     if (max < 1 || max > MAX_ITEMS)
@@ -81,14 +81,17 @@ static struct config make_config(const rpool_provider *provider,
                                  const rpool_options *o)
 {
     return (struct config){
-        .create_concurrency =
-            o->create_concurrency == 0 ? 2 : o->create_concurrency,
+        .create_concurrency = o->create_concurrency == 0
+                                  ? RPOOL_DEFAULT_CONCURRENCY
+                                  : o->create_concurrency,
         .max_waiters = o->max_waiters == 0 ? RPOOL_NEVER : o->max_waiters,
         .max_uses = o->max_uses <= 0 ? UINT64_MAX : (uint64_t)o->max_uses,
-        .create_timeout = span(o->create_timeout_ms, 30000),
-        .create_retry_max = span(o->create_retry_max_ms, 1000),
-        .idle_timeout = span(o->idle_timeout_ms, 600000),
-        .lifetime = span(o->max_lifetime_ms, 1800000),
+        .create_timeout =
+            span(o->create_timeout_ms, RPOOL_DEFAULT_CREATE_TIMEOUT_MS),
+        .create_retry_max =
+            span(o->create_retry_max_ms, RPOOL_DEFAULT_CREATE_RETRY_MAX_MS),
+        .idle_timeout = span(o->idle_timeout_ms, RPOOL_DEFAULT_IDLE_TIMEOUT_MS),
+        .lifetime = span(o->max_lifetime_ms, RPOOL_DEFAULT_MAX_LIFETIME_MS),
         .keepalive =
             span(provider->check == NULL ? RPOOL_NEVER : o->keepalive_ms,
                  RPOOL_NEVER),
@@ -100,7 +103,9 @@ static struct config make_config(const rpool_provider *provider,
 static void set_rules(struct check_rules *rules, const rpool_provider *provider,
                       const rpool_options *o)
 {
-    int64_t check = o->check_always ? INT64_MIN : span(o->check_after_ms, 500);
+    int64_t check = o->check_always
+                        ? INT64_MIN
+                        : span(o->check_after_ms, RPOOL_DEFAULT_CHECK_AFTER_MS);
     if (provider->check == NULL)
         check = CLOCK_NEVER;
     int64_t look = provider->look == NULL ? CLOCK_NEVER : 2 * CLOCK_COARSE_TICK;
@@ -123,9 +128,9 @@ static void configure(struct pool *pool, const rpool_provider *provider,
     pool->on_event = o->on_event;
     pool->on_event_arg = o->arg;
     pool->config = make_config(provider, o);
-    pool->limits =
-        (struct limits){.max_size = o->max_size == 0 ? 10 : o->max_size,
-                        .min_size = o->min_size};
+    pool->limits = (struct limits){
+        .max_size = o->max_size == 0 ? RPOOL_DEFAULT_SIZE : o->max_size,
+        .min_size = o->min_size};
     set_rules(&pool->rules, provider, o);
 
     int needs_reset =

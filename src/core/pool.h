@@ -122,7 +122,7 @@ struct waiter {
  * is stuck in the provider or the listener (MAX_STUCK).
  */
 enum {
-    MAX_CONCURRENCY = 64,
+    MAX_CONCURRENCY = RPOOL_CONCURRENCY_LIMIT,
     MAX_CHECKERS = 16,
     MAX_STUCK = 16,
     WORKERS = MAX_CONCURRENCY + 1 + MAX_CHECKERS + MAX_STUCK,

@@ -19,6 +19,7 @@
 #ifndef CORE_WORD_H
 #define CORE_WORD_H
 
+#include <pqpool/rpool.h>
 #include <stdint.h>
 
 enum {
@@ -27,7 +28,7 @@ enum {
     CELL_MASK = (1 << CELL_BITS) - 1,
     SLOT_MASK = (1 << SLOT_BITS) - 1,
     SERIAL_SHIFT = CELL_BITS + SLOT_BITS,
-    MAX_ITEMS = 10000
+    MAX_ITEMS = RPOOL_SIZE_LIMIT
 };
 #define SERIAL_ONE  ((uint64_t)1 << SERIAL_SHIFT)
 #define SERIAL_MASK (~(SERIAL_ONE - 1))

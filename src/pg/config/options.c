@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <pqpool/rpool.h>
 #include <string.h>
 
 #include "base/sized.h"
@@ -31,9 +32,10 @@ const struct option pqp__options[] = {
     {FIELD(name), .kind = OPTION_TEXT,
      .about = "The pool's name in events, messages and thread names; "
               "`pqpool` if none is given."},
-    {NUMBER(max_size, .min = 1, .max = 10000, .preset = 10),
+    {NUMBER(max_size, .min = 1, .max = RPOOL_SIZE_LIMIT,
+            .preset = RPOOL_DEFAULT_SIZE),
      .about = "Connections at most, whatever happens."},
-    {NUMBER(min_size, .min = 0, .max = 10000, .preset = 0),
+    {NUMBER(min_size, .min = 0, .max = RPOOL_SIZE_LIMIT, .preset = 0),
      .about = "Connections kept open always; at most `max_size`."},
     {NUMBER(max_waiters, .min = 1, .max = INT_MAX, .preset = PQP_NEVER,
             .never = 1),
@@ -44,27 +46,29 @@ const struct option pqp__options[] = {
               "this is not set, a `connect_timeout` (seconds) of the "
               "connection string counts, or of the environment or the service "
               "file. Cut down to `create_timeout_ms`."},
-    {NUMBER(connect_concurrency, .min = 1, .max = 64, .preset = 2),
+    {NUMBER(connect_concurrency, .min = 1, .max = RPOOL_CONCURRENCY_LIMIT,
+            .preset = RPOOL_DEFAULT_CONCURRENCY),
      .about = "Connects at once, each on a thread of the pool."},
-    {TIME(create_timeout_ms, .preset = 30000, .never = 1),
+    {TIME(create_timeout_ms, .preset = RPOOL_DEFAULT_CREATE_TIMEOUT_MS,
+          .never = 1),
      .about = "For one connection, all its addresses together. A connect that "
               "lasts a second longer is reported (DEGRADED) and holds back no "
               "other."},
-    {TIME(connect_retry_max_ms, .preset = 1000),
+    {TIME(connect_retry_max_ms, .preset = RPOOL_DEFAULT_CREATE_RETRY_MAX_MS),
      .about = "The longest pause between attempts while the server is away; "
               "pauses are jittered and double from 100 ms. While a caller "
               "waits, a pause is at most a quarter of that; after a permanent "
               "failure it is 200 ms then."},
-    {TIME(idle_timeout_ms, .preset = 600000, .never = 1),
+    {TIME(idle_timeout_ms, .preset = RPOOL_DEFAULT_IDLE_TIMEOUT_MS, .never = 1),
      .about = "Unused that long, a connection above `min_size` is closed. Cut "
               "down to `max_lifetime_ms`."},
-    {TIME(max_lifetime_ms, .preset = 1800000, .never = 1),
+    {TIME(max_lifetime_ms, .preset = RPOOL_DEFAULT_MAX_LIFETIME_MS, .never = 1),
      .about = "A connection older than that, less up to a quarter at random, "
               "is replaced once it is not leased."},
     {NUMBER(max_uses, .min = 1, .max = INT_MAX, .preset = PQP_NEVER,
             .never = 1),
      .about = "After so many leases a connection is replaced."},
-    {TIME(ping_after_ms, .preset = 500, .never = 1),
+    {TIME(ping_after_ms, .preset = RPOOL_DEFAULT_CHECK_AFTER_MS, .never = 1),
      .about =
          "A connection idle for that long is pinged before it is leased. A "
          "ping that was made for `pqp_try_acquire` counts for the next "
