@@ -1,11 +1,12 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Pools: open, close, and the core's events as ours.  A thin translation to the
- * core; no lock.
+ * Pools: open, wait, resize, recycle, suspend, resume and close.  Each function
+ * translates to the core, which has the locks.
  */
 #include "pg/pool.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "pg/base/atexit.h"
@@ -16,6 +17,8 @@
 #include "pg/session/reset.h"
 #include "pg/session/session.h"
 
+/* ---- statuses and errors of the core ---- */
+
 pqp_status pqp__status_of(rpool_status status)
 {
     static const pqp_status ours[RPOOL_STATUS_COUNT] = {
@@ -25,16 +28,19 @@ pqp_status pqp__status_of(rpool_status status)
         [RPOOL_CLOSED] = PQP_CLOSED,  [RPOOL_CREATE] = PQP_CONNECT,
         [RPOOL_FORKED] = PQP_INVALID,
     };
+    assert((unsigned)status < RPOOL_STATUS_COUNT);
     return ours[status];
 }
 
-/* The core's reason, if it has one. */
+/* Takes the message and the SQLSTATE of the core's failure; if it has no
+ * message, the text of the status. */
 static pqp_status fail_core(pqp_error *err, rpool_status status,
                             const rpool_failure *why)
 {
     pqp_status ours = pqp__fail(
         err, pqp__status_of(status), "%s",
         why->message[0] != '\0' ? why->message : rpool_strerror(status));
+
     if (err != NULL && strlen(why->code) < sizeof err->sqlstate)
         memcpy(err->sqlstate, why->code, strlen(why->code) + 1);
     return ours;
@@ -45,11 +51,12 @@ pqp_status pqp__error_of_core(pqp_error *err, rpool_status status,
 {
     if (status != RPOOL_OK)
         return fail_core(err, status, why);
+
     pqp__error_clear(err);
     return PQP_OK;
 }
 
-/* ---- the pool's life ---- */
+/* ---- open ---- */
 
 static void free_config(void *ctx)
 {
@@ -104,26 +111,32 @@ pqp_status pqp_pool_open(pqp_pool **pool, const pqp_options *options,
     *pool = NULL;
     if (options == NULL)
         return pqp__fail(err, PQP_INVALID, "options is NULL");
+
     struct config *config = NULL;
     pqp_status status = pqp__config_make(&config, options, err);
     if (status != PQP_OK)
         return status;
+
     rpool_failure why;
     pqp__failure_clear(&why);
     const rpool_options core = core_options(config);
     const rpool_provider provider = core_provider(config);
     rpool *opened = NULL;
+
     pqp__atexit_register();
     rpool_status rc = rpool_open(&opened, &provider, config, &core, &why);
     if (rc != RPOOL_OK) {
         pqp__config_free(config);
         return fail_core(err, rc, &why);
     }
+
     config->core = opened;
     *pool = (pqp_pool *)opened;
     pqp__error_clear(err);
     return PQP_OK;
 }
+
+/* ---- an open pool ---- */
 
 pqp_status pqp_pool_wait(pqp_pool *pool, int timeout_ms, pqp_error *err)
 {
@@ -157,6 +170,7 @@ pqp_status pqp_pool_close(pqp_pool **pool, int timeout_ms)
 {
     if (pool == NULL)
         return PQP_OK;
+
     rpool *core = pqp__core_of(*pool);
     pqp_status status = pqp__status_of(rpool_close(&core, timeout_ms));
     *pool = (pqp_pool *)core;

@@ -18,7 +18,7 @@ static inline rpool_item *pqp__item_of(const pqp_conn *conn)
     return (rpool_item *)(uintptr_t)conn;
 }
 
-/* The status of ours for one of the core. */
+/* Returns our status for one of the core. */
 pqp_status pqp__status_of(rpool_status status);
 
 /* Makes *why empty before it is given to the core. */
@@ -27,8 +27,8 @@ static inline void pqp__failure_clear(rpool_failure *why)
     why->code[0] = why->message[0] = '\0';
 }
 
-/* Fills *err (NULL allowed) from the core's status and reason.  Returns our
- * status. */
+/* Fills *err (NULL allowed) from the core's status and its failure, or with
+ * success.  Returns our status. */
 pqp_status pqp__error_of_core(pqp_error *err, rpool_status status,
                               const rpool_failure *why);
 

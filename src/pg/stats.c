@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Statistics and the dump of a pool, and the version.
+ * Statistics and the dump of a pool, and the version of the library.
  */
 #include <pqpool/pqpool.h>
 #include <pqpool/rpool.h>
@@ -13,10 +13,12 @@ pqp_status pqp_pool_stats(pqp_pool *pool, pqp_stats *stats)
 {
     if (stats == NULL || !sized_is_writable(stats))
         return PQP_INVALID;
+
     rpool_stats core = {.size = sizeof core};
     rpool_status status = rpool_stats_get(pqp__core_of(pool), &core);
     if (status != RPOOL_OK)
         return pqp__status_of(status);
+
     const pqp_stats all = {
         .size = sizeof all,
         .total = core.total,

@@ -1,10 +1,12 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Events on their way to the application.  Called by the owner of the item,
- * holding nothing.
+ * Calls the application's listener.  The owner of the item calls, without a
+ * lock.
  */
 #include "pg/config/events.h"
+
+#include <assert.h>
 
 struct listener_call {
     const pqp_options *options;
@@ -13,16 +15,17 @@ struct listener_call {
 
 static void call_listener(void *arg)
 {
-    const struct listener_call *m = arg;
-    m->options->on_event(m->options->arg, m->event);
+    const struct listener_call *call = arg;
+    assert(call->event->message != NULL);
+    call->options->on_event(call->options->arg, call->event);
 }
 
 void pqp__event(const struct config *config, const pqp_event *event)
 {
     if (config->options.on_event == NULL)
         return;
+
     pqp_event complete = *event;
-    struct listener_call message = {&config->options, &complete};
     complete.size = sizeof complete;
     complete.pool = config->name;
     if (complete.reason == NULL)
@@ -31,5 +34,7 @@ void pqp__event(const struct config *config, const pqp_event *event)
         complete.message = "";
     if (complete.sqlstate == NULL)
         complete.sqlstate = "";
-    rpool_call_listener(config->core, call_listener, &message);
+
+    struct listener_call call = {&config->options, &complete};
+    rpool_call_listener(config->core, call_listener, &call);
 }

@@ -6,8 +6,8 @@
 
 #include "pg/config/config.h"
 
-/* Completes the event with its size and the pool's name, and calls the listener
- * of the config if there is one. */
+/* Emits an event: fills in its size, the pool's name and empty texts, and calls
+ * the listener if the application has set one.  Holds no lock. */
 void pqp__event(const struct config *config, const pqp_event *event);
 
 #endif

@@ -5,20 +5,23 @@
  */
 #include "pg/query/query.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/sized.h"
 #include "pg/base/error.h"
 
 enum {
-    MAX_PARAMS = 65535, /* the protocol's */
+    MAX_PARAMS = 65535, /* the protocol's limit */
     /* The largest length word that the server accepts (its
      * PQ_LARGE_MESSAGE_LIMIT).  It ends the session after a larger one. */
     MAX_MESSAGE = 0x3FFFFFFE,
-    /* What libpq's output buffer, whose size is an int in steps of 8 kB, can
-     * hold beside the types of Parse and Bind, and Describe, Execute, Sync. */
+    /* libpq's output buffer, whose size is an int in steps of 8 kB, less the
+     * message types of Parse and Bind, and less Describe, Execute and Sync. */
     MAX_MESSAGES = 0x7FFFE000 - 24
 };
+
+/* ---- arguments ---- */
 
 static int is_binary(const pqp_query *query, int i)
 {
@@ -31,10 +34,11 @@ static pqp_status check_arguments(const pqp_query *query, pqp_error *err)
     if (query->sql == NULL)
         return pqp__fail(err, PQP_INVALID, "sql is NULL");
     if (query->nparams < 0 || query->nparams > MAX_PARAMS)
-        return pqp__fail(err, PQP_INVALID, "nparams is not in 0 to %d",
+        return pqp__fail(err, PQP_INVALID, "nparams must be from 0 to %d",
                          MAX_PARAMS);
     if (query->nparams > 0 && query->values == NULL)
         return pqp__fail(err, PQP_INVALID, "values is NULL");
+
     for (int i = 0; i < query->nparams; i++) {
         if (is_binary(query, i) && query->lengths == NULL)
             return pqp__fail(err, PQP_INVALID,
@@ -46,8 +50,10 @@ static pqp_status check_arguments(const pqp_query *query, pqp_error *err)
     return PQP_OK;
 }
 
-/* Bytes of the Query message, or of the Parse message: the length word, the
- * names and counts that they have in common, and the text. */
+/* ---- sizes ---- */
+
+/* Returns the bytes of the Query message (simple), or of the Parse message: the
+ * length word, the text, and for Parse its names, counts and types. */
 static size_t sql_size(const pqp_query *query, int simple)
 {
     size_t size = 4 + strnlen(query->sql, MAX_MESSAGE) + 1;
@@ -58,14 +64,16 @@ static size_t sql_size(const pqp_query *query, int simple)
 
 static size_t value_size(const pqp_query *query, int i)
 {
+    assert(i >= 0 && i < query->nparams);
+
     if (is_binary(query, i))
         return (size_t)query->lengths[i];
     return query->values[i] != NULL ? strnlen(query->values[i], MAX_MESSAGE)
                                     : 0;
 }
 
-/* Finds what the protocol or libpq cannot carry before a byte of it is sent:
- * the server ends the session after a message that is too long. */
+/* The server ends the session after a message that is too long.  So such a
+ * message is refused before a byte of it is sent. */
 static pqp_status check_sizes(const pqp_query *query, int simple,
                               pqp_error *err)
 {
@@ -75,6 +83,7 @@ static pqp_status check_sizes(const pqp_query *query, int simple,
                          "sql is too long: no message to the server may have "
                          "more than %d bytes",
                          MAX_MESSAGE);
+
     for (int i = 0; i < query->nparams; i++) {
         bind += (query->formats != NULL ? 6 : 4) + value_size(query, i);
         if (bind > MAX_MESSAGE)
@@ -84,6 +93,7 @@ static pqp_status check_sizes(const pqp_query *query, int simple,
                 "to the server may have more than %d bytes",
                 i + 1, MAX_MESSAGE);
     }
+
     if (sql + bind > MAX_MESSAGES)
         return pqp__fail(err, PQP_INVALID,
                          "sql and parameters are too long together: libpq "
@@ -103,6 +113,7 @@ pqp_status pqp__query_read(pqp_query *to, const pqp_query *from, pqp_error *err)
     *to = (pqp_query){.size = sizeof *to};
     if (from == NULL)
         return pqp__fail(err, PQP_INVALID, "query is NULL");
+
     const char *bad =
         sized_read(to, sizeof *to, offsetof(pqp_query, timeout_ms), from);
     if (bad != NULL)

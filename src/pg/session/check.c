@@ -1,11 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Checks a session before a lease: by what has arrived, and by a ping.  What is
- * sent at release is answered before the next lease, and that answer is its
- * ping.  Called by the owner of the item; no lock.
+ * Checks a session before a lease: by the input that has arrived, and by a
+ * ping, which is an empty query.  The answer to a reset, which was sent at the
+ * release, takes the place of a ping.  The owner of the item calls; there is no
+ * lock.
  */
 #include "pg/session/check.h"
+
+#include <assert.h>
 
 #include "base/clock.h"
 #include "pg/base/socket.h"
@@ -14,16 +17,21 @@
 #include "pg/session/input.h"
 #include "pg/session/notice.h"
 
-/* Sends one statement, or two as a pipeline with a Sync each, since as one
- * string the server refuses DISCARD ALL.  Never blocks: what cannot be sent at
- * once to a session at rest has nobody at the other end.  0 or -1. */
+/* ---- questions and answers ---- */
+
+/* Two statements need two messages: as one string the server refuses DISCARD
+ * ALL.  A socket that does not take such a short message at once has no living
+ * peer, so that this never blocks. */
 int pqp__session_send(struct session *session, const char *first,
                       const char *second)
 {
+    assert(session->pending_syncs == 0);
+
     PGconn *pg = session->pg;
     int sent;
     if (PQsetnonblocking(pg, 1))
         return -1;
+
     if (second)
         sent = PQenterPipelineMode(pg) &&
                PQsendQueryParams(pg, first, 0, NULL, NULL, NULL, NULL, 0) &&
@@ -34,6 +42,7 @@ int pqp__session_send(struct session *session, const char *first,
         sent = PQsendQuery(pg, first);
     if (!sent || PQflush(pg) || PQsetnonblocking(pg, 0))
         return -1;
+
     session->pending_syncs = second ? 2 : 1;
     session->pinging = *first == '\0';
     session->ping_deadline =
@@ -41,9 +50,9 @@ int pqp__session_send(struct session *session, const char *first,
     return 0;
 }
 
-/* An ERROR in answer to a ping is an answer: PgBouncer's console, for one,
- * knows no empty statement.  The state of the session after the answer decides
- * whether it is fit. */
+/* An ERROR in answer to a ping is an answer: PgBouncer's console, for example,
+ * refuses an empty query.  The state of the session after it decides whether
+ * the session is fit. */
 static int is_expected_answer(const struct session *session,
                               const PGresult *res)
 {
@@ -52,44 +61,47 @@ static int is_expected_answer(const struct session *session,
     case PGRES_EMPTY_QUERY:
     case PGRES_PIPELINE_SYNC:
         return 1;
-    case PGRES_FATAL_ERROR: /* libpq's name of any error */
+    case PGRES_FATAL_ERROR: /* libpq's name for any error */
         return session->pinging && !pqp__is_fatal(pqp__severity(res));
     default:
         return 0;
     }
 }
 
-/* Takes the answers that are complete.  Returns 0, or -1 if one of them is not
- * accepted; those that are not here yet stay in session->pending_syncs.  An
- * answer ends with the NULL that PQgetResult gives, in a pipeline with the
- * result of its Sync. */
+/* Takes the answers that have arrived completely; the others remain counted in
+ * pending_syncs.  An answer ends with the NULL of PQgetResult(), and in a
+ * pipeline with the result of its Sync.  Returns 0, or -1 if an answer is not
+ * the expected one. */
 static int take_answers(struct session *session)
 {
     PGconn *pg = session->pg;
-    int pipeline = PQpipelineStatus(pg) != PQ_PIPELINE_OFF;
+    int is_pipeline = PQpipelineStatus(pg) != PQ_PIPELINE_OFF;
+
     for (int nulls = 0; session->pending_syncs > 0 && !PQisBusy(pg);) {
         PGresult *res = PQgetResult(pg);
-        int is_end =
-            pipeline ? PQresultStatus(res) == PGRES_PIPELINE_SYNC : res == NULL;
-        int failed = res && !is_expected_answer(session, res);
+        int is_end = is_pipeline ? PQresultStatus(res) == PGRES_PIPELINE_SYNC
+                                 : res == NULL;
+        int is_wrong = res && !is_expected_answer(session, res);
+
         nulls = res ? 0 : nulls + 1;
         PQclear(res);
-        if (failed || nulls > 1) /* not an answer that libpq expects */
+        if (is_wrong || nulls > 1) /* libpq expects no further answer */
             return -1;
         session->pending_syncs -= is_end;
     }
     return session->broken || PQstatus(pg) != CONNECTION_OK ? -1 : 0;
 }
 
-/* libpq forgets the text of its last error, which may hold a borrower's data,
- * when the mode changes.  Returns 0 or -1. */
+/* ---- the state after the answers ---- */
+
+/* libpq forgets its last error when the mode changes. */
 int pqp__forget_error(PGconn *pg)
 {
     return PQsetnonblocking(pg, 1) || PQsetnonblocking(pg, 0) ? -1 : 0;
 }
 
-/* What is left of an idle session once all is read.  Looking for notifies may
- * find the server's last words. */
+/* PQnotifies() parses input, and may find that the server ended the session: so
+ * `broken` is read after it. */
 int pqp__session_is_clean(struct session *session)
 {
     PGconn *pg = session->pg;
@@ -99,10 +111,11 @@ int pqp__session_is_clean(struct session *session)
            pqp__role_fits(session);
 }
 
-/* ---- check ---- */
-
+/* Returns GOOD or BAD, once no answer is pending. */
 static int finish_check(struct session *session)
 {
+    assert(session->pending_syncs == 0);
+
     PGconn *pg = session->pg;
     if (PQpipelineStatus(pg) != PQ_PIPELINE_OFF && !PQexitPipelineMode(pg))
         return RPOOL_BAD;
@@ -114,9 +127,10 @@ static int finish_check(struct session *session)
                : RPOOL_BAD;
 }
 
-/* Reads before it looks at the clock: an answer that is here is in time,
- * however long nobody came for it.  A TLS record of the server (8 kB) fits
- * libpq's read, so that nothing stays behind in OpenSSL while we sleep. */
+/* Reads before it looks at the clock: an answer that has arrived is in time,
+ * however late it is read.  A TLS record of the server has at most 8 kB and
+ * fits libpq's read, so that OpenSSL keeps no part of it while this thread
+ * sleeps. */
 static int read_answers(struct session *session, int64_t deadline)
 {
     PGconn *pg = session->pg;
@@ -125,16 +139,25 @@ static int read_answers(struct session *session, int64_t deadline)
             return RPOOL_BAD;
         if (session->pending_syncs == 0)
             return finish_check(session);
+
         int64_t now = clock_now(), until = session->ping_deadline;
         if (now >= until)
             return RPOOL_BAD;
         if (now >= deadline)
             return RPOOL_AGAIN;
+
         if (until > deadline)
             until = deadline;
         if (pqp__wait_socket(PQsocket(pg), 0, -1, until) < 0)
             return RPOOL_BAD;
     }
+}
+
+/* ---- the provider's functions ---- */
+
+static int is_known_unfit(const struct session *session)
+{
+    return !session->pg || session->broken || pqp__role_is_marked(session);
 }
 
 int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
@@ -143,8 +166,9 @@ int pqp__session_check(void *ctx, void *resource, int64_t idle_ms,
     (void)ctx;
     (void)idle_ms;
     struct session *session = resource;
-    if (!session->pg || session->broken || pqp__role_is_marked(session))
+    if (is_known_unfit(session))
         return RPOOL_BAD;
+
     int answer = RPOOL_BAD;
     pqp__reading_begin(session);
     if (session->pending_syncs > 0 ||
@@ -159,8 +183,9 @@ int pqp__session_look(void *ctx, void *resource)
 {
     (void)ctx;
     struct session *session = resource;
-    if (!session->pg || session->broken || pqp__role_is_marked(session))
+    if (is_known_unfit(session))
         return RPOOL_BAD;
+
     int answer = RPOOL_BAD;
     pqp__reading_begin(session);
     if (session->pending_syncs > 0)

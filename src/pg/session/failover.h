@@ -1,24 +1,20 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* The role of a session's server, and a change of it. */
+/* The role of a session's server, primary or standby, and a change of it. */
 #ifndef PG_SESSION_FAILOVER_H
 #define PG_SESSION_FAILOVER_H
 
 #include "pg/session/session.h"
 
-/* The place of a connection's address in config->address_marks. */
-unsigned pqp__role_place(const PGconn *pg);
+/* Returns the index of the connection's address in config->address_marks. */
+unsigned pqp__role_mark_index(const PGconn *pg);
 
-/* Whether the session may be leased as far as the role goes that its server
- * reports.  The caller owns the session, and its input was read. */
-int pqp__role_fits(const struct session *session);
-
-/* Whether the mark applies to the session, which was made before it and whose
- * server reports a standby. */
+/* Returns whether a mark of that time applies to the session: the session is
+ * older, and its server reports that it is a standby. */
 int pqp__role_mark_applies(const struct session *session, int64_t mark);
 
-/* As pqp__role_fits(), but only whether another session had the address marked.
- * Costs two loads as long as none has. */
+/* Returns whether another session marked the address, so that this session must
+ * not be leased.  Costs two loads as long as there is no mark. */
 static inline int pqp__role_is_marked(const struct session *session)
 {
     int64_t mark = atomic_load_explicit(
@@ -28,13 +24,20 @@ static inline int pqp__role_is_marked(const struct session *session)
            pqp__role_mark_applies(session, mark);
 }
 
-/* Notes that the server refused a write (25006).  If it reports that it is a
- * standby, and no standby was asked for, its address is marked: this session is
- * not leased again, nor are others to it that report the same. */
+/* Returns whether the session may be leased: its server does not report a role
+ * that contradicts target_session_attrs, and its address is not marked.  The
+ * caller owns the session and has read its input. */
+int pqp__role_fits(const struct session *session);
+
+/* To be called when the server refused a write (25006).  If the server reports
+ * that it is a standby, and the user did not ask for one, marks its address:
+ * neither this session nor another older one to that standby is leased again.
+ */
 void pqp__role_mark(struct session *session);
 
-/* Notes the result of a statement, as it stands in *err: a server that took
- * writes when we connected may refuse one. */
+/* To be called after each statement, with its error.  Decides whether a server
+ * that accepted writes has become read-only, and then sets recycle_due or
+ * close_on_release of the session. */
 void pqp__failover_follow(struct session *session, const pqp_error *err);
 
 #endif

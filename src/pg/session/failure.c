@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The errors of a server and of a lost connection, as a pqp_error.  No state,
- * no lock.
+ * Errors of the server and of a lost connection, as a pqp_error.  No state, no
+ * lock.
  */
 #include "pg/session/failure.h"
 
@@ -14,7 +14,7 @@
 #include "pg/base/sqlstate.h"
 #include "pg/config/secrets.h"
 
-/* Five digits and capitals, or "": what is stored is the server's word, and
+/* Copies five digits and capitals, or "": the text comes from the server, and
  * some servers send none. */
 static void copy_sqlstate(char to[6], const char *from)
 {
@@ -24,7 +24,8 @@ static void copy_sqlstate(char to[6], const char *from)
         memcpy(to, from, 6);
 }
 
-/* As pqp__fail, with a text of the other end. */
+/* As pqp__fail(), with a text of the server or of libpq, in which secrets are
+ * hidden. */
 static void fail_with_text(pqp_error *err, const struct config *config,
                            pqp_status status, const char *text,
                            const char *if_empty)
@@ -36,16 +37,17 @@ static void fail_with_text(pqp_error *err, const struct config *config,
         (void)snprintf(err->message, sizeof(err->message), "%s", if_empty);
 }
 
-/* The server ends the session after it.  Its severity says so, whatever the
- * SQLSTATE: an ERROR of class 08 speaks of a server behind this one, or is what
- * a function raises.  Only where no severity came does the SQLSTATE count. */
+/* The severity decides whether the server ends the session after the message,
+ * and not the SQLSTATE: an ERROR of class 08 concerns another server behind
+ * this one, or was raised by a function.  The SQLSTATE counts only if no
+ * severity was sent. */
 static int ends_session(const PGresult *res, unsigned class)
 {
     const char *severity =
         PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
     if (!severity)
         return (class & PQP__LOST) != 0;
-    return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
+    return pqp__is_fatal(severity);
 }
 
 pqp_status pqp__fail_result(pqp_error *err, const struct config *config,
@@ -54,24 +56,26 @@ pqp_status pqp__fail_result(pqp_error *err, const struct config *config,
     const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
     unsigned class = pqp__sqlstate_class(sqlstate);
-    int lost = ends_session(res, class);
-    pqp_status status = lost ? PQP_LOST : PQP_SERVER;
+    int is_lost = ends_session(res, class);
+    pqp_status status = is_lost ? PQP_LOST : PQP_SERVER;
     if (!err)
         return status;
+
     fail_with_text(err, config, status,
                    message ? message : PQresultErrorMessage(res),
                    "error without a message");
     copy_sqlstate(err->sqlstate, sqlstate);
-    if (lost)
+    if (is_lost)
         err->flags = PQP_ERR_DISCARD;
     else if (class & PQP__RETRY)
         err->flags = PQP_ERR_RETRY;
     return status;
 }
 
-/* The first line is the cause.  What libpq adds below it only follows from it:
- * hints, and that there is no socket any more.  A secret may span two lines.
- * NULL for want of memory. */
+/* Returns a copy of the first line, which the caller frees: it has the cause.
+ * The lines below it are hints, and that there is no socket any more.  A secret
+ * that spans two lines is kept whole, so that it is recognised and hidden. NULL
+ * for want of memory. */
 static char *first_line(const struct config *config, const char *text)
 {
     const char *end = text;
@@ -87,10 +91,11 @@ pqp_status pqp__fail_lost(pqp_error *err, const struct config *config,
 {
     if (!err)
         return PQP_LOST;
+
     char *cause = first_line(config, pg ? PQerrorMessage(pg) : "");
     int is_known = cause && strcmp(cause, "invalid socket") != 0;
     fail_with_text(err, config, PQP_LOST, is_known ? cause : "",
-                   "it ended, and libpq does not say why");
+                   "the connection ended, and libpq does not say why");
     free(cause);
     err->flags = PQP_ERR_DISCARD;
     return PQP_LOST;

@@ -1,11 +1,12 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Input that no statement of ours asked for.  Called by the owner of the
- * session; no lock, and nothing here waits.
+ * Unsolicited input: messages that came although no statement of ours is under
+ * way.  The session's owner calls; there is no lock, and no call here waits.
  */
 #include "pg/session/input.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -14,7 +15,7 @@
 
 enum { MAX_READS = 1024 }; /* of at least 8 kB each */
 
-/* Also if the other end has hung up. */
+/* Returns 1 also if the peer has closed the connection. */
 static int socket_has_input(const PGconn *pg)
 {
     char byte;
@@ -22,20 +23,22 @@ static int socket_has_input(const PGconn *pg)
            (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
-/* libpq takes apart what it has, also if there was nothing to read.  Returns 0
- * or -1. */
+/* Reads once and lets libpq parse its input, also if the socket had none.
+ * Returns 0, or -1 if the session is over. */
 static int read_once(struct session *session)
 {
-    int alive = PQconsumeInput(session->pg);
-    (void)PQisBusy(session->pg);
-    return alive && !session->broken ? 0 : -1;
+    int is_alive = PQconsumeInput(session->pg);
+    (void)PQisBusy(session->pg); /* parses */
+    return is_alive && !session->broken ? 0 : -1;
 }
 
-/* Of a TLS record libpq may have read a part: the last read is for the rest,
- * which raises no event on the socket.  A peer that sends faster than we read,
- * for so long, is not fit. */
+/* The session also fails if the peer sends faster than we read, for MAX_READS
+ * reads.  With TLS, libpq may have read one part of a record, and the other
+ * part raises no event on the socket: one more read fetches it. */
 int pqp__input_read(struct session *session)
 {
+    assert(session->pg);
+
     int reads = 0;
     for (; socket_has_input(session->pg); reads++)
         if (reads == MAX_READS || read_once(session))
@@ -43,10 +46,12 @@ int pqp__input_read(struct session *session)
     return reads > 0 && PQsslInUse(session->pg) ? read_once(session) : 0;
 }
 
-/* What is on its way is discarded with the rest: libpq, which reads on after it
- * could not send, would take it for the answer to a next statement. */
+/* The rest of the input is read and discarded.  libpq goes on reading after a
+ * failed send, and would take that rest for the answer to a later statement. */
 void pqp__session_shut(struct session *session)
 {
+    assert(session->pg);
+
     session->broken = 1;
     (void)shutdown(PQsocket(session->pg), SHUT_RDWR);
     for (int n = 0; n < MAX_READS && PQconsumeInput(session->pg); n++)
@@ -56,17 +61,20 @@ void pqp__session_shut(struct session *session)
 pqp_status pqp__session_read_unsolicited(struct session *session,
                                          pqp_error *err)
 {
-    const pqp_error *said = &session->tx_error;
+    assert(err);
+
     if (pqp__input_read(session) == 0)
         return PQP_OK;
-    if (said->status == PQP_LOST)
-        *err = *said;
+
+    const pqp_error *cause = &session->tx_error;
+    if (cause->status == PQP_LOST)
+        *err = *cause;
     else if (PQstatus(session->pg) != CONNECTION_OK)
         (void)pqp__fail_lost(err, session->config, session->pg);
     else
         (void)pqp__fail(err, PQP_LOST,
-                        "the server sent an answer that belongs to no "
-                        "statement; this one was not sent");
+                        "the statement was not sent: the server had sent an "
+                        "answer that belongs to no statement");
     err->flags |= PQP_ERR_DISCARD;
     pqp__session_shut(session);
     return PQP_LOST;

@@ -4,7 +4,8 @@
 #ifndef PG_SESSION_RESET_H
 #define PG_SESSION_RESET_H
 
-/* Function of the core's provider. */
+/* Function of the core's provider: ctx is a struct config, the resource a
+ * struct session. */
 int pqp__session_reset(void *ctx, void *resource);
 
 #endif
