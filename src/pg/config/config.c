@@ -26,7 +26,7 @@ enum { MAX_SSLPASSWORD = 1023 };
 
 static pqp_status no_memory(pqp_error *err)
 {
-    return pqp__fail(err, PQP_NOMEM, "no memory for the pool's options");
+    return pqp__fail(err, PQP_NOMEM, "out of memory while reading the options");
 }
 
 static pqp_status set_name(struct config *config, const char *name,
@@ -50,7 +50,7 @@ static int set_keyword(void *arg, const char *keyword, const char *value,
     const struct option *option = pqp__option_find(name);
     if (!option || strcmp(name, "conninfo") == 0)
         return (int)pqp__fail_named(
-            err, "connection string: there is no keyword", keyword);
+            err, "connection string: unknown keyword", keyword);
     if (option->kind == OPTION_TEXT)
         return (int)set_name(config, value, err);
     return (int)pqp__option_set(option, &config->options, "pool_", value, err);
@@ -74,14 +74,14 @@ static pqp_status check_parameter(struct config *config, const char *keyword,
 {
     if (strcmp(keyword, "replication") == 0)
         return pqp__fail(err, PQP_INVALID,
-                         "replication is nothing a pool can do");
+                         "replication is not supported by a pool");
     if (strcmp(keyword, "port") == 0 && !pqp__are_ports(value))
         return pqp__fail(err, PQP_INVALID,
                          PQP__BAD_PORT
-                         " (a / in a URI's password is written %%2F)");
+                         " (in the password of a URI a / is written %%2F)");
     if (strcmp(keyword, "host") == 0 && !pqp__are_hosts(value))
         return pqp__fail(err, PQP_INVALID,
-                         "host must not hold an @ (in a URI's password it is "
+                         "host must not contain an @ (in the password of a URI it is "
                          "written %%40)");
     if (strcmp(keyword, "sslpassword") == 0 && strlen(value) > MAX_SSLPASSWORD)
         return pqp__fail(err, PQP_INVALID,
@@ -122,7 +122,7 @@ static pqp_status check_together(const struct config *config, pqp_error *err)
     for (int i = 0; i < count; i++) {
         if (pqp__settings_refused(config, i + 1))
             return pqp__fail(err, PQP_INVALID,
-                             "%s has a value that libpq does not take",
+                             "%s has a value that libpq does not accept",
                              config->parameters[i].keyword);
     }
     return PQP_OK;

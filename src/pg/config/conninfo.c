@@ -73,14 +73,14 @@ static int next_of_string(struct scan *scan, pqp_error *err)
     p = skip_space(p);
     if (*p != '=')
         return malformed(scan, scan->start,
-                         "no = after the word (a value with spaces needs "
+                         "no = after the keyword (a value with spaces needs "
                          "quotes)",
                          err);
     p = skip_space(p + 1);
     scan->value = out;
     scan->at = scan->end = read_value(p, out);
     if (!scan->at)
-        return malformed(scan, p, "a quote that is not closed", err);
+        return malformed(scan, p, "unclosed quote", err);
     return 1;
 }
 
@@ -145,11 +145,11 @@ static int next_of_query(struct scan *scan, pqp_error *err)
         return 0;
     const char *equals = p + strcspn(p, "=&");
     if (equals == end || memchr(equals + 1, '=', (size_t)(end - equals - 1)))
-        return malformed(scan, p, "not one = in the parameter", err);
+        return malformed(scan, p, "not exactly one = in the parameter", err);
     scan->keyword = scan->scratch;
     scan->value = decode(p, equals, scan->keyword);
     if (!scan->value || !decode(equals + 1, end, scan->value))
-        return malformed(scan, p, "a wrong %-escape in the parameter", err);
+        return malformed(scan, p, "invalid %-escape in the parameter", err);
     scan->at = scan->end = end + (*end == '&');
     return 1;
 }
@@ -197,7 +197,7 @@ char *pqp__conninfo_split(const char *conninfo,
     int failed = scan_open(&scan, conninfo);
     char *rest = calloc(1, scan.size), *out = rest;
     if (failed || !rest) {
-        pqp__fail(err, PQP_NOMEM, "no memory for the connection string");
+        pqp__fail(err, PQP_NOMEM, "out of memory while reading the connection string");
         goto out;
     }
     const char *copied = conninfo; /* up to here */
@@ -239,10 +239,10 @@ static void unknown_keyword(const struct scan *scan, int behind_secret,
                                           "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                           "0123456789");
     if (behind_secret || length == 0 || length > 40 || scan->keyword[length])
-        malformed(scan, scan->start, "an unknown keyword", err);
+        malformed(scan, scan->start, "unknown keyword", err);
     else
         pqp__fail(err, PQP_INVALID,
-                  "connection string: there is no keyword \"%s\"",
+                  "connection string: unknown keyword \"%s\"",
                   scan->keyword);
 }
 
@@ -252,7 +252,7 @@ pqp_status pqp__conninfo_explain(const char *conninfo, pqp_error *err)
     PQconninfoOption *known = PQconninfoParse("", NULL);
     pqp_status status = PQP_NOMEM;
     if (scan_open(&scan, conninfo) != 0 || !known) {
-        pqp__fail(err, status, "no memory for the connection string");
+        pqp__fail(err, status, "out of memory while reading the connection string");
         goto out;
     }
     status = PQP_INVALID;

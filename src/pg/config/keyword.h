@@ -30,6 +30,6 @@ char *pqp__list_element(const char *list, int index);
  * if all lists fit. */
 const char *pqp__host_list_mismatch(const char *hosts, const char *addresses,
                                     const char *ports);
-#define PQP__HOST_LIST_MISMATCH "%s is a list that does not fit the hosts"
+#define PQP__HOST_LIST_MISMATCH "%s must have one entry for each host"
 
 #endif

@@ -250,7 +250,7 @@ pqp_status pqp_options_set(pqp_options *options, const char *name,
     const struct option *option = pqp__option_find(name);
     /* An older caller's struct ends before the newer fields. */
     if (!option || option->offset >= options->size)
-        return pqp__fail_named(err, "no option has the name", name);
+        return pqp__fail_named(err, "unknown option", name);
     pqp_status status = pqp__option_set(option, options, "", value, err);
     if (status == PQP_OK)
         pqp__error_clear(err);

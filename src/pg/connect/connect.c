@@ -226,12 +226,12 @@ static PGconn *connect_to_one(struct connecting *c, rpool_failure *why)
     if (outcome == NO_MEMORY)
         fail(why, "out of memory");
     else if (!c->in_libpq)
-        fail(why, "the process is ending");
+        fail(why, "cannot connect: the process is exiting");
     else if (outcome != CONNECTED)
         pqp__targets_explain(&c->targets, why);
     if (!pg && !why->message[0])
-        fail(why, outcome == STOPPED ? "connecting was interrupted"
-                                     : "no host has an address");
+        fail(why, outcome == STOPPED ? "cannot connect: the pool is closing"
+                                     : "cannot connect: no host has an address");
     return pg;
 }
 
@@ -291,7 +291,7 @@ PGconn *pqp__connect(const struct connect_request *request, enum role *role,
     *role = pqp__role_named(pqp__setting(c.settings, "target_session_attrs"));
     c.in_libpq = pqp__libpq_enter();
     if (!c.in_libpq)
-        fail(why, "the process is ending");
+        fail(why, "cannot connect: the process is exiting");
     else if (ready)
         pg = connect_to_one(&c, why);
     if (c.in_libpq)

@@ -472,7 +472,8 @@ lost_message_is_first_line_of_libpq_text_when_connection_is_lost(void **state)
     (void)state;
     char *secrets[] = {(char[]){"hunter2"}, (char[]){"two\nlines"}};
     const struct config config = {.secrets = secrets, .secret_count = 2};
-    static const char unknown[] = "it ended, and libpq does not say why";
+    static const char unknown[] =
+        "the connection ended, and libpq does not say why";
     static const struct {
         const char *text, *message;
     } cases[] = {

@@ -236,11 +236,11 @@ static void error_names_the_keyword_when_its_value_is_wrong(void **state)
         const char *conninfo, *message;
     } cases[] = {
         {"pool_maxsize=77777",
-         "connection string: there is no keyword \"pool_maxsize\""},
+         "connection string: unknown keyword \"pool_maxsize\""},
         {"pool_conninfo=77777",
-         "connection string: there is no keyword \"pool_conninfo\""},
+         "connection string: unknown keyword \"pool_conninfo\""},
         {"pool_on_event=77777",
-         "connection string: there is no keyword \"pool_on_event\""},
+         "connection string: unknown keyword \"pool_on_event\""},
         {"pool_max_size=77777",
          "pool_max_size must be a number from 1 to 10000"},
         {"postgresql://?pool_idle_timeout_ms=0",
@@ -248,10 +248,10 @@ static void error_names_the_keyword_when_its_value_is_wrong(void **state)
          "(-1); 0 would mean the default"},
         {"pool_reset=77777",
          "pool_reset must be one of rollback, discard_all, close"},
-        {"hots=77777", "connection string: there is no keyword \"hots\""},
-        {"replication=database", "replication is nothing a pool can do"},
-        {"port=77777", "port must be a number from 1 to 65535 (a / in a URI's "
-                       "password is written %2F)"},
+        {"hots=77777", "connection string: unknown keyword \"hots\""},
+        {"replication=database", "replication is not supported by a pool"},
+        {"port=77777", "port must be a number from 1 to 65535 (in the "
+                       "password of a URI a / is written %2F)"},
     };
     for (size_t i = 0; i < LENGTH(cases); i++)
         assert_string_equal(refusal(cases[i].conninfo), cases[i].message);
@@ -295,12 +295,12 @@ static void config_is_refused_when_a_list_does_not_fit_the_hosts(void **state)
     };
     for (size_t i = 0; i < LENGTH(good); i++)
         pqp__config_free(make_of(good[i]));
-    const char *port = "port is a list that does not fit the hosts";
+    const char *port = "port must have one entry for each host";
     assert_string_equal(refusal("host=a port=1,2"), port);
     assert_string_equal(refusal("postgresql://a:1,b:2,c/?port=1,2"), port);
     assert_string_equal(refusal("hostaddr=1,2 port=1,2,3"), port);
     assert_string_equal(refusal("host=a,b hostaddr=1"),
-                        "hostaddr is a list that does not fit the hosts");
+                        "hostaddr must have one entry for each host");
 }
 
 static void config_is_refused_when_libpq_would_reject_a_value(void **state)
@@ -315,13 +315,13 @@ static void config_is_refused_when_libpq_would_reject_a_value(void **state)
         snprintf(string, sizeof string,
                  "password=CANARY-x9 host=h %s=CANARY-x9", keywords[i]);
         snprintf(expected, sizeof expected,
-                 "%s has a value that libpq does not take", keywords[i]);
+                 "%s has a value that libpq does not accept", keywords[i]);
         assert_string_equal(refusal(string), expected);
     }
     assert_string_equal(refusal("ssl_min_protocol_version=TLSv1.3 "
                                 "ssl_max_protocol_version=TLSv1.2"),
                         "ssl_max_protocol_version has a value that libpq does "
-                        "not take");
+                        "not accept");
 }
 
 static void config_is_accepted_when_libpq_accepts_the_value(void **state)

@@ -126,30 +126,34 @@ error_gives_only_the_position_when_conninfo_is_malformed(void **state)
     static const struct {
         const char *conninfo, *message;
     } cases[] = {
-        {"s3cr3tword", "no = after the word (a value with spaces needs quotes) "
-                       "at byte 1"},
-        {"password=my s3cr3tword", "no = after the word (a value with spaces "
-                                   "needs quotes) at byte 13"},
-        {"password='s3cr3tword", "a quote that is not closed at byte 10"},
-        {"password='s3cr3tword\\", "a quote that is not closed at byte 10"},
-        {"password='s3cr3tword\\'", "a quote that is not closed at byte 10"},
-        {"host=a\ns3cr3tword", "no = after the word (a value with spaces needs "
-                               "quotes) at byte 8"},
-        {"postgresql://h?password", "not one = in the parameter at byte 16"},
+        {"s3cr3tword",
+         "no = after the keyword (a value with spaces needs quotes) "
+         "at byte 1"},
+        {"password=my s3cr3tword",
+         "no = after the keyword (a value with spaces "
+         "needs quotes) at byte 13"},
+        {"password='s3cr3tword", "unclosed quote at byte 10"},
+        {"password='s3cr3tword\\", "unclosed quote at byte 10"},
+        {"password='s3cr3tword\\'", "unclosed quote at byte 10"},
+        {"host=a\ns3cr3tword",
+         "no = after the keyword (a value with spaces needs "
+         "quotes) at byte 8"},
+        {"postgresql://h?password",
+         "not exactly one = in the parameter at byte 16"},
         {"postgresql://h?password=s3cr3t=word",
-         "not one = in the parameter at byte 16"},
+         "not exactly one = in the parameter at byte 16"},
         {"postgresql://h?a=b&&password=s3cr3tword",
-         "not one = in the parameter at byte 20"},
+         "not exactly one = in the parameter at byte 20"},
         {"postgresql://h?password=s3cr3tword%",
-         "a wrong %-escape in the parameter at byte 16"},
+         "invalid %-escape in the parameter at byte 16"},
         {"postgresql://h?password=s3cr3tword%4",
-         "a wrong %-escape in the parameter at byte 16"},
+         "invalid %-escape in the parameter at byte 16"},
         {"postgresql://h?password=s3cr3tword%4g",
-         "a wrong %-escape in the parameter at byte 16"},
+         "invalid %-escape in the parameter at byte 16"},
         {"postgresql://h?password=s3cr3tword%00",
-         "a wrong %-escape in the parameter at byte 16"},
+         "invalid %-escape in the parameter at byte 16"},
         {"postgresql://h?%g0=s3cr3tword",
-         "a wrong %-escape in the parameter at byte 16"},
+         "invalid %-escape in the parameter at byte 16"},
     };
     for (size_t i = 0; i < LENGTH(cases); i++) {
         struct taken taken;
@@ -187,24 +191,23 @@ unknown_keyword_is_named_only_when_it_cannot_be_a_secret(void **state)
     static const struct {
         const char *conninfo, *message;
     } cases[] = {
-        {"host=a hots=b", "connection string: there is no keyword \"hots\""},
-        {"pool_x=1 hots=b", "connection string: there is no keyword \"hots\""},
-        {"hots=b password=c",
-         "connection string: there is no keyword \"hots\""},
+        {"host=a hots=b", "connection string: unknown keyword \"hots\""},
+        {"pool_x=1 hots=b", "connection string: unknown keyword \"hots\""},
+        {"hots=b password=c", "connection string: unknown keyword \"hots\""},
         {"postgresql://u:p@h?hots=b",
-         "connection string: there is no keyword \"hots\""},
+         "connection string: unknown keyword \"hots\""},
         {"password=my s3cr3t=word",
-         "connection string is malformed: an unknown keyword at byte 13"},
+         "connection string is malformed: unknown keyword at byte 13"},
         {"sslpassword=my s3cr3t=word",
-         "connection string is malformed: an unknown keyword at byte 16"},
+         "connection string is malformed: unknown keyword at byte 16"},
         {"postgresql://h?password=my&s3cr3t=word",
-         "connection string is malformed: an unknown keyword at byte 28"},
+         "connection string is malformed: unknown keyword at byte 28"},
         {"postgresql://u:5/my?s3cr3t=word@h",
-         "connection string is malformed: an unknown keyword at byte 21"},
+         "connection string is malformed: unknown keyword at byte 21"},
         {"postgres:/u:s3cr3t@h?user=a",
-         "connection string is malformed: an unknown keyword at byte 1"},
+         "connection string is malformed: unknown keyword at byte 1"},
         {"=s3cr3t",
-         "connection string is malformed: an unknown keyword at byte 1"},
+         "connection string is malformed: unknown keyword at byte 1"},
         {"postgresql://u:s3cr3t%zz@h/d?user=a",
          "connection string is malformed: user, password, address or database"},
         {"postgresql://u:s3cr3t@[::1/d",

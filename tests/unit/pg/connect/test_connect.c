@@ -539,7 +539,7 @@ static void connect_ends_at_once_when_stop_is_raised(void **state)
     stop_close(stop_fd);
     assert_null(session);
     assert_int_equal(why.permanent, 0);
-    assert_string_equal(why.message, "connecting was interrupted");
+    assert_string_equal(why.message, "cannot connect: the pool is closing");
     assert_took_ms(0, 5000);
 }
 

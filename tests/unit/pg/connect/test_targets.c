@@ -144,8 +144,7 @@ resolve_fails_permanently_when_port_list_does_not_fit_hosts(void **state)
     assert_int_equal(resolve("127.0.0.1,127.0.0.2,127.0.0.3", "", "1,2"), -1);
     assert_int_equal(targets.count, 0);
     assert_int_equal(why.permanent, 1);
-    assert_string_equal(why.message,
-                        "port is a list that does not fit the hosts");
+    assert_string_equal(why.message, "port must have one entry for each host");
 }
 
 static void resolve_fails_permanently_when_PGPORT_is_invalid(void **state)
