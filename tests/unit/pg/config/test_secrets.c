@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "pg/config/config.h"
 #include "pg/config/secrets.h"
 
@@ -95,9 +96,78 @@ static void password_equal_to_a_name_is_hidden_only_when_labelled(void **state)
     pqp__config_free(config);
 }
 
+static void secret_is_hidden_when_it_is_quoted_or_percent_encoded(void **state)
+{
+    (void)state;
+    char *secrets[] = {(char[]){"p%/'\\x"}, (char[]){"hunter2"},
+                       (char[]){"hunter22long"}, (char[]){""},
+                       (char[]){"ab/ab"}};
+    const struct config config = {.secrets = secrets,
+                                  .secret_count = (int)LENGTH(secrets)};
+    static const struct {
+        const char *from, *to;
+    } cases[] = {
+        {"nothing", "nothing"},
+        {"the hunter2 is", "the *** is"},
+        {"hunter2hunter2", "***"},
+        {"hunter22long", "***"}, /* the longer one */
+        {"%68unter%32", "***"},
+        {"raw p%/'\\x.", "raw ***."},
+        {"uri p%25%2F%27%5cx.", "uri ***."},
+        {"uri %70%25/%27%5C%78.", "uri ***."},
+        {"quoted 'p%/\\'\\\\x'", "quoted '***'"},
+        {"sql 'p%/''\\\\x'", "sql '***'"},
+        {"ab/ab/ab!", "***!"}, /* it overlaps itself */
+        {"hunter", "hunter"},
+        {"%68unte%7", "%68unte%7"},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        char to[64];
+        pqp__clean_text(&config, to, sizeof(to), cases[i].from);
+        assert_string_equal(to, cases[i].to);
+    }
+}
+
+/* Hidden wherever it stands, "a" would be told by what is missing. */
+static void secret_is_not_hidden_when_it_has_three_bytes_or_fewer(void **state)
+{
+    (void)state;
+    char *secrets[] = {(char[]){"a"}, (char[]){"'%x"}, (char[]){"f0ur"}};
+    const struct config config = {.secrets = secrets,
+                                  .secret_count = (int)LENGTH(secrets)};
+    char to[64];
+    pqp__clean_text(&config, to, sizeof(to), "a table, '%x', %660ur");
+    assert_string_equal(to, "a table, '%x', ***");
+}
+
+static void secret_is_hidden_when_random_text_surrounds_it(void **state)
+{
+    (void)state;
+    char secret[] = "s3cr\xC3\xA9t\n%pw'";
+    char *secrets[] = {secret};
+    const struct config config = {.secrets = secrets, .secret_count = 1};
+    const char *const pieces[] = {"s",  "s3",   "%", "%7", "\\",  "'",
+                                  "\n", "\xC3", " ", "x",  secret};
+    uint64_t seed = 20261123;
+    for (int round = 0; round < 20000; round++) {
+        char buffer[256], to[300];
+        struct text text;
+        text_init(&text, buffer, sizeof(buffer));
+        for (size_t n = random_of(&seed, 12); n > 0; n--)
+            text_add(&text, "%s", pieces[random_of(&seed, LENGTH(pieces))]);
+        pqp__clean_text(&config, to, 1 + random_of(&seed, sizeof(to) - 1),
+                        buffer);
+        assert_hides(to, secret);
+        assert_null(strchr(to, '\n'));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(secret_is_hidden_when_it_is_quoted_or_percent_encoded),
+        cmocka_unit_test(secret_is_not_hidden_when_it_has_three_bytes_or_fewer),
+        cmocka_unit_test(secret_is_hidden_when_random_text_surrounds_it),
         cmocka_unit_test(plain_word_is_hidden_only_when_labelled_as_password),
         cmocka_unit_test(whole_word_is_hidden_when_a_secret_is_part_of_it),
         cmocka_unit_test(password_equal_to_a_name_is_hidden_only_when_labelled),

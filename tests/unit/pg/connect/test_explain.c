@@ -404,9 +404,31 @@ static int remove_files(void **state)
     return system(command);
 }
 
+static void libpq_hints_are_removed_when_they_are_indented_lines(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+    } cases[] = {
+        {"", ""},
+        {"refused", "refused"},
+        {"one refused\n\tIs it running?\ntwo refused\n\tIs it?\n\tOr not?\n",
+         "one refused\ntwo refused\n"},
+        {"\tonly a hint", ""},
+        {"a\ttab inside\n", "a\ttab inside\n"},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        char text[100];
+        snprintf(text, sizeof text, "%s", cases[i].from);
+        pqp__drop_hints(text);
+        assert_string_equal(text, cases[i].to);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(libpq_hints_are_removed_when_they_are_indented_lines),
         cmocka_unit_test(connect_failure_is_permanent_when_a_retry_cannot_help),
         cmocka_unit_test(connect_failure_is_transient_when_a_retry_may_help),
         cmocka_unit_test_teardown(

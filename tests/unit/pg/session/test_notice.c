@@ -127,11 +127,61 @@ notice_receiver_of_borrower_stays_when_connection_is_detached(void **state)
     assert_int_equal(results, 1);
 }
 
+/* I-09 */
+static void session_is_discarded_when_borrower_called_PQfinish(void **state)
+{
+    (void)state;
+    begin("w", PQP_RESET_ROLLBACK);
+    PQfinish(session->pg);
+    assert_null(session->pg);
+    assert_int_equal(pqp__session_fd(config, session), -1);
+    assert_int_equal(check_at_once(), RPOOL_BAD);
+    assert_int_equal(reset(), RPOOL_DISCARD);
+    assert_null(pqp__session_detach(session));
+    session = NULL;
+}
+
+/* I-10 */
+static void session_is_discarded_when_borrower_called_PQreset(void **state)
+{
+    (void)state;
+    begin(" sow", PQP_RESET_ROLLBACK);
+    PQreset(session->pg);
+    assert_int_equal(PQstatus(session->pg), CONNECTION_OK);
+    assert_int_equal(mock_accepted(mock), 2);
+    assert_int_equal(reset(), RPOOL_DISCARD);
+}
+
+/* T11 I-18 */
+static void results_are_usable_when_session_is_destroyed(void **state)
+{
+    (void)state;
+    begin("qczw", PQP_RESET_ROLLBACK);
+    PGresult *kept = PQexec(session->pg, "SELECT");
+    PGresult *copy = PQcopyResult(
+        kept, PG_COPYRES_NOTICEHOOKS | PG_COPYRES_EVENTS | PG_COPYRES_TUPLES);
+    PGresult *made = PQmakeEmptyPGresult(session->pg, PGRES_TUPLES_OK);
+    pqp__session_destroy(config, session);
+    session = NULL;
+    stderr_catch();
+    (void)PQgetisnull(kept, 9, 9); /* each of these sends libpq's notice */
+    (void)PQgetisnull(copy, 9, 9);
+    (void)PQgetisnull(made, 9, 9);
+    PQclear(made);
+    PQclear(copy);
+    PQclear(kept);
+    assert_int_equal(stderr_caught(), 0);
+    assert_int_equal(notices, 0);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(session_is_discarded_when_borrower_called_PQfinish),
+        TEST(session_is_discarded_when_borrower_called_PQreset),
+        TEST(results_are_usable_when_session_is_destroyed),
         TEST(libpq_error_text_is_cleared_when_lease_is_released),
         cmocka_unit_test(check_fails_when_an_unsolicited_answer_came),
         TEST(check_fails_when_a_second_answer_follows_the_ping),
