@@ -139,9 +139,10 @@ closed_event_names_the_peer_when_server_restart_ended_the_lease(void **state)
                         "terminating connection due to administrator command");
     assert_string_equal(err.sqlstate, "57P01");
     assert_int_equal(pqp_exec(used, "SELECT 1", NULL, &err), PQP_LOST);
-    assert_string_equal(err.message,
-                        "the connection is unusable after an earlier failure: terminating "
-                        "connection due to administrator command");
+    assert_string_equal(
+        err.message,
+        "the connection is unusable after an earlier failure: terminating "
+        "connection due to administrator command");
     pqp_release(&used);
     pqp_release(&open);
     pqp_release(&unused);

@@ -1,13 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * exit() takes the state of OpenSSL and Kerberos away, whoever is using it.
- * So threads of ours say when they are inside libpq, and a handler of exit()
- * lets them come out, for a moment, and none in again.  What they were at is
- * left to the kernel.
+ * exit() takes away the state of OpenSSL and Kerberos, even if another thread
+ * is using it.  So the threads of the pool count themselves while they are
+ * inside libpq.  A handler of exit() waits for them, for a limited time, and
+ * lets no thread enter any more.  The kernel frees their connections.
  */
 #include "pg/base/atexit.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,7 +19,8 @@
 
 enum { EXIT_GRACE_MS = 1000 };
 
-static atomic_int libpq_users, exiting;
+static atomic_int libpq_users; /* threads of the pool inside libpq */
+static atomic_int exiting;     /* set once, by the handler */
 
 static void wait_for_libpq_users(void)
 {
@@ -33,7 +35,8 @@ static void reset_after_fork(void)
     atomic_store(&libpq_users, 0);
 }
 
-/* Handlers run in reverse order: OpenSSL's, set by now, comes after ours. */
+/* exit() runs handlers in reverse order.  OpenSSL has registered its own by
+ * now, so that it runs after ours. */
 static void register_handlers(void)
 {
     pqp__openssl_init();
@@ -47,16 +50,22 @@ void pqp__atexit_register(void)
     (void)pthread_once(&once, register_handlers);
 }
 
+/* The thread counts itself before it reads `exiting`, and the handler sets
+ * `exiting` before it reads the count: so at least one of the two sees the
+ * other. */
 int pqp__libpq_enter(void)
 {
     atomic_fetch_add(&libpq_users, 1);
     if (!atomic_load(&exiting))
         return 1;
+
     pqp__libpq_leave();
     return 0;
 }
 
 void pqp__libpq_leave(void)
 {
-    atomic_fetch_sub(&libpq_users, 1);
+    int before = atomic_fetch_sub(&libpq_users, 1);
+    assert(before > 0);
+    (void)before;
 }

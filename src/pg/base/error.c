@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Filling in a pqp_error.  Every message passes through pqp__line_copy().  No
+ * Fills in a pqp_error.  Every message becomes one line of valid UTF-8.  No
  * state, no lock.
  */
 #include "pg/base/error.h"
@@ -18,7 +18,10 @@ pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
 {
     if (!err)
         return status;
-    /* An argument may be err->message; cleaning only makes a text shorter. */
+
+    /* An argument may be err->message, so that the text needs a buffer of its
+     * own. It may be longer than the message, which becomes shorter as one
+     * line. */
     char buffer[2 * sizeof(err->message)];
     struct text text;
     text_init(&text, buffer, sizeof(buffer));
@@ -26,6 +29,7 @@ pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
     va_start(args, format);
     text_add_list(&text, format, args);
     va_end(args);
+
     pqp__error_clear(err);
     err->status = status;
     pqp__line_copy(err->message, sizeof(err->message), buffer, NULL, NULL);
@@ -34,6 +38,8 @@ pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
 
 pqp_status pqp__fail_named(pqp_error *err, const char *what, const char *name)
 {
+    assert(what && name);
+
     char buffer[64];
     struct text text;
     text_init(&text, buffer, sizeof(buffer));

@@ -7,13 +7,13 @@
 #include <pqpool/pqpool.h>
 #include <stddef.h>
 
-/* Fills *err (NULL allowed) with the status and the text, made one line.
- * Returns the status. */
+/* Fills *err (NULL allowed) with the status and the text, as one line.  Returns
+ * the status. */
 pqp_status pqp__fail(pqp_error *err, pqp_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* As pqp__fail with INVALID.  Appends the first 63 bytes of `name`, which came
- * from the caller, in quotes. */
+/* Fills *err (NULL allowed) with INVALID and `what`, followed by the first 63
+ * bytes of `name` in quotes, which came from the caller.  Returns INVALID. */
 pqp_status pqp__fail_named(pqp_error *err, const char *what, const char *name);
 
 /* Sets *err (NULL allowed) to success. */

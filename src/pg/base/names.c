@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The names of statuses and events.
+ * The names and texts of statuses, and the names of events.
  */
 #include <pqpool/pqpool.h>
 

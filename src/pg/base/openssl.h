@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* Makes sure that OpenSSL has registered its handler of exit(). */
+/* Initialises OpenSSL, so that it has registered its handler of exit(). */
 void pqp__openssl_init(void);
 
 /* Overwrites memory that held a secret. */

@@ -6,9 +6,9 @@
 
 #include <stdint.h>
 
-/* Sleeps until the socket is readable, or also writable if for_write is not 0.
- * Returns 1 when it is, 0 at the deadline (a time of rpool_now()), and -1 after
- * an error or when stop_fd (-1: none) became readable. */
+/* Waits until the socket is readable, or also writable if for_write is not 0.
+ * Returns 1 if it is, 0 at the deadline (a time of rpool_now()), and -1 after
+ * an error or if stop_fd (-1: none) is readable. */
 int pqp__wait_socket(int fd, int for_write, int stop_fd, int64_t deadline);
 
 #endif

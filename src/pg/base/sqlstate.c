@@ -7,15 +7,16 @@
 
 #include <string.h>
 
-/* By prefix; the first that fits.  PERMANENT speaks of an attempt to connect:
- * that is where the pool asks for it. */
+/* The first prefix that fits decides.  PERMANENT concerns an attempt to
+ * connect: only explain.c asks for it. */
 static const struct {
     char prefix[6];
     unsigned class;
 } sqlstates[] = {
     {"08", PQP__LOST},         /* connection exception */
     {"0A000", PQP__PERMANENT}, /* feature_not_supported */
-    {"22023", PQP__PERMANENT}, /* invalid_parameter_value: start-up option */
+    {"22023",
+     PQP__PERMANENT}, /* invalid_parameter_value of a start-up option */
     {"25006", PQP__READ_ONLY}, /* read_only_sql_transaction */
     {"25P03", PQP__LOST},      /* idle_in_transaction_session_timeout */
     {"25P04", PQP__LOST},      /* transaction_timeout */
@@ -40,6 +41,7 @@ unsigned pqp__sqlstate_class(const char *sqlstate)
 {
     if (!sqlstate)
         return 0;
+
     for (size_t i = 0; i < sizeof(sqlstates) / sizeof(sqlstates[0]); i++) {
         const char *prefix = sqlstates[i].prefix;
         if (strncmp(sqlstate, prefix, strlen(prefix)) == 0)

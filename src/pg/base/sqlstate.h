@@ -6,7 +6,7 @@
 
 #include <pqpool/pqpool.h>
 
-/* The class of an SQLSTATE: a set of bits, 0 for an ordinary error. */
+/* The class of an SQLSTATE is a set of these bits; 0 for an ordinary error. */
 enum {
     PQP__LOST = 1,      /* with severity FATAL, the server ends the session */
     PQP__READ_ONLY = 2, /* the server refused a write: a failover may be on */
@@ -15,14 +15,16 @@ enum {
     PQP__PERMANENT = 16 /* a further attempt to connect fails in the same way */
 };
 
-/* NULL and "" are ordinary errors. */
+/* Returns the class.  NULL and "" are ordinary errors. */
 unsigned pqp__sqlstate_class(const char *sqlstate);
 
-/* The severity of an error or a notice, untranslated if the server sends it so,
- * which old servers and some poolers do not.  "" if there is none. */
+/* Returns the severity of an error or a notice; "" if there is none.  It is
+ * untranslated, except from old servers and some poolers, which do not send it
+ * so. */
 const char *pqp__severity(const PGresult *res);
 
-/* Whether the server ends the session after a message of this severity. */
+/* Returns whether the server ends the session after a message of this severity.
+ */
 int pqp__is_fatal(const char *severity);
 
 #endif

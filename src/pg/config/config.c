@@ -1,13 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * From what the user gave, a struct and a connection string, to the config of a
- * pool.  libpq parses the string, but its messages are not passed on: they may
- * show parts of a password.  What it would refuse only at the first connect,
- * with such a message, is refused here.
+ * Makes the config of a pool from a struct and a connection string.  libpq
+ * parses the string, but its messages are not passed on: they may show parts of
+ * a password.  Values that libpq would refuse only at the first connect, with
+ * such a message, are refused here.
  */
 #include "pg/config/config.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,8 @@
 #include "pg/config/settings.h"
 
 enum { MAX_CONNINFO = 65535 };
-/* OpenSSL's buffer: libpq cuts a longer one, and says so on stderr. */
+/* The size of OpenSSL's buffer.  libpq would cut a longer password, with a
+ * warning on stderr. */
 enum { MAX_SSLPASSWORD = 1023 };
 
 static pqp_status no_memory(pqp_error *err)
@@ -33,31 +35,37 @@ static pqp_status set_name(struct config *config, const char *name,
                            pqp_error *err)
 {
     size_t size = strlen(name) + 1;
+
     free(config->name);
     config->name = malloc(size);
     if (!config->name)
         return no_memory(err);
+
     pqp__line_copy(config->name, size, name, NULL, NULL);
     return PQP_OK;
 }
 
-/* A pool_* keyword of the connection string. */
+/* Sets an option from a pool_* keyword of the connection string.  The callback
+ * of pqp__conninfo_split(). */
 static int set_keyword(void *arg, const char *keyword, const char *value,
                        pqp_error *err)
 {
+    assert(strncmp(keyword, "pool_", strlen("pool_")) == 0);
+
     struct config *config = arg;
     const char *name = keyword + strlen("pool_");
     const struct option *option = pqp__option_find(name);
     if (!option || strcmp(name, "conninfo") == 0)
-        return (int)pqp__fail_named(
-            err, "connection string: unknown keyword", keyword);
+        return (int)pqp__fail_named(err, "connection string: unknown keyword",
+                                    keyword);
     if (option->kind == OPTION_TEXT)
         return (int)set_name(config, value, err);
     return (int)pqp__option_set(option, &config->options, "pool_", value, err);
 }
 
-/* ---- the parameters for libpq ---- */
+/* ---- one parameter for libpq ---- */
 
+/* A pool_* keyword or a field counts before connect_timeout. */
 static pqp_status take_timeout(pqp_options *options, const char *seconds,
                                pqp_error *err)
 {
@@ -80,9 +88,10 @@ static pqp_status check_parameter(struct config *config, const char *keyword,
                          PQP__BAD_PORT
                          " (in the password of a URI a / is written %%2F)");
     if (strcmp(keyword, "host") == 0 && !pqp__are_hosts(value))
-        return pqp__fail(err, PQP_INVALID,
-                         "host must not contain an @ (in the password of a URI it is "
-                         "written %%40)");
+        return pqp__fail(
+            err, PQP_INVALID,
+            "host must not contain an @ (in the password of a URI it is "
+            "written %%40)");
     if (strcmp(keyword, "sslpassword") == 0 && strlen(value) > MAX_SSLPASSWORD)
         return pqp__fail(err, PQP_INVALID,
                          "sslpassword is longer than %d bytes",
@@ -92,6 +101,9 @@ static pqp_status check_parameter(struct config *config, const char *keyword,
     return PQP_OK;
 }
 
+/* ---- all parameters ---- */
+
+/* Returns the value of a parameter of the string; "" if it has none. */
 static const char *parameter(const struct config *config, const char *keyword)
 {
     for (int i = 0; i < config->parameter_count; i++) {
@@ -101,24 +113,27 @@ static const char *parameter(const struct config *config, const char *keyword)
     return "";
 }
 
-/* What no environment can mend.  Which words there are only libpq knows, and
- * the next one knows more: it is asked, with one parameter more each time, so
- * that the one can be named.  What it refuses without any of them may be
- * mended before the first connect. */
+/* Checks the parameters that fit each other or not, and the values for which
+ * only libpq knows the words: its newer versions know more.  So libpq is asked
+ * with one parameter more each time, to find the one that it refuses.  If it
+ * refuses even no parameter at all, the environment is wrong, which may change
+ * before the first connect. */
 static pqp_status check_together(const struct config *config, pqp_error *err)
 {
     const char *hosts = parameter(config, "host");
     const char *addresses = parameter(config, "hostaddr");
-    const char *misfit = *hosts || *addresses
-                             ? pqp__host_list_mismatch(
-                                   hosts, addresses, parameter(config, "port"))
-                             : NULL;
-    if (misfit)
-        return pqp__fail(err, PQP_INVALID, PQP__HOST_LIST_MISMATCH, misfit);
+    const char *mismatch = NULL;
+    if (*hosts || *addresses)
+        mismatch = pqp__host_list_mismatch(hosts, addresses,
+                                           parameter(config, "port"));
+    if (mismatch)
+        return pqp__fail(err, PQP_INVALID, PQP__HOST_LIST_MISMATCH, mismatch);
+
     int count = config->parameter_count;
     if (!pqp__settings_refused(config, count) ||
         pqp__settings_refused(config, 0))
         return PQP_OK;
+
     for (int i = 0; i < count; i++) {
         if (pqp__settings_refused(config, i + 1))
             return pqp__fail(err, PQP_INVALID,
@@ -128,6 +143,7 @@ static pqp_status check_together(const struct config *config, pqp_error *err)
     return PQP_OK;
 }
 
+/* Copies the parameters that libpq has parsed, and checks them. */
 static pqp_status take_parameters(struct config *config,
                                   const PQconninfoOption *list, pqp_error *err)
 {
@@ -138,9 +154,11 @@ static pqp_status take_parameters(struct config *config,
     config->secrets = calloc(count + 1, sizeof(*config->secrets));
     if (!config->parameters || !config->secrets)
         return no_memory(err);
+
     for (const PQconninfoOption *o = list; o->keyword; o++) {
         if (!o->val)
             continue;
+
         struct parameter *p = &config->parameters[config->parameter_count++];
         p->keyword = strdup(o->keyword);
         p->value = strdup(o->val);
@@ -148,6 +166,7 @@ static pqp_status take_parameters(struct config *config,
             return no_memory(err);
         if (o->dispchar[0] == '*')
             config->secrets[config->secret_count++] = p->value;
+
         pqp_status status = check_parameter(config, p->keyword, p->value, err);
         if (status)
             return status;
@@ -155,6 +174,8 @@ static pqp_status take_parameters(struct config *config,
     return check_together(config, err);
 }
 
+/* Takes the pool_* keywords out of the string and lets libpq parse the rest.
+ * Every copy of a password is wiped. */
 static pqp_status read_conninfo(struct config *config, const char *conninfo,
                                 pqp_error *err)
 {
@@ -162,15 +183,18 @@ static pqp_status read_conninfo(struct config *config, const char *conninfo,
         return pqp__fail(err, PQP_INVALID,
                          "connection string is longer than %d bytes",
                          MAX_CONNINFO);
+
     char *rest = pqp__conninfo_split(conninfo, set_keyword, config, err);
     if (!rest)
         return err->status;
+
     char *text = NULL;
     PQconninfoOption *list = PQconninfoParse(rest, &text);
     pqp__wipe_free(rest);
     pqp__wipe_free(text);
     if (!list)
         return pqp__conninfo_explain(conninfo, err);
+
     pqp_status status = take_parameters(config, list, err);
     for (PQconninfoOption *o = list; o->keyword; o++) {
         if (o->val)
@@ -182,6 +206,7 @@ static pqp_status read_conninfo(struct config *config, const char *conninfo,
 
 /* ---- the config ---- */
 
+/* The string, then the struct, which counts before it. */
 static pqp_status fill(struct config *config, const pqp_options *given,
                        pqp_error *err)
 {
@@ -189,12 +214,14 @@ static pqp_status fill(struct config *config, const pqp_options *given,
         read_conninfo(config, given->conninfo ? given->conninfo : "", err);
     config->timeout_is_open = given->connect_timeout_ms == 0 &&
                               config->options.connect_timeout_ms == 0;
+
     if (status == PQP_OK)
         status = pqp__options_merge(&config->options, given, err);
     if (status == PQP_OK && given->name && given->name[0])
         status = set_name(config, given->name, err);
     else if (status == PQP_OK && !(config->name && config->name[0]))
         status = set_name(config, "pqpool", err);
+
     config->options.size = sizeof(config->options);
     config->options.name = config->name;
     return status;
@@ -224,9 +251,11 @@ pqp_status pqp__config_make(struct config **config, const pqp_options *options,
     *config = NULL;
     if (!options)
         return pqp__fail(err, PQP_INVALID, "options is NULL");
+
     pqp_status status = pqp__options_read(&given, options, err);
     if (status)
         return status;
+
     struct config *made = calloc(1, sizeof(*made));
     if (!made)
         return no_memory(err);
@@ -235,6 +264,7 @@ pqp_status pqp__config_make(struct config **config, const pqp_options *options,
         pqp__config_free(made);
         return status;
     }
+
     *config = made;
     pqp__error_clear(err);
     return PQP_OK;

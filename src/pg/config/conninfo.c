@@ -1,12 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * A scanner of connection strings, with libpq's own rules for both forms: it
- * takes out what is ours, and finds what is wrong where libpq's message would
- * show a part of the password.  Messages say at which byte, counted from 1.
+ * A scanner of connection strings, with libpq's rules for both forms.  It takes
+ * out the pool_* keywords.  It also finds the error in a string that libpq
+ * refused, because libpq's message would show a part of the password.  Messages
+ * give the position as a byte, counted from 1.
  */
 #include "pg/config/conninfo.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +18,12 @@
 
 struct scan {
     const char *conninfo;
-    int uri;
-    const char *at;          /* not read yet */
-    const char *start, *end; /* of the pair read last */
-    char *keyword, *value;   /* of that pair, decoded */
-    char *scratch;           /* where they stand */
-    size_t size;             /* of scratch */
+    int uri;                 /* the string is a URI */
+    const char *at;          /* the first byte that was not read */
+    const char *start, *end; /* of the last pair in the string */
+    char *keyword, *value;   /* of the last pair, decoded; in scratch */
+    char *scratch;
+    size_t size; /* of scratch */
 };
 
 static const char *skip_space(const char *p)
@@ -31,7 +33,7 @@ static const char *skip_space(const char *p)
     return p;
 }
 
-/* Always -1, for scan_next. */
+/* Fills *err.  Returns -1, which scan_next() returns. */
 static int malformed(const struct scan *scan, const char *at, const char *what,
                      pqp_error *err)
 {
@@ -43,10 +45,12 @@ static int malformed(const struct scan *scan, const char *at, const char *what,
 
 /* ---- the keyword form: host=a password='b c' ---- */
 
-/* Reads the value at `p` to `out`; returns its end, NULL if a quote is open. */
+/* Decodes the value at `p` into `out`.  Returns its end, or NULL if its quote
+ * is not closed. */
 static const char *read_value(const char *p, char *out)
 {
     int quoted = *p == '\'';
+
     p += quoted;
     while (*p && (quoted ? *p != '\'' : !isspace((unsigned char)*p))) {
         if (*p == '\\' && !*++p)
@@ -54,6 +58,7 @@ static const char *read_value(const char *p, char *out)
         *out++ = *p++;
     }
     *out = '\0';
+
     if (quoted && *p != '\'')
         return NULL;
     return p + quoted;
@@ -66,16 +71,19 @@ static int next_of_string(struct scan *scan, pqp_error *err)
     scan->start = p;
     if (!*p)
         return 0;
+
     scan->keyword = out;
     while (*p && *p != '=' && !isspace((unsigned char)*p))
         *out++ = *p++;
     *out++ = '\0';
+
     p = skip_space(p);
     if (*p != '=')
         return malformed(scan, scan->start,
                          "no = after the keyword (a value with spaces needs "
                          "quotes)",
                          err);
+
     p = skip_space(p + 1);
     scan->value = out;
     scan->at = scan->end = read_value(p, out);
@@ -86,7 +94,7 @@ static int next_of_string(struct scan *scan, pqp_error *err)
 
 /* ---- the query of a URI: ?host=a&password=b%20c ---- */
 
-/* Bytes of the scheme; 0: it is no URI. */
+/* Returns the bytes of the scheme; 0 if the string is not a URI. */
 static size_t scheme_length(const char *conninfo)
 {
     static const char *const schemes[] = {"postgresql://", "postgres://"};
@@ -97,13 +105,15 @@ static size_t scheme_length(const char *conninfo)
     return 0;
 }
 
-/* Behind the question mark, or the end.  A user, a password and an address in
- * brackets may hold one too. */
+/* Returns the begin of the query, behind the question mark, or the end of the
+ * URI. A user, a password and an address in brackets may contain a question
+ * mark too. */
 static const char *find_query(const char *p)
 {
     const char *user_end = p + strcspn(p, "@/");
     if (*user_end == '@')
         p = user_end + 1;
+
     for (;; p++) { /* each host */
         if (*p == '[')
             p += strcspn(p, "]");
@@ -111,11 +121,13 @@ static const char *find_query(const char *p)
         if (*p != ',')
             break;
     }
+
     p += strcspn(p, "?");
     return *p ? p + 1 : p;
 }
 
-/* Decodes from `p` to `end`; NULL if a %-escape is wrong. */
+/* Decodes from `p` to `end` into `out`.  Returns the byte behind the NUL, or
+ * NULL if a %-escape is invalid. */
 static char *decode(const char *p, const char *end, char *out)
 {
     static const char digits[] = "0123456789abcdef0123456789ABCDEF";
@@ -124,12 +136,14 @@ static char *decode(const char *p, const char *end, char *out)
             *out++ = *p;
             continue;
         }
+
         const char *high = end - p > 2 ? strchr(digits, p[1]) : NULL;
         const char *low = high ? strchr(digits, p[2]) : NULL;
         int c =
             low ? (int)((high - digits) % 16 * 16 + (low - digits) % 16) : 0;
         if (c == 0)
             return NULL;
+
         *out++ = (char)c;
         p += 2;
     }
@@ -143,9 +157,11 @@ static int next_of_query(struct scan *scan, pqp_error *err)
     scan->start = p;
     if (!*p)
         return 0;
+
     const char *equals = p + strcspn(p, "=&");
     if (equals == end || memchr(equals + 1, '=', (size_t)(end - equals - 1)))
         return malformed(scan, p, "not exactly one = in the parameter", err);
+
     scan->keyword = scan->scratch;
     scan->value = decode(p, equals, scan->keyword);
     if (!scan->value || !decode(equals + 1, end, scan->value))
@@ -154,9 +170,10 @@ static int next_of_query(struct scan *scan, pqp_error *err)
     return 1;
 }
 
-/* ---- both ---- */
+/* ---- both forms ---- */
 
-/* Paired with scan_close.  -1 if memory is out. */
+/* Begins a scan, which scan_close() ends in any case.  Returns 0, or -1 for
+ * want of memory. */
 static int scan_open(struct scan *scan, const char *conninfo)
 {
     size_t scheme = scheme_length(conninfo);
@@ -177,11 +194,14 @@ static void scan_close(struct scan *scan)
     free(scan->scratch);
 }
 
-/* 1: a pair was read; 0: none is left; -1 and *err. */
+/* Reads the next pair.  Returns 1, 0 if none is left, or -1 and *err. */
 static int scan_next(struct scan *scan, pqp_error *err)
 {
+    assert(scan->at && scan->scratch);
     return scan->uri ? next_of_query(scan, err) : next_of_string(scan, err);
 }
+
+/* ---- taking out our keywords ---- */
 
 static int is_ours(const char *keyword)
 {
@@ -197,10 +217,12 @@ char *pqp__conninfo_split(const char *conninfo,
     int failed = scan_open(&scan, conninfo);
     char *rest = calloc(1, scan.size), *out = rest;
     if (failed || !rest) {
-        pqp__fail(err, PQP_NOMEM, "out of memory while reading the connection string");
+        pqp__fail(err, PQP_NOMEM,
+                  "out of memory while reading the connection string");
         goto out;
     }
-    const char *copied = conninfo; /* up to here */
+
+    const char *copied = conninfo; /* the part before it is in rest */
     int found;
     while ((found = scan_next(&scan, err)) > 0) {
         if (!is_ours(scan.keyword))
@@ -208,6 +230,7 @@ char *pqp__conninfo_split(const char *conninfo,
         failed = set(arg, scan.keyword, scan.value, err);
         if (failed)
             goto out;
+
         memcpy(out, copied, (size_t)(scan.start - copied));
         out += scan.start - copied;
         copied = scan.end;
@@ -222,6 +245,8 @@ out:
     return NULL;
 }
 
+/* ---- explaining what libpq refused ---- */
+
 static const PQconninfoOption *find_keyword(const PQconninfoOption *known,
                                             const char *keyword)
 {
@@ -230,8 +255,8 @@ static const PQconninfoOption *find_keyword(const PQconninfoOption *known,
     return known->keyword ? known : NULL;
 }
 
-/* A keyword that looks like one may be named, unless it may be the tail of a
- * password that was not quoted. */
+/* Names the unknown keyword, if it has the form of one and cannot be the rest
+ * of a password that was not quoted. */
 static void unknown_keyword(const struct scan *scan, int behind_secret,
                             pqp_error *err)
 {
@@ -241,8 +266,7 @@ static void unknown_keyword(const struct scan *scan, int behind_secret,
     if (behind_secret || length == 0 || length > 40 || scan->keyword[length])
         malformed(scan, scan->start, "unknown keyword", err);
     else
-        pqp__fail(err, PQP_INVALID,
-                  "connection string: unknown keyword \"%s\"",
+        pqp__fail(err, PQP_INVALID, "connection string: unknown keyword \"%s\"",
                   scan->keyword);
 }
 
@@ -252,9 +276,11 @@ pqp_status pqp__conninfo_explain(const char *conninfo, pqp_error *err)
     PQconninfoOption *known = PQconninfoParse("", NULL);
     pqp_status status = PQP_NOMEM;
     if (scan_open(&scan, conninfo) != 0 || !known) {
-        pqp__fail(err, status, "out of memory while reading the connection string");
+        pqp__fail(err, status,
+                  "out of memory while reading the connection string");
         goto out;
     }
+
     status = PQP_INVALID;
     int behind_secret = scan.uri && strchr(scan.at, '@');
     int found;

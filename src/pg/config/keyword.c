@@ -6,11 +6,12 @@
  */
 #include "pg/config/keyword.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* As libpq has it: numbers, or nothing, with commas between. */
+/* Each entry is a number or empty, and commas separate them. */
 int pqp__are_ports(const char *ports)
 {
     for (const char *p = ports;; p++) {
@@ -24,7 +25,8 @@ int pqp__are_ports(const char *ports)
     }
 }
 
-/* No host name has an @, but a socket's path or abstract name may. */
+/* No host name contains an @, but the path or the abstract name of a Unix
+ * socket may begin with / or @ and contain one. */
 int pqp__are_hosts(const char *p)
 {
     for (;; p++) {
@@ -43,6 +45,7 @@ int pqp__parse_timeout(const char *seconds, int *ms)
     long s = strtol(seconds, &end, 10);
     if (end == seconds || end[strspn(end, " \t\n\v\f\r")] != '\0')
         return -1;
+
     *ms = s <= 0 ? PQP_NEVER : s > INT_MAX / 1000 ? INT_MAX : (int)s * 1000;
     return 0;
 }
@@ -55,9 +58,10 @@ int pqp__list_length(const char *list)
     return *list ? commas + 1 : 0;
 }
 
-/* A copy of the index-th element, "" beyond the end; NULL: no memory. */
 char *pqp__list_element(const char *list, int index)
 {
+    assert(index >= 0);
+
     for (; index > 0; index--) {
         list += strcspn(list, ",");
         list += *list == ',';
@@ -72,5 +76,6 @@ const char *pqp__host_list_mismatch(const char *hosts, const char *addresses,
     int port_count = pqp__list_length(ports);
     if (*hosts && pqp__list_length(hosts) != count)
         return "hostaddr";
+
     return port_count > 1 && port_count != count ? "port" : NULL;
 }

@@ -1,14 +1,13 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The options of a pool: the table, and all that follows from it.  To add an
- * option, add its row here and its field in pqpool.h.  No state, no lock.
+ * The table of a pool's options, and all functions that work with it.  To add
+ * an option, add its row here and its field in pqpool.h.  No state, no lock.
  */
 #include "pg/config/options.h"
 
 #include <assert.h>
 #include <limits.h>
-#include <pqpool/rpool.h>
 #include <string.h>
 
 #include "base/sized.h"
@@ -32,10 +31,9 @@ const struct option pqp__options[] = {
     {FIELD(name), .kind = OPTION_TEXT,
      .about = "The pool's name in events, messages and thread names; "
               "`pqpool` if none is given."},
-    {NUMBER(max_size, .min = 1, .max = RPOOL_SIZE_LIMIT,
-            .preset = RPOOL_DEFAULT_SIZE),
+    {NUMBER(max_size, .min = 1, .max = 10000, .preset = 10),
      .about = "Connections at most, whatever happens."},
-    {NUMBER(min_size, .min = 0, .max = RPOOL_SIZE_LIMIT, .preset = 0),
+    {NUMBER(min_size, .min = 0, .max = 10000, .preset = 0),
      .about = "Connections kept open always; at most `max_size`."},
     {NUMBER(max_waiters, .min = 1, .max = INT_MAX, .preset = PQP_NEVER,
             .never = 1),
@@ -46,29 +44,27 @@ const struct option pqp__options[] = {
               "this is not set, a `connect_timeout` (seconds) of the "
               "connection string counts, or of the environment or the service "
               "file. Cut down to `create_timeout_ms`."},
-    {NUMBER(connect_concurrency, .min = 1, .max = RPOOL_CONCURRENCY_LIMIT,
-            .preset = RPOOL_DEFAULT_CONCURRENCY),
+    {NUMBER(connect_concurrency, .min = 1, .max = 64, .preset = 2),
      .about = "Connects at once, each on a thread of the pool."},
-    {TIME(create_timeout_ms, .preset = RPOOL_DEFAULT_CREATE_TIMEOUT_MS,
-          .never = 1),
+    {TIME(create_timeout_ms, .preset = 30000, .never = 1),
      .about = "For one connection, all its addresses together. A connect that "
               "lasts a second longer is reported (DEGRADED) and holds back no "
               "other."},
-    {TIME(connect_retry_max_ms, .preset = RPOOL_DEFAULT_CREATE_RETRY_MAX_MS),
+    {TIME(connect_retry_max_ms, .preset = 1000),
      .about = "The longest pause between attempts while the server is away; "
               "pauses are jittered and double from 100 ms. While a caller "
               "waits, a pause is at most a quarter of that; after a permanent "
               "failure it is 200 ms then."},
-    {TIME(idle_timeout_ms, .preset = RPOOL_DEFAULT_IDLE_TIMEOUT_MS, .never = 1),
+    {TIME(idle_timeout_ms, .preset = 600000, .never = 1),
      .about = "Unused that long, a connection above `min_size` is closed. Cut "
               "down to `max_lifetime_ms`."},
-    {TIME(max_lifetime_ms, .preset = RPOOL_DEFAULT_MAX_LIFETIME_MS, .never = 1),
+    {TIME(max_lifetime_ms, .preset = 1800000, .never = 1),
      .about = "A connection older than that, less up to a quarter at random, "
               "is replaced once it is not leased."},
     {NUMBER(max_uses, .min = 1, .max = INT_MAX, .preset = PQP_NEVER,
             .never = 1),
      .about = "After so many leases a connection is replaced."},
-    {TIME(ping_after_ms, .preset = RPOOL_DEFAULT_CHECK_AFTER_MS, .never = 1),
+    {TIME(ping_after_ms, .preset = 500, .never = 1),
      .about =
          "A connection idle for that long is pinged before it is leased. A "
          "ping that was made for `pqp_try_acquire` counts for the next "
@@ -119,13 +115,14 @@ static int in_range(const struct option *option, int number)
            (number == PQP_NEVER && option->never);
 }
 
-/* INVALID, with what would be right. */
+/* Returns INVALID, with the values that are right.  `zero`: the value was 0. */
 static pqp_status fail_range(const struct option *option, const char *prefix,
                              int zero, pqp_error *err)
 {
     char buffer[160];
     struct text text;
     text_init(&text, buffer, sizeof(buffer));
+
     if (option->words) {
         text_add(&text, "one of ");
         for (int i = option->min; i <= option->max; i++)
@@ -138,16 +135,19 @@ static pqp_status fail_range(const struct option *option, const char *prefix,
         if (zero)
             text_add(&text, "; 0 would mean the default");
     }
+
     return pqp__fail(err, PQP_INVALID, "%s%s must be %s", prefix, option->name,
                      buffer);
 }
 
-/* Digits and nothing else, whatever the locale.  -1: it is no such number. */
+/* Reads digits only, in any locale.  Returns 0, or -1 if the text is not a
+ * number from 0 to INT_MAX. */
 static int parse_number(const char *text, int *number)
 {
     int64_t sum = 0;
     if (!*text)
         return -1;
+
     for (; *text; text++) {
         if (*text < '0' || *text > '9')
             return -1;
@@ -162,6 +162,8 @@ static int parse_number(const char *text, int *number)
 static int parse_value(const struct option *option, const char *text,
                        int *number)
 {
+    assert(option->kind != OPTION_TEXT);
+
     if (option->words) {
         for (*number = 0; *number <= option->max; ++*number) {
             if (strcmp(text, option->words[*number]) == 0)
@@ -169,6 +171,7 @@ static int parse_value(const struct option *option, const char *text,
         }
         return -1;
     }
+
     if (strcmp(text, "never") == 0 || strcmp(text, "-1") == 0) {
         *number = PQP_NEVER;
         return 0;
@@ -184,6 +187,7 @@ pqp_status pqp__option_set(const struct option *option, pqp_options *options,
         memcpy((char *)options + option->offset, &value, sizeof(value));
         return PQP_OK;
     }
+
     int number = -1;
     int bad = parse_value(option, value, &number);
     if (bad || !in_range(option, number))
@@ -199,6 +203,7 @@ pqp_status pqp__options_read(pqp_options *to, const pqp_options *from,
         sized_read(to, sizeof(*to), offsetof(pqp_options, max_size), from);
     if (bad)
         return pqp__fail(err, PQP_INVALID, "pqp_options %s", bad);
+
     for (const struct option *o = pqp__options; o->name; o++) {
         int number = pqp__option_get(o, to);
         if (number != 0 && !in_range(o, number))
@@ -207,7 +212,7 @@ pqp_status pqp__options_read(pqp_options *to, const pqp_options *from,
     return PQP_OK;
 }
 
-/* A time beyond `limit` would never be reached. */
+/* Cuts the time down to `limit`: the longer one would never be reached. */
 static int clamp_time(int time, int limit)
 {
     return limit != PQP_NEVER && time > limit ? limit : time;
@@ -223,12 +228,15 @@ pqp_status pqp__options_merge(pqp_options *options, const pqp_options *given,
         if (o->kind != OPTION_TEXT)
             put_number(o, options, number == 0 ? o->preset : number);
     }
+
     options->on_event = given->on_event;
     options->arg = given->arg;
+
     options->idle_timeout_ms =
         clamp_time(options->idle_timeout_ms, options->max_lifetime_ms);
     options->connect_timeout_ms =
         clamp_time(options->connect_timeout_ms, options->create_timeout_ms);
+
     if (options->min_size > options->max_size)
         return pqp__fail(err, PQP_INVALID, "min_size is above max_size");
     return PQP_OK;
@@ -236,8 +244,9 @@ pqp_status pqp__options_merge(pqp_options *options, const pqp_options *given,
 
 void pqp_options_init(pqp_options *options)
 {
-    /* A version whose struct is longer gives this symbol a new version, so
-     * that older callers keep getting what they have room for. */
+    /* A version with a longer struct gives this symbol a new version, so that
+     * an older caller, whose struct is shorter, is not written beyond its end.
+     */
     if (options)
         *options = (pqp_options){.size = sizeof(*options)};
 }
@@ -248,9 +257,11 @@ pqp_status pqp_options_set(pqp_options *options, const char *name,
     if (!options || !name || !value)
         return pqp__fail(err, PQP_INVALID, "options, name or value is NULL");
     const struct option *option = pqp__option_find(name);
-    /* An older caller's struct ends before the newer fields. */
+
+    /* The struct of an older caller ends before the newer fields. */
     if (!option || option->offset >= options->size)
         return pqp__fail_named(err, "unknown option", name);
+
     pqp_status status = pqp__option_set(option, options, "", value, err);
     if (status == PQP_OK)
         pqp__error_clear(err);

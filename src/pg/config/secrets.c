@@ -2,10 +2,12 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
  * The secrets of a pool, and which part of a text from the server, from libpq
- * or from the caller may be shown.  The lists only grow, without a lock.
+ * or from the caller may be shown.  The lists only grow until the config is
+ * freed, so that readers need no lock.
  */
 #include "pg/config/secrets.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -31,46 +33,35 @@ static int is_known(const struct config *config, const char *password)
     return is_listed(config->runtime_secrets, password);
 }
 
-static int holds_secret(const struct config *config, const char *value)
+static int contains_secret(const struct config *config, const char *value)
 {
     for (int i = 0; i < config->secret_count; i++) {
         if (*config->secrets[i] && strstr(value, config->secrets[i]))
             return 1;
     }
+
     const struct runtime_text *known = config->runtime_secrets;
     while (known && !strstr(value, known->text))
         known = known->next;
     return known != NULL;
 }
 
-static int add_learned(_Atomic(struct runtime_text *) *list, const char *text)
+/* Pushes a copy of the text with a compare-and-swap. */
+static int list_push(_Atomic(struct runtime_text *) *list, const char *text)
 {
     size_t size = strlen(text) + 1;
-    struct runtime_text *learned = malloc(sizeof *learned + size);
-    if (!learned)
+    struct runtime_text *entry = malloc(sizeof *entry + size);
+    if (!entry)
         return -1;
-    memcpy(learned->text, text, size);
-    learned->next = *list;
-    while (!atomic_compare_exchange_weak(list, &learned->next, learned))
+
+    memcpy(entry->text, text, size);
+    entry->next = *list;
+    while (!atomic_compare_exchange_weak(list, &entry->next, entry))
         ;
     return 0;
 }
 
-int pqp__secrets_add(struct config *config, const char *password)
-{
-    if (!password || !*password || is_known(config, password))
-        return 0;
-    return add_learned(&config->runtime_secrets, password);
-}
-
-int pqp__secrets_exempt(struct config *config, const char *value)
-{
-    if (!holds_secret(config, value) || is_listed(config->shown_values, value))
-        return 0;
-    return add_learned(&config->shown_values, value);
-}
-
-static void free_learned(struct runtime_text *list)
+static void list_free(struct runtime_text *list)
 {
     for (struct runtime_text *next; list; list = next) {
         next = list->next;
@@ -79,19 +70,36 @@ static void free_learned(struct runtime_text *list)
     }
 }
 
-void pqp__secrets_free(struct config *config)
+int pqp__secrets_add(struct config *config, const char *password)
 {
-    free_learned(config->runtime_secrets);
-    free_learned(config->shown_values);
+    if (!password || !*password || is_known(config, password))
+        return 0;
+    return list_push(&config->runtime_secrets, password);
 }
 
-/* ---- what may be shown ---- */
+int pqp__secrets_exempt(struct config *config, const char *value)
+{
+    assert(value);
 
-/* How a secret may be written in a text. */
+    if (!contains_secret(config, value) ||
+        is_listed(config->shown_values, value))
+        return 0;
+    return list_push(&config->shown_values, value);
+}
+
+void pqp__secrets_free(struct config *config)
+{
+    list_free(config->runtime_secrets);
+    list_free(config->shown_values);
+}
+
+/* ---- a secret in a text ---- */
+
+/* The ways in which a text may spell a secret. */
 enum form { FORM_RAW, FORM_URI, FORM_QUOTED, FORM_COUNT };
 
-enum { SHORTEST_SECRET = 4 }; /* bytes; as the header says */
-enum { LONGEST_WORD = 15 };   /* characters */
+enum { SHORTEST_SECRET = 4 }; /* bytes; pqpool.h promises it */
+enum { LONGEST_WORD = 15 };   /* characters of a plain word */
 enum { MOST_SHOWN = 512 };    /* bytes; no message is longer */
 
 static int hex_digit(char c)
@@ -101,7 +109,8 @@ static int hex_digit(char c)
     return at ? (int)((at - digits) % 16) : -1;
 }
 
-/* How many bytes at `p` stand for the byte c; 0: they do not. */
+/* Returns how many bytes at `p` stand for the byte c in this form; 0 if they do
+ * not. */
 static size_t unit_length(const char *p, char c, enum form form)
 {
     if (form == FORM_URI && p[0] == '%' && hex_digit(p[1]) >= 0 &&
@@ -114,13 +123,15 @@ static size_t unit_length(const char *p, char c, enum form form)
     return p[0] == c ? 1 : 0;
 }
 
-/* How long `secret` is where it stands at `p`, in its longest form; 0: it does
- * not.  A short one stands in too many words: what is hidden would tell it. */
-static size_t length_of(const char *secret, const char *p)
+/* Returns the length of the secret at `p` in its longest form; 0 if it does not
+ * stand there.  A secret of less than SHORTEST_SECRET bytes is part of too many
+ * words: hiding it would reveal it. */
+static size_t length_at(const char *secret, const char *p)
 {
     size_t longest = 0;
     if (strnlen(secret, SHORTEST_SECRET) < SHORTEST_SECRET)
         return 0;
+
     for (int form = 0; form < FORM_COUNT; form++) {
         size_t length = 0, unit = 1;
         for (const char *c = secret; *c && unit; c++, length += unit)
@@ -131,19 +142,22 @@ static size_t length_of(const char *secret, const char *p)
     return longest;
 }
 
+/* ---- words ---- */
+
 static int is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
            (unsigned char)c >= 0x80;
 }
 
-static int is_of_word(char c)
+static int is_word_character(char c)
 {
     return is_letter(c) || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* A secret that stands in ordinary texts too, as "postgres" or "users".  Shown
- * there it tells nothing; a "***" in its place would. */
+/* Returns whether the secret is a word that ordinary texts contain too, such as
+ * "postgres" or "users".  There it reveals nothing, but "***" in its place
+ * would. */
 static int is_plain_word(const char *secret)
 {
     size_t characters = 0;
@@ -155,17 +169,19 @@ static int is_plain_word(const char *secret)
     return characters <= LONGEST_WORD;
 }
 
-/* Whether the text before `p` names what stands there a password, as
- * password='x' or "password": "x", or it is that of a URI, as u:x@host. */
+/* Returns whether the text calls the part at `p` a password, as password='x'
+ * and "password": "x" do, or the part is the password of a URI, as in u:x@host.
+ */
 static int is_called_password(const char *from, const char *p, size_t length)
 {
     static const char *const names[] = {"password", "passwd", "pwd"};
     if (p > from && p[-1] == ':' && p[length] == '@')
         return 1;
-    int marked = 0;
+
+    int is_marked = 0;
     for (; p > from && strchr(" '\"=:", p[-1]); p--)
-        marked |= p[-1] != ' ';
-    for (size_t i = 0; marked && i < sizeof(names) / sizeof(names[0]); i++) {
+        is_marked |= p[-1] != ' ';
+    for (size_t i = 0; is_marked && i < sizeof(names) / sizeof(names[0]); i++) {
         size_t size = strlen(names[i]);
         if ((size_t)(p - from) >= size &&
             strncasecmp(p - size, names[i], size) == 0)
@@ -174,10 +190,10 @@ static int is_called_password(const char *from, const char *p, size_t length)
     return 0;
 }
 
-/* Whether what stands at `p` is a part of a name that is no secret, as that of
- * the role or the database. */
-static int is_in_name(const struct config *config, const char *from,
-                      const char *p, size_t length)
+/* Returns whether the part at `p` belongs to a value that may be shown, such as
+ * the name of the role or the database. */
+static int is_in_shown_value(const struct config *config, const char *from,
+                             const char *p, size_t length)
 {
     for (const struct runtime_text *n = config->shown_values; n; n = n->next) {
         size_t size = strlen(n->text);
@@ -189,54 +205,62 @@ static int is_in_name(const struct config *config, const char *from,
     return 0;
 }
 
-/* How much at `p` is to be hidden of a secret that may stand there; 0: none. */
-static size_t hidden_of(const struct config *config, const char *secret,
+/* ---- hiding ---- */
+
+/* Returns how many bytes at `p` have to be hidden because of this secret.  A
+ * secret in an encoded form does not stand there by chance, and is always
+ * hidden. */
+static size_t hidden_by(const struct config *config, const char *secret,
                         const char *from, const char *p)
 {
-    size_t length = length_of(secret, p);
+    size_t length = length_at(secret, p);
     if (length == 0 || is_called_password(from, p, length))
         return length;
-    /* What is spelled in another way is no word that stands there by chance. */
     if (length == strlen(secret) &&
-        (is_plain_word(secret) || is_in_name(config, from, p, length)))
+        (is_plain_word(secret) || is_in_shown_value(config, from, p, length)))
         return 0;
     return length;
 }
 
-/* How long the secret that is to be hidden at `p` is there; 0: none is. */
+/* Returns how many bytes at `p` have to be hidden because of any secret. */
 static size_t secret_length(const struct config *config, const char *from,
                             const char *p)
 {
     size_t longest = 0;
     for (int i = 0; i < config->secret_count; i++) {
-        size_t length = hidden_of(config, config->secrets[i], from, p);
+        size_t length = hidden_by(config, config->secrets[i], from, p);
         longest = length > longest ? length : longest;
     }
-    for (const struct runtime_text *l = config->runtime_secrets; l;
-         l = l->next) {
-        size_t length = hidden_of(config, l->text, from, p);
+    for (const struct runtime_text *s = config->runtime_secrets; s;
+         s = s->next) {
+        size_t length = hidden_by(config, s->text, from, p);
         longest = length > longest ? length : longest;
     }
     return longest;
 }
 
-/* How much of the text `from` is to be hidden from `p` on.  Of a word that a
- * secret is a part of the rest would tell it: the word is hidden as a whole. */
+/* If a secret is a part of a word, the rest of the word would reveal it: the
+ * whole word is hidden. */
 size_t pqp__hidden_length(const struct config *config, const char *from,
                           const char *p)
 {
+    assert(p >= from);
+
     if (!config)
         return 0;
-    int begins_word = is_of_word(*p) && (p == from || !is_of_word(p[-1]));
+
+    int begins_word =
+        is_word_character(*p) && (p == from || !is_word_character(p[-1]));
     const char *at = p;
     size_t secret = secret_length(config, from, at);
-    while (secret == 0 && begins_word && is_of_word(at[1]) &&
+    while (secret == 0 && begins_word && is_word_character(at[1]) &&
            at - p < MOST_SHOWN)
         secret = secret_length(config, from, ++at);
     if (secret == 0)
         return 0;
+
     const char *end = at + secret;
-    while (is_of_word(end[-1]) && is_of_word(*end))
+    while (is_word_character(end[-1]) && is_word_character(*end))
         end++;
     return (size_t)(end - p);
 }

@@ -1,15 +1,19 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The settings of a connection as libpq merges them.  Called at open and by the
- * worker that connects; no lock.
+ * The settings of a connection: libpq merges the user's parameters, the service
+ * file and the environment.  pqp_pool_open() and the worker that connects call;
+ * there is no lock.
  */
 #include "pg/config/settings.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pg/base/openssl.h"
+
+/* ---- the arrays for libpq ---- */
 
 static int is_secret(const struct config *config, const char *value)
 {
@@ -30,6 +34,7 @@ int pqp__keywords_make(struct keywords *keywords, const struct config *config,
     };
     if (!keywords->keywords || !keywords->values)
         return -1;
+
     for (int i = 0; i < config->parameter_count; i++) {
         const struct parameter *p = &config->parameters[i];
         int hide = without_secrets && *p->value && is_secret(config, p->value);
@@ -51,25 +56,30 @@ void pqp__keywords_free(struct keywords *keywords)
     free(keywords->values);
 }
 
-/* Which secrets there are shall be known, but not what they are. */
+/* ---- all settings ---- */
+
+/* Replaces each secret by "-": the caller learns that it is set, and no more.
+ */
 static void hide_secrets(PQconninfoOption *settings)
 {
     for (; settings && settings->keyword; settings++) {
         if (settings->dispchar[0] != '*' || !settings->val || !*settings->val)
             continue;
+
         pqp__wipe(settings->val, strlen(settings->val));
         settings->val[0] = '-';
     }
 }
 
-/* Only libpq knows how it merges.  A connection with an sslmode that does not
- * exist has gone through all of that and nothing else: no password file was
- * read, no name resolved, no socket made.  The dummy keeps the passwords of
- * the environment and the service file out of the copy. */
+/* Only libpq knows how to merge.  A connection with an invalid sslmode has
+ * merged its settings and failed after that: it has read no password file,
+ * resolved no name and made no socket.  The password "-" keeps those of the
+ * environment and of the service file out of the copy. */
 PQconninfoOption *pqp__settings(const struct config *config)
 {
     PQconninfoOption *settings = NULL;
     struct keywords k;
+
     if (pqp__keywords_make(&k, config, 2, 1) == 0) {
         pqp__keywords_add(&k, "password", "-");
         pqp__keywords_add(&k, "sslmode", "?");
@@ -93,22 +103,24 @@ const char *pqp__setting(const PQconninfoOption *settings, const char *keyword)
 
 int pqp__settings_refused(const struct config *config, int count)
 {
-    /* No name is resolved, no socket made, no password file read, and it does
-     * not matter who runs the process: of all this nothing is asked. */
-    static const char *const nowhere[][2] = {
+    /* With these parameters libpq resolves no name, makes no socket and reads
+     * no password file, and the user who runs the process does not matter. */
+    static const char *const fixed[][2] = {
         {"host", "-"},     {"hostaddr", "-"}, {"port", "1"},
         {"password", "-"}, {"user", "-"},
     };
-    enum { NOWHERE = sizeof nowhere / sizeof nowhere[0] };
+    enum { FIXED = sizeof fixed / sizeof fixed[0] };
     const struct config first = {.parameters = config->parameters,
                                  .parameter_count = count,
                                  .secrets = config->secrets,
                                  .secret_count = config->secret_count};
+    assert(count <= config->parameter_count);
+
     struct keywords k;
     int refused = 0;
-    if (pqp__keywords_make(&k, &first, NOWHERE, 1) == 0) {
-        for (int i = 0; i < NOWHERE; i++)
-            pqp__keywords_add(&k, nowhere[i][0], nowhere[i][1]);
+    if (pqp__keywords_make(&k, &first, FIXED, 1) == 0) {
+        for (int i = 0; i < FIXED; i++)
+            pqp__keywords_add(&k, fixed[i][0], fixed[i][1]);
         refused = PQpingParams(k.keywords, k.values, 0) == PQPING_NO_ATTEMPT;
     }
     pqp__keywords_free(&k);

@@ -17,12 +17,12 @@ enum role {
     ROLE_PREFER_STANDBY
 };
 
-/* The role that a value of target_session_attrs asks for; ROLE_ANY for "" and
- * for a value that libpq does not know. */
+/* Returns the role that a value of target_session_attrs asks for: ROLE_ANY for
+ * "" and for a value that libpq does not know. */
 enum role pqp__role_named(const char *wanted);
 
-/* The arrays that PQconnectStartParams() takes.  If a keyword stands there
- * twice, the last one counts.  The strings are borrowed. */
+/* The arrays for PQconnectStartParams().  Of a keyword that stands there twice
+ * the last one counts.  The strings are borrowed. */
 struct keywords {
     const char **keywords, **values;
     int count;
@@ -37,15 +37,15 @@ void pqp__keywords_add(struct keywords *keywords, const char *keyword,
                        const char *value);
 void pqp__keywords_free(struct keywords *keywords);
 
-/* All settings as libpq merges them.  The password, and each secret that is
- * set, is replaced by "-".  NULL for want of memory; the caller frees the
- * result with PQconninfoFree(). */
+/* Returns all settings as libpq merges them, with "-" in place of the password
+ * and of each secret that is set.  The caller frees them with PQconninfoFree().
+ * NULL for want of memory. */
 PQconninfoOption *pqp__settings(const struct config *config);
 
-/* The value of one of the settings, "" if it has none. */
+/* Returns the value of one of the settings, "" if it has none. */
 const char *pqp__setting(const PQconninfoOption *settings, const char *keyword);
 
-/* Whether libpq refuses the first `count` parameters because of their values,
+/* Returns whether libpq refuses the values of the first `count` parameters,
  * together with the environment and the service file of now. */
 int pqp__settings_refused(const struct config *config, int count);
 

@@ -1,16 +1,20 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Connects: what PQconnectdb does, in its own documented steps, so that it has
- * a deadline in milliseconds for each address, can be interrupted, and says
- * with which SQLSTATE it failed.  Each address is an attempt of its own: so
- * each has its own reason, and one host that refuses us does not keep libpq
- * from the next.  The parameters are always the user's own, complete; only the
- * address is spelled out, and what the user left open gets the defaults below.
- * Called by the worker that creates; no lock.
+ * Connects as PQconnectdb() does, but in libpq's own asynchronous steps.  So
+ * each address has a deadline in milliseconds, a connect can be interrupted,
+ * and its failure has an SQLSTATE.
+ *
+ * Each address is an attempt of its own, with a reason of its own, and a host
+ * that refuses us does not keep libpq from the next one.  The parameters are
+ * always the user's own, complete.  Only the address is added, and the defaults
+ * below where the user set nothing.
+ *
+ * The worker that creates the session calls; there is no lock.
  */
 #include "pg/connect/connect.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>
@@ -26,15 +30,15 @@
 #include "pg/connect/passfile.h"
 #include "pg/connect/targets.h"
 
-/* Keepalives: the kernel of a peer that lives answers them, however long the
- * peer's process reads nothing, so only a connection whose peer is gone ends,
- * within a minute.  tcp_user_timeout is left to the user: Linux ends with it a
- * connection whose peer lives and reads nothing, as a backend does that waits
+/* Keepalives end the connection to a peer that is gone, within a minute.  The
+ * kernel of a living peer answers them, even if the peer's process reads
+ * nothing.  tcp_user_timeout is left to the user: with it Linux also ends the
+ * connection to a living peer that reads nothing, such as a backend that waits
  * for a lock while the client still sends.
  *
- * If a key is encrypted and libpq has no password for it, OpenSSL asks at the
- * terminal.  With a password that does not fit it fails instead.  A key that is
- * not encrypted, and a hook of the application, do not look at it. */
+ * OpenSSL asks at the terminal for the password of an encrypted key if libpq
+ * has none.  With a wrong password it fails instead.  A key that is not
+ * encrypted, and a hook of the application, ignore the password. */
 static const char *const defaults[][2] = {
     {"keepalives_idle", "30"}, {"keepalives_interval", "10"},
     {"keepalives_count", "3"}, {"fallback_application_name", "pqpool"},
@@ -42,20 +46,20 @@ static const char *const defaults[][2] = {
 };
 enum { DEFAULTS = sizeof defaults / sizeof defaults[0] };
 
-/* No file can have this path, as /dev/null is no folder. */
+/* No file can have this path, as /dev/null is not a directory. */
 #define NO_FILE "/dev/null/none"
 
+/* A connect that is under way. */
 struct connecting {
     const struct connect_request *request;
     struct config *config;
     PQconninfoOption *settings;
     const char *passfile_fault; /* why no password file is read, or NULL */
     struct targets targets;
-    const char *attributes; /* target_session_attrs, if not the user's own */
-    int64_t deadline;
-    int address_ms; /* the time that each address has */
-    int stop_fd;
-    int in_libpq; /* of libpq; 0: the process ends */
+    const char *session_attrs; /* target_session_attrs in place of the user's,
+                                  or NULL */
+    int address_ms;            /* the time that each address has */
+    int in_libpq; /* this thread is counted in atexit.c; 0: the process exits */
 };
 
 static void fail(rpool_failure *why, const char *message)
@@ -68,13 +72,16 @@ static void fail(rpool_failure *why, const char *message)
 
 enum outcome { CONNECTED, FAILED, SLOW, DEADLINE, STOPPED, NO_MEMORY };
 
-/* Our defaults, the address, and what else is not the user's own. */
+/* The keywords that add_extra_keywords() adds at most. */
 enum { EXTRA_KEYWORDS = DEFAULTS + TARGET_PARTS + 2 };
 
+/* Adds the defaults, the address and the other keywords that are not the user's
+ * own. */
 static void add_extra_keywords(const struct connecting *c,
                                const struct target *target, struct keywords *k)
 {
     static const char *const names[TARGET_PARTS] = {"host", "hostaddr", "port"};
+
     for (int i = 0; i < DEFAULTS; i++) {
         if (!*pqp__setting(c->settings, defaults[i][0]))
             pqp__keywords_add(k, defaults[i][0], defaults[i][1]);
@@ -83,12 +90,12 @@ static void add_extra_keywords(const struct connecting *c,
         pqp__keywords_add(k, names[part], target->part[part]);
     if (c->passfile_fault)
         pqp__keywords_add(k, "passfile", NO_FILE);
-    if (c->attributes)
-        pqp__keywords_add(k, "target_session_attrs", c->attributes);
+    if (c->session_attrs)
+        pqp__keywords_add(k, "target_session_attrs", c->session_attrs);
 }
 
-/* A message may repeat the password, and names that hold it.  0, or -1 for want
- * of memory. */
+/* A later message may repeat the password that libpq found, and settings that
+ * contain it.  Returns 0, or -1 for want of memory. */
 static int note_secrets(const struct connecting *c, const PGconn *pg)
 {
     int failed = pqp__secrets_add(c->config, PQpass(pg));
@@ -99,7 +106,8 @@ static int note_secrets(const struct connecting *c, const PGconn *pg)
     return failed;
 }
 
-/* Begins, and listens before the first byte can be read. */
+/* Starts an attempt.  The listener is installed before the first byte can be
+ * read.  NULL for want of memory. */
 static PGconn *start_attempt(const struct connecting *c,
                              const struct target *target)
 {
@@ -110,60 +118,71 @@ static PGconn *start_attempt(const struct connecting *c,
         pg = PQconnectStartParams(k.keywords, k.values, 0);
     }
     pqp__keywords_free(&k);
+
     if (pg &&
         (c->request->listen(c->request->arg, pg) || note_secrets(c, pg))) {
         PQfinish(pg);
         pg = NULL;
     }
+    /* Only the verbose text of a failure has its SQLSTATE. */
     if (pg)
         PQsetErrorVerbosity(pg, PQERRORS_VERBOSE);
     return pg;
 }
 
-/* As pqp__wait_socket, but late is late even if something is there: a peer
- * may always have one more byte to say. */
+/* As pqp__wait_socket(), but 0 after the limit even if the socket is ready: a
+ * peer may send one byte at a time. */
 static int wait_to_poll(struct connecting *c, const PGconn *pg,
                         PostgresPollingStatusType polling, int64_t limit)
 {
     if (clock_now() >= limit)
         return 0;
+
     pqp__libpq_leave();
     int ready = pqp__wait_socket(PQsocket(pg), polling == PGRES_POLLING_WRITING,
-                                 c->stop_fd, limit);
+                                 c->request->stop_fd, limit);
     c->in_libpq = pqp__libpq_enter();
     return c->in_libpq ? ready : -1;
 }
 
-/* Polls until the end, or until the address has used its time up. */
+/* Polls until the attempt ends, or until the address has used up its time. */
 static enum outcome poll_attempt(struct connecting *c, PGconn *pg,
                                  int64_t until)
 {
     PostgresPollingStatusType polling = PGRES_POLLING_WRITING;
-    int64_t limit = until < c->deadline ? until : c->deadline;
+    int64_t deadline = c->request->deadline;
+    int64_t limit = until < deadline ? until : deadline;
+
     while (polling != PGRES_POLLING_OK) {
         if (polling == PGRES_POLLING_FAILED || PQstatus(pg) == CONNECTION_BAD)
             return FAILED;
+
         int ready = wait_to_poll(c, pg, polling, limit);
         if (ready < 0)
             return STOPPED;
         if (ready == 0)
-            return limit == c->deadline ? DEADLINE : SLOW;
-        errno = 0;
+            return limit == deadline ? DEADLINE : SLOW;
+
+        errno = 0; /* for pqp__explain_end() */
         polling = PQconnectPoll(pg);
     }
     return CONNECTED;
 }
 
-/* *connected if it is CONNECTED, else NULL and why in the target. */
+/* Makes one attempt.  *connected is set if it is CONNECTED, else it is NULL and
+ * the target has the reason. */
 static enum outcome attempt(struct connecting *c, struct target *target,
                             PGconn **connected)
 {
+    assert(c->in_libpq && !target->unresolved);
+
     *connected = NULL;
     int64_t began = clock_now();
     errno = 0;
     PGconn *pg = start_attempt(c, target);
     if (!pg)
         return NO_MEMORY;
+
     enum outcome outcome =
         poll_attempt(c, pg, clock_after(began, c->address_ms));
     if (outcome == CONNECTED) {
@@ -171,6 +190,7 @@ static enum outcome attempt(struct connecting *c, struct target *target,
         *connected = pg;
         return outcome;
     }
+
     if (outcome == FAILED)
         pqp__explain_end(c->config, c->passfile_fault, target, pg);
     else if (outcome == SLOW)
@@ -186,8 +206,8 @@ static enum outcome attempt(struct connecting *c, struct target *target,
 
 /* ---- all addresses ---- */
 
-/* Tries one after the other until one is connected or no other may be tried;
- * says how the last attempt ended. */
+/* Tries one address after the other, until one is connected or an outcome
+ * forbids to try another.  Returns the outcome of the last attempt. */
 static enum outcome try_addresses(struct connecting *c, PGconn **connected)
 {
     enum outcome outcome = FAILED;
@@ -202,8 +222,8 @@ static enum outcome try_addresses(struct connecting *c, PGconn **connected)
     return outcome;
 }
 
-/* libpq goes through its list of hosts twice for prefer-standby, and in a
- * random order if it is told to: so do we. */
+/* As libpq does, goes through the list twice for prefer-standby, and in a
+ * random order if load_balance_hosts says so. */
 static enum outcome try_hosts(struct connecting *c, PGconn **connected)
 {
     const char *order = pqp__setting(c->settings, "load_balance_hosts");
@@ -212,9 +232,10 @@ static enum outcome try_hosts(struct connecting *c, PGconn **connected)
         pqp__targets_shuffle(&c->targets);
     if (strcmp(wanted, "prefer-standby") != 0)
         return try_addresses(c, connected);
-    c->attributes = "standby";
+
+    c->session_attrs = "standby";
     enum outcome outcome = try_addresses(c, connected);
-    c->attributes = "any";
+    c->session_attrs = "any";
     return outcome == FAILED || outcome == SLOW ? try_addresses(c, connected)
                                                 : outcome;
 }
@@ -223,6 +244,8 @@ static PGconn *connect_to_one(struct connecting *c, rpool_failure *why)
 {
     PGconn *pg = NULL;
     enum outcome outcome = try_hosts(c, &pg);
+    assert((pg != NULL) == (outcome == CONNECTED));
+
     if (outcome == NO_MEMORY)
         fail(why, "out of memory");
     else if (!c->in_libpq)
@@ -230,13 +253,16 @@ static PGconn *connect_to_one(struct connecting *c, rpool_failure *why)
     else if (outcome != CONNECTED)
         pqp__targets_explain(&c->targets, why);
     if (!pg && !why->message[0])
-        fail(why, outcome == STOPPED ? "cannot connect: the pool is closing"
-                                     : "cannot connect: no host has an address");
+        fail(why, outcome == STOPPED
+                      ? "cannot connect: the pool is closing"
+                      : "cannot connect: no host has an address");
     return pg;
 }
 
-/* What libpq has from the environment or the service file counts if the user
- * said nothing.  0 or -1. */
+/* ---- before and after ---- */
+
+/* If the user set no timeout, the connect_timeout counts that libpq found in
+ * the environment or in the service file.  Returns 0, or -1 and *why. */
 static int set_timeout(struct connecting *c, rpool_failure *why)
 {
     const char *seconds = pqp__setting(c->settings, "connect_timeout");
@@ -244,14 +270,15 @@ static int set_timeout(struct connecting *c, rpool_failure *why)
     if (!c->config->timeout_is_open || !*seconds ||
         pqp__parse_timeout(seconds, &c->address_ms) == 0)
         return 0;
+
     fail(why, PQP__BAD_TIMEOUT);
     why->permanent = 1;
     return -1;
 }
 
-/* From here on this thread's messages are in English, whatever the language of
- * the process: libpq's texts have to be understood.  Returns what was before,
- * for speak_again(). */
+/* Makes the messages of this thread English, whatever the language of the
+ * process: explain.c has to understand libpq's texts.  Returns the locale of
+ * before, for restore_locale(). */
 static locale_t use_english_messages(void)
 {
     locale_t before = uselocale((locale_t)0), copy = duplocale(before);
@@ -273,29 +300,32 @@ static void restore_locale(locale_t before)
 PGconn *pqp__connect(const struct connect_request *request, enum role *role,
                      rpool_failure *why)
 {
+    assert(request->config && request->listen);
+
     struct connecting c = {.request = request,
                            .config = request->config,
-                           .settings = pqp__settings(request->config),
-                           .deadline = request->deadline,
-                           .stop_fd = request->stop_fd};
+                           .settings = pqp__settings(request->config)};
     PGconn *pg = NULL;
     *why = (rpool_failure){0};
     if (!c.settings) {
         fail(why, "out of memory");
         return NULL;
     }
+
     locale_t before = use_english_messages();
     c.passfile_fault = pqp__passfile_fault(c.settings);
-    int ready = set_timeout(&c, why) == 0 &&
-                pqp__resolve(&c.targets, c.settings, c.config, why) == 0;
+    int is_ready = set_timeout(&c, why) == 0 &&
+                   pqp__resolve(&c.targets, c.settings, c.config, why) == 0;
     *role = pqp__role_named(pqp__setting(c.settings, "target_session_attrs"));
+
     c.in_libpq = pqp__libpq_enter();
     if (!c.in_libpq)
         fail(why, "cannot connect: the process is exiting");
-    else if (ready)
+    else if (is_ready)
         pg = connect_to_one(&c, why);
     if (c.in_libpq)
         pqp__libpq_leave();
+
     pqp__targets_free(&c.targets);
     PQconninfoFree(c.settings);
     restore_locale(before);

@@ -2,11 +2,12 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
  * The meaning of a failed connect: the reason of each attempt, whether a
- * further attempt helps, and of several hosts which reason each of them had. No
- * state, no lock.
+ * further attempt may succeed, and a summary for several hosts.  No state, no
+ * lock.
  */
 #include "pg/connect/explain.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,14 +19,14 @@
 #include "pg/config/secrets.h"
 #include "pg/config/settings.h"
 
-/* ---- one attempt ---- */
+/* ---- permanent failures ---- */
 
-/* The failures for which libpq has no code, and which no further attempt mends,
- * by a part of the text that libpq 14 to 17 have in common.
- * tests/unit/pg/connect/test_explain.c provokes them with the libpq that is
- * installed, and names those that only one version of libpq knows. */
+/* Parts of libpq's texts for failures that have no SQLSTATE and that no further
+ * attempt mends.  libpq 14 to 17 have them in common.
+ * tests/unit/pg/connect/test_explain.c provokes them with the installed libpq,
+ * and names those that only one version has. */
 static const char *const libpq_texts[] = {
-    /* TLS is required, and cannot be had. */
+    /* The user requires TLS, and the server or the protocol has none. */
     "does not support SSL, but SSL was required",
     "SSL protocol version",
     "alert protocol version",
@@ -33,7 +34,7 @@ static const char *const libpq_texts[] = {
     "alert insufficient security",
     "alert no application protocol",
     "ALPN protocol",
-    /* One of the two does not trust the other. */
+    /* The client or the server does not trust the other one. */
     "certificate verify failed",
     "server certificate for",
     "host name from server certificate",
@@ -44,13 +45,13 @@ static const char *const libpq_texts[] = {
     "alert unsupported certificate",
     "alert certificate",
     "requirepeer",
-    /* A file of ours. */
+    /* A file of the client is missing or unusable. */
     "certificate file",
     "private key file",
     "private SSL key",
     "SSL engine",
     "root certificate paths",
-    /* How to authenticate. */
+    /* Client and server have no method of authentication in common. */
     "channel binding",
     "authentication method",
     "authentication not supported",
@@ -60,12 +61,12 @@ static const char *const libpq_texts[] = {
     "GSSAPI encryption, but it was required",
     "No Kerberos credentials",
     "No credentials cache",
-    /* An address that is none. */
+    /* The address is invalid. */
     "Unix-domain socket path",
 };
 
-/* A pooler has one SQLSTATE, 08P01, for whatever it refuses, and also for a
- * server that is away: these are PgBouncer's texts of what stays refused. */
+/* PgBouncer's texts for permanent refusals.  A pooler has one SQLSTATE, 08P01,
+ * for all refusals, also for a server that is down. */
 static const char *const pooler_texts[] = {
     "unsupported startup parameter",
     "no such database",
@@ -99,6 +100,8 @@ int pqp__is_permanent(const char *sqlstate, const char *text)
     return (pqp__sqlstate_class(sqlstate) & PQP__PERMANENT) != 0;
 }
 
+/* ---- libpq's text ---- */
+
 void pqp__drop_hints(char *text)
 {
     char *to = text;
@@ -114,9 +117,9 @@ void pqp__drop_hints(char *text)
     *to = '\0';
 }
 
-/* The SQLSTATE in libpq's verbose text, as in "FATAL:  28P01: password ...",
- * the last one if there are several; NULL.  The word before it is the server's,
- * in any language; the two spaces and the colons are not. */
+/* Returns the SQLSTATE in libpq's verbose text, as in "FATAL:  28P01: password
+ * ...", the last one if there are several, or NULL.  The server chooses the
+ * language of the word before it, but not the two spaces and the colons. */
 static const char *find_sqlstate(const char *text)
 {
     const char *found = NULL;
@@ -129,13 +132,17 @@ static const char *find_sqlstate(const char *text)
     return found;
 }
 
-/* The error that has this code: from the begin of its line, without the code
- * and without the place in the server's source.  NULL for want of memory. */
+/* Returns a copy of the error with this SQLSTATE, from the beginning of its
+ * line, without the SQLSTATE and without the place in the server's source.  The
+ * caller frees it.  NULL for want of memory. */
 static char *server_error(const char *text, const char *code)
 {
+    assert(code >= text && code[5] == ':');
+
     const char *start = code, *rest = code + 7;
     while (start > text && start[-1] != '\n')
         start--;
+
     const char *end = strstr(rest, "\nLOCATION:  ");
     size_t size = strlen(start) + 1;
     size_t length = end ? (size_t)(end - rest) : strlen(rest);
@@ -146,16 +153,17 @@ static char *server_error(const char *text, const char *code)
     return error;
 }
 
-/* libpq was given an address, and speaks of nothing else.  Puts the host before
- * its address where that first stands alone.  Takes `text`; what is returned
- * is the caller's to free(). */
+/* libpq was given an address and names no host.  Inserts the host before the
+ * first place where the address stands alone.  Takes over `text`, and returns a
+ * text that the caller frees. */
 static char *name_host(char *text, const struct target *target)
 {
     const char *host = target->part[TARGET_HOST];
     const char *address = target->part[TARGET_HOSTADDR];
-    char nameless[160];
     if (!*host || !*address || strcmp(host, address) == 0)
         return text;
+
+    char nameless[160];
     snprintf(nameless, sizeof nameless, "\"%s\", port %s", address,
              target->part[TARGET_PORT]);
     const char *at = strstr(text, nameless);
@@ -163,22 +171,26 @@ static char *name_host(char *text, const struct target *target)
     char *named = at ? malloc(size) : NULL;
     if (!named)
         return text;
+
     snprintf(named, size, "%.*s\"%s\" (%s)%s", (int)(at - text), text, host,
              address, at + strlen(address) + 2);
     free(text);
     return named;
 }
 
-/* What libpq says about the attempt, without which address it was made to:
- * that is the user's, and may hold any word. */
+/* Returns the part of libpq's text behind the address.  The address comes from
+ * the user and may contain any word. */
 static const char *without_address(const char *text)
 {
     const char *failed = strstr(text, "failed: ");
     return failed ? failed : text;
 }
 
-/* What a server said is worth more than an attempt at the same address that it
- * did not answer: of a text with an SQLSTATE that error alone is kept. */
+/* ---- one attempt ---- */
+
+/* Fills in target->why.  If the text contains an error with an SQLSTATE, only
+ * that error is kept: it is worth more than another attempt at the same address
+ * that the server did not answer. */
 static void explain(const struct config *config, const char *passfile_fault,
                     struct target *target, const PGconn *pg, const char *text)
 {
@@ -187,6 +199,7 @@ static void explain(const struct config *config, const char *passfile_fault,
     const char *code = find_sqlstate(text);
     if (code)
         snprintf(why->code, sizeof why->code, "%.5s", code);
+
     char *error = code ? server_error(text, code) : strdup(text);
     if (error && !code)
         pqp__drop_hints(error);
@@ -195,6 +208,7 @@ static void explain(const struct config *config, const char *passfile_fault,
     pqp__clean_text(config, why->message, sizeof why->message,
                     error ? error : text);
     free(error);
+
     int no_password = PQconnectionNeedsPassword(pg);
     why->permanent =
         no_password || pqp__is_permanent(why->code, without_address(text));
@@ -204,9 +218,9 @@ static void explain(const struct config *config, const char *passfile_fault,
                  passfile_fault);
 }
 
-/* Of an attempt that ended by itself, with errno as libpq's last step left it:
- * from libpq 16 on a socket that cannot be made is all there is to read of it.
- * An attempt that had an address was made. */
+/* From libpq 16 on, errno is all that libpq leaves of a socket that it could
+ * not create.  libpq may also have refused the parameters; but not if it has
+ * used an address. */
 void pqp__explain_end(const struct config *config, const char *passfile_fault,
                       struct target *target, const PGconn *pg)
 {
@@ -215,6 +229,7 @@ void pqp__explain_end(const struct config *config, const char *passfile_fault,
         (void)strerror_r(errno, reason, sizeof reason);
     char line[100];
     snprintf(line, sizeof line, "cannot connect: %s", reason);
+
     const char *text = PQerrorMessage(pg);
     explain(config, passfile_fault, target, pg, *text ? text : line);
     if (!*PQhostaddr(pg) &&
@@ -222,7 +237,7 @@ void pqp__explain_end(const struct config *config, const char *passfile_fault,
         target->why.permanent = 1;
 }
 
-/* A timeout is told only if there is nothing better to tell. */
+/* An error that the server has sent is a better reason than the timeout. */
 void pqp__explain_timeout(const struct config *config,
                           const char *passfile_fault, struct target *target,
                           const PGconn *pg, int64_t ms)
@@ -232,19 +247,23 @@ void pqp__explain_timeout(const struct config *config,
         explain(config, passfile_fault, target, pg, text);
         return;
     }
+
     char line[sizeof target->why.message];
     struct text answer;
     text_init(&answer, line, sizeof line);
     text_add(&answer, "no answer within %lld ms from \"", (long long)ms);
     text_add_at_most(&answer, 256, PQhost(pg));
     text_add(&answer, "\" (%s), port %s", PQhostaddr(pg), PQport(pg));
+
     target->why = (rpool_failure){0};
     pqp__clean_text(config, target->why.message, sizeof target->why.message,
                     line);
 }
 
-/* ---- all of them ---- */
+/* ---- all attempts ---- */
 
+/* Returns whether all targets of this host and address family failed for
+ * good. */
 static int is_permanent_at(const struct targets *targets,
                            const struct target *of)
 {
@@ -256,10 +275,10 @@ static int is_permanent_at(const struct targets *targets,
     return 1;
 }
 
-/* The addresses of one family may be of several servers, and each of them must
- * have refused us for good.  The IPv4 and the IPv6 address of a name are mostly
- * of the same server, which listens on one of them: it is enough if one family
- * did. */
+/* The addresses of one family may belong to several servers, and each of them
+ * must have refused us for good.  The IPv4 and the IPv6 address of a name
+ * mostly belong to one server, which may listen on one of them only: so one
+ * family is enough. */
 static int is_permanent_host(const struct targets *targets, int host)
 {
     for (int i = 0; i < targets->count; i++) {
@@ -279,12 +298,13 @@ static int are_permanent(const struct targets *targets)
     return targets->count > 0;
 }
 
-/* The SQLSTATE of the last failure that has one, and if there is one of a
- * failure that may pass, the last of these: it says what to wait for. */
+/* Returns the last failure that has an SQLSTATE.  A transient one comes before
+ * a permanent one: it says what to wait for. */
 static const rpool_failure *find_code(const struct targets *targets)
 {
     static const rpool_failure none;
     const rpool_failure *found = &none;
+
     for (int i = 0; i < targets->count; i++) {
         const rpool_failure *why = &targets->at[i].why;
         if (*why->code &&
@@ -294,7 +314,7 @@ static const rpool_failure *find_code(const struct targets *targets)
     return found;
 }
 
-/* Bytes of all reasons in a list, if none has more than `most` of them. */
+/* Returns the bytes of all reasons, if each is cut to `most` bytes. */
 static size_t list_size(const struct targets *targets, size_t most)
 {
     size_t size = 0;
@@ -306,14 +326,15 @@ static size_t list_size(const struct targets *targets, size_t most)
     return size;
 }
 
-/* If there is no room for all, the long reasons are cut, so that the last host
- * has its own too. */
+/* Lists all reasons.  If they do not fit, the long ones are cut, so that each
+ * host keeps a reason. */
 static void list_reasons(const struct targets *targets, struct text *text)
 {
     enum { FEWEST = 40 }; /* bytes of a reason that still say something */
     size_t most = text->size;
     while (most > FEWEST && list_size(targets, most) >= text->size)
         most--;
+
     for (int i = 0; i < targets->count; i++) {
         const char *reason = targets->at[i].why.message;
         if (*reason && text->used)
@@ -326,6 +347,7 @@ void pqp__targets_explain(const struct targets *targets, rpool_failure *why)
 {
     *why = (rpool_failure){.permanent = are_permanent(targets)};
     memcpy(why->code, find_code(targets)->code, sizeof why->code);
+
     struct text text;
     text_init(&text, why->message, sizeof why->message);
     list_reasons(targets, &text);

@@ -10,21 +10,22 @@
  * any language. */
 void pqp__drop_hints(char *text);
 
-/* Whether each further attempt fails in the same way as one that failed with
- * this SQLSTATE ("": none) and this text of libpq, which is in English. */
+/* Returns whether each further attempt would fail in the same way as one that
+ * failed with this SQLSTATE ("": none) and this text of libpq, in English. */
 int pqp__is_permanent(const char *sqlstate, const char *text);
 
-/* Explains an attempt that libpq ended, with errno as its last step left it.
- * passfile_fault says why no password file is read, or is NULL. */
+/* Fills in target->why after libpq ended the attempt, with errno as libpq's
+ * last step left it.  passfile_fault says why no password file was read, or is
+ * NULL. */
 void pqp__explain_end(const struct config *config, const char *passfile_fault,
                       struct target *target, const PGconn *pg);
 
-/* Explains an attempt that had no complete answer after `ms`. */
+/* Fills in target->why after an attempt that was not connected within `ms`. */
 void pqp__explain_timeout(const struct config *config,
                           const char *passfile_fault, struct target *target,
                           const PGconn *pg, int64_t ms);
 
-/* Explains why all attempts failed: the reason of each entry that was tried. */
+/* Fills in *why from the reasons of all targets. */
 void pqp__targets_explain(const struct targets *targets, rpool_failure *why);
 
 #endif

@@ -6,8 +6,9 @@
 
 #include <pqpool/pqpool.h>
 
-/* The reason for which libpq would ignore the password file with a warning on
- * stderr; NULL if it reads the file, or if there is none.  Static storage. */
+/* Returns the reason for which libpq would ignore the password file with a
+ * warning on stderr, in static storage; NULL if libpq reads the file, or if
+ * there is none. */
 const char *pqp__passfile_fault(const PQconninfoOption *settings);
 
 #endif

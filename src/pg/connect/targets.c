@@ -1,13 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The addresses that libpq would connect to, found without connecting: the
- * lists of hosts taken apart, and the names resolved, so that each address is
- * an entry of its own with a timeout of its own.  Called by the worker that
- * connects; no lock.
+ * Finds the addresses that libpq would connect to, without connecting: takes
+ * the lists of hosts apart and resolves the names.  So each address is a target
+ * of its own, with a timeout of its own.  The worker that connects calls; there
+ * is no lock.
  */
 #include "pg/connect/targets.h"
 
+#include <assert.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +21,15 @@
 #include "pg/config/secrets.h"
 #include "pg/config/settings.h"
 
+/* ---- a target ---- */
+
 static void target_free(struct target *target)
 {
     for (int part = 0; part < TARGET_PARTS; part++)
         free(target->part[part]);
 }
 
-/* Adds an entry for the host of `from`, with this address.  Takes copies.
+/* Adds a target for the host of `from`, with this address.  Copies the texts.
  * NULL for want of memory. */
 static struct target *targets_add(struct targets *targets,
                                   const struct target *from,
@@ -37,10 +40,12 @@ static struct target *targets_add(struct targets *targets,
     if (!grown)
         return NULL;
     targets->at = grown;
-    struct target *t = &grown[targets->count++];
-    /* An empty port reads as none given: the default is spelled out, which is
-     * not what PGPORT says. */
+
+    /* libpq takes an empty port for libpq's default, and not for PGPORT, if it
+     * stands in a list.  Alone it would take PGPORT: so the default is given.
+     */
     const char *port = from->part[TARGET_PORT];
+    struct target *t = &grown[targets->count++];
     *t = (struct target){
         .part = {strdup(from->part[TARGET_HOST]), strdup(hostaddr),
                  strdup(*port ? port : "5432")},
@@ -52,8 +57,8 @@ static struct target *targets_add(struct targets *targets,
 
 /* ---- names ---- */
 
-/* An entry that is never tried, but says why.  An address that is given and is
- * none stays none; a name may resolve next time. */
+/* Adds a target that is never tried, with the reason.  It is permanent if the
+ * user gave a text that is no address; a name may resolve the next time. */
 static int add_unresolved(struct targets *targets, const struct target *from,
                           const struct config *config, int error)
 {
@@ -61,6 +66,7 @@ static int add_unresolved(struct targets *targets, const struct target *from,
     struct target *t = targets_add(targets, from, "", AF_UNSPEC);
     if (!t)
         return -1;
+
     char buffer[sizeof t->why.message];
     struct text text;
     text_init(&text, buffer, sizeof buffer);
@@ -68,13 +74,14 @@ static int add_unresolved(struct targets *targets, const struct target *from,
     text_add_at_most(&text, 256, *given ? given : from->part[TARGET_HOST]);
     text_add(&text, "\": %s", gai_strerror(error));
     pqp__clean_text(config, t->why.message, sizeof t->why.message, buffer);
+
     t->why.permanent = *given && error == EAI_NONAME;
     t->unresolved = 1;
     return 0;
 }
 
-/* An entry for each address of the host, or for the numeric address given for
- * it.  0, or -1 for want of memory. */
+/* Adds a target for each address of the host, or for the numeric address that
+ * the user gave for it.  Returns 0, or -1 for want of memory. */
 static int add_addresses(struct targets *targets, const struct target *from,
                          const struct config *config)
 {
@@ -86,6 +93,7 @@ static int add_addresses(struct targets *targets, const struct target *from,
     int error = getaddrinfo(name, NULL, &hints, &found);
     if (error)
         return add_unresolved(targets, from, config, error);
+
     int status = 0;
     for (struct addrinfo *a = found; a && status == 0; a = a->ai_next) {
         char address[128];
@@ -97,6 +105,7 @@ static int add_addresses(struct targets *targets, const struct target *from,
     return status;
 }
 
+/* Returns whether libpq would use a Unix socket. */
 static int is_local(const struct target *target)
 {
     char first = target->part[TARGET_HOST][0];
@@ -104,9 +113,10 @@ static int is_local(const struct target *target)
            (first == '\0' || first == '/' || first == '@');
 }
 
-/* Takes the parts of `from`.  0, or -1 for want of memory. */
-static int add_entry(struct targets *targets, struct target *from,
-                     const struct config *config)
+/* Adds the targets of one host.  Frees the parts of `from`, which may be NULL
+ * for want of memory.  Returns 0 or -1. */
+static int add_host(struct targets *targets, struct target *from,
+                    const struct config *config)
 {
     int status = -1;
     char **part = from->part;
@@ -120,17 +130,21 @@ static int add_entry(struct targets *targets, struct target *from,
     return status;
 }
 
-/* What stood in the string alone was checked at open.  0, or -1 and *why. */
+/* ---- all hosts ---- */
+
+/* The lists may come from the environment or the service file; those of the
+ * connection string alone were checked at open.  Returns 0, or -1 and *why. */
 static int check_lists(const char *hosts, const char *addresses,
                        const char *ports, rpool_failure *why)
 {
-    const char *misfit = pqp__host_list_mismatch(hosts, addresses, ports);
-    if (!misfit && pqp__are_ports(ports))
+    const char *mismatch = pqp__host_list_mismatch(hosts, addresses, ports);
+    if (!mismatch && pqp__are_ports(ports))
         return 0;
+
     why->permanent = 1;
-    if (misfit)
+    if (mismatch)
         snprintf(why->message, sizeof why->message, PQP__HOST_LIST_MISMATCH,
-                 misfit);
+                 mismatch);
     else
         snprintf(why->message, sizeof why->message, PQP__BAD_PORT);
     return -1;
@@ -143,26 +157,25 @@ int pqp__resolve(struct targets *targets, const PQconninfoOption *settings,
     const char *hosts = pqp__setting(settings, "host");
     const char *addresses = pqp__setting(settings, "hostaddr");
     const char *ports = pqp__setting(settings, "port");
-    int count = pqp__list_length(*addresses ? addresses : hosts);
-    int port_count = pqp__list_length(ports);
     if (check_lists(hosts, addresses, ports, why))
         return -1;
+
+    int count = pqp__list_length(*addresses ? addresses : hosts);
+    int port_count = pqp__list_length(ports);
     for (int i = 0; i < count || i == 0; i++) {
-        struct target entry = {
+        struct target host = {
             .part = {pqp__list_element(hosts, i),
                      pqp__list_element(addresses, i),
                      pqp__list_element(ports, port_count == 1 ? 0 : i)},
             .host = i,
         };
-        if (add_entry(targets, &entry, config)) {
+        if (add_host(targets, &host, config)) {
             snprintf(why->message, sizeof why->message, "out of memory");
             return -1;
         }
     }
     return 0;
 }
-
-/* ---- targets ---- */
 
 void pqp__targets_free(struct targets *targets)
 {
@@ -175,6 +188,8 @@ void pqp__targets_shuffle(struct targets *targets)
 {
     for (int i = targets->count - 1; i > 0; i--) {
         int j = (int)random_below((uint64_t)i + 1);
+        assert(j >= 0 && j <= i);
+
         struct target other = targets->at[j];
         targets->at[j] = targets->at[i];
         targets->at[i] = other;

@@ -6,32 +6,33 @@
 
 #include "pg/config/config.h"
 
-/* One address of one host, as libpq takes it; "" where it has no such part. */
+/* One address of one host, as libpq takes it.  A part that it does not have is
+ * "". */
 enum { TARGET_HOST, TARGET_HOSTADDR, TARGET_PORT, TARGET_PARTS };
 struct target {
     char *part[TARGET_PARTS];
     int host;          /* its index in the list of hosts */
-    int family;        /* of the address; AF_UNSPEC: it has none */
-    int unresolved;    /* the name has no address, and `why` says why */
-    rpool_failure why; /* of the last attempt; no message: none was made */
+    int family;        /* of the address; AF_UNSPEC if it has none */
+    int unresolved;    /* the name has no address, and `why` has the reason */
+    rpool_failure why; /* of the last attempt; without a message: none was
+                          made */
 };
 
-/* The targets in the order of trying: an entry for each address, and for each
- * name without one. */
+/* All targets, in the order of trying. */
 struct targets {
     struct target *at;
     int count;
 };
 
-/* Takes the lists of hosts apart and resolves the names; blocks as long as the
- * resolver does.  If no host is set, the only entry has no host, which is
- * libpq's default.  Returns 0, or -1 and *why.  The caller frees *targets in
- * either case. */
+/* Makes a target of each address, and of each name without one.  If no host is
+ * set, the only target has no host, which means libpq's default.  Blocks as
+ * long as the resolver does.  Returns 0, or -1 and *why.  The caller frees
+ * *targets in either case. */
 int pqp__resolve(struct targets *targets, const PQconninfoOption *settings,
                  const struct config *config, rpool_failure *why);
 void pqp__targets_free(struct targets *targets);
 
-/* Puts the entries into a random order. */
+/* Puts the targets into a random order. */
 void pqp__targets_shuffle(struct targets *targets);
 
 #endif
