@@ -25,64 +25,68 @@ static const char *const reset_words[] = {"rollback", "discard_all", "close"};
 
 const struct option pqp__options[] = {
     {FIELD(conninfo), .kind = OPTION_TEXT,
-     .about = "The connection string: libpq's keywords or URI, and any of "
-              "these options as `pool_` keywords. What it does not say, the "
-              "environment and the service file do, as in `PQconnectdb`."},
+     .about = "The connection string: libpq's keywords or URI. Each of these "
+              "options may stand in it as a `pool_` keyword. Settings that it "
+              "does not have come from the environment and the service file, "
+              "as in `PQconnectdb`."},
     {FIELD(name), .kind = OPTION_TEXT,
      .about = "The pool's name in events, messages and thread names; "
               "`pqpool` if none is given."},
     {NUMBER(max_size, .min = 1, .max = 10000, .preset = 10),
-     .about = "Connections at most, whatever happens."},
+     .about = "The limit of connections, with those that are being made or "
+              "closed."},
     {NUMBER(min_size, .min = 0, .max = 10000, .preset = 0),
-     .about = "Connections kept open always; at most `max_size`."},
+     .about = "The number of connections that are kept open; at most "
+              "`max_size`."},
     {NUMBER(max_waiters, .min = 1, .max = INT_MAX, .preset = PQP_NEVER,
             .never = 1),
-     .about = "Length of the line of waiting acquires; who comes then gets "
+     .about = "The limit of waiting acquires; a further one returns "
               "`PQP_BUSY` at once."},
     {TIME(connect_timeout_ms, .preset = 5000, .never = 1),
-     .about = "For one address of a connect; the next one is tried then. If "
-              "this is not set, a `connect_timeout` (seconds) of the "
-              "connection string counts, or of the environment or the service "
-              "file. Cut down to `create_timeout_ms`."},
+     .about = "The time for one address of a connect; after it the next "
+              "address is tried. If it is not set, a `connect_timeout` "
+              "(seconds) of the connection string, the environment or the "
+              "service file counts. Cut down to `create_timeout_ms`."},
     {NUMBER(connect_concurrency, .min = 1, .max = 64, .preset = 2),
-     .about = "Connects at once, each on a thread of the pool."},
+     .about = "Connects that run at the same time, each on a thread of the "
+              "pool."},
     {TIME(create_timeout_ms, .preset = 30000, .never = 1),
-     .about = "For one connection, all its addresses together. A connect that "
-              "lasts a second longer is reported (DEGRADED) and holds back no "
-              "other."},
+     .about = "The time for one connection, all its addresses together. A "
+              "connect that lasts a second longer is reported (DEGRADED) and "
+              "does not delay others."},
     {TIME(connect_retry_max_ms, .preset = 1000),
-     .about = "The longest pause between attempts while the server is away; "
-              "pauses are jittered and double from 100 ms. While a caller "
-              "waits, a pause is at most a quarter of that; after a permanent "
-              "failure it is 200 ms then."},
+     .about = "The longest back-off between attempts while the server is "
+              "away. Back-offs have jitter and double from 100 ms. While a "
+              "caller waits, a back-off is at most a quarter of this, and 200 "
+              "ms after a permanent failure."},
     {TIME(idle_timeout_ms, .preset = 600000, .never = 1),
-     .about = "Unused that long, a connection above `min_size` is closed. Cut "
-              "down to `max_lifetime_ms`."},
+     .about = "A connection above `min_size` that was unused for that long is "
+              "closed. Cut down to `max_lifetime_ms`."},
     {TIME(max_lifetime_ms, .preset = 1800000, .never = 1),
-     .about = "A connection older than that, less up to a quarter at random, "
-              "is replaced once it is not leased."},
+     .about = "A connection that is older, less up to a quarter at random, is "
+              "replaced when it is not leased."},
     {NUMBER(max_uses, .min = 1, .max = INT_MAX, .preset = PQP_NEVER,
             .never = 1),
-     .about = "After so many leases a connection is replaced."},
+     .about = "After that many leases a connection is replaced."},
     {TIME(ping_after_ms, .preset = 500, .never = 1),
-     .about =
-         "A connection idle for that long is pinged before it is leased. A "
-         "ping that was made for `pqp_try_acquire` counts for the next "
-         "lease, however late it comes."},
+     .about = "A connection that was idle for that long is pinged before it "
+              "is leased. A ping that was made for `pqp_try_acquire` counts "
+              "for the next lease, however late it comes."},
     {TIME(ping_timeout_ms, .preset = 1000),
-     .about = "An answer to a ping, to the cleaning of a session, or to BEGIN "
-              "of `pqp_transact`, that takes longer closes the connection."},
+     .about = "A connection is closed if the answer to a ping, to the reset "
+              "of its session, or to BEGIN of `pqp_transact` takes longer."},
     {TIME(keepalive_ms, .preset = PQP_NEVER, .never = 1),
-     .about = "Idle connections are pinged that often in the background."},
+     .about = "Idle connections are pinged in the background at this "
+              "interval."},
     {TIME(leak_after_ms, .preset = PQP_NEVER, .never = 1),
-     .about = "A lease that lasts longer is reported by an event, with the "
-              "line that acquired it."},
+     .about = "An event reports a lease that lasts longer, with the line that "
+              "acquired it."},
     {NUMBER(ping_always, .min = 0, .max = 1, .preset = 0),
      .about = "1: every connection is pinged before it is leased."},
     {FIELD(reset), .kind = OPTION_WORD, .max = PQP_RESET_CLOSE,
      .words = reset_words,
-     .about = "What a release does to the session: `rollback` ends an open "
-              "transaction, `discard_all` also sends `DISCARD ALL`, every "
+     .about = "The effect of a release on the session: `rollback` ends an "
+              "open transaction, `discard_all` also sends `DISCARD ALL` every "
               "time, `close` closes the connection."},
     {.name = NULL},
 };
