@@ -89,6 +89,8 @@ static rpool_item *acquire_finish_and_emit(struct pool *pool, struct slot *slot,
 static void put_back_locked(struct pool *pool, struct slot *slot,
                             uint64_t flags) POOL_LOCKED(pool)
 {
+    assert(word_state(atom_peek(&slot->word)) == SLOT_LEASED ||
+           word_state(atom_peek(&slot->word)) == SLOT_CHECKING);
     rpool__keep_or_reject_locked(pool, slot, flags);
     rpool__settle_locked(pool);
     rpool__arm_slot_locked(pool, slot);
@@ -108,6 +110,7 @@ static void give_up_locked(struct pool *pool, struct request *r)
 static void close_bad_locked(struct pool *pool, struct request *r)
     POOL_LOCKED(pool)
 {
+    assert(word_state(atom_peek(&r->slot->word)) == SLOT_CHECKING);
     rpool__reject_locked(pool, r->slot, RPOOL_REASON_CHECK);
     rpool__settle_locked(pool);
     r->slot = NULL;
@@ -135,6 +138,7 @@ static void lease_or_close_locked(struct pool *pool, struct request *r)
 static rpool_status claim_now_locked(struct pool *pool, struct request *r)
     POOL_LOCKED(pool)
 {
+    assert(r->slot == NULL && !r->wait);
     rpool__settle_locked(pool);
     int64_t now = clock_coarse();
     if ((atom_load(&pool->gate) & (GATE_SUSPENDED | GATE_QUEUE)) == 0) {
@@ -158,6 +162,7 @@ static rpool_status claim_now_locked(struct pool *pool, struct request *r)
 static rpool_status claim_or_wait_locked(struct pool *pool, struct request *r)
     POOL_LOCKED(pool)
 {
+    assert(r->slot == NULL && r->wait);
     int64_t now = clock_coarse();
     while (r->stage < STAGE_READY &&
            atom_load(&pool->gate) == gate_open(r->handle)) {
@@ -223,6 +228,7 @@ static void look_locked(struct pool *pool, struct request *r) POOL_LOCKED(pool)
 static rpool_status ping_locked(struct pool *pool, struct request *r)
     POOL_LOCKED(pool)
 {
+    assert(r->wait);
     int64_t until = clock_after(clock_now(), PATIENCE / CLOCK_MS);
     if (until > r->deadline || r->in_callout ||
         rpool__workers_refused_locked(pool))
@@ -342,6 +348,7 @@ static rpool_status obtain_locked(struct pool *pool, struct request *r)
 static void count_locked(struct pool *pool, const struct request *r,
                          rpool_status status, int64_t waited) POOL_LOCKED(pool)
 {
+    assert(waited >= 0);
     if (r->queued)
         pool->stats.waited++;
     pool->stats.wait_us += (uint64_t)(waited / 1000);

@@ -16,6 +16,7 @@
 
 void rpool__arm_locked(struct pool *pool, int64_t when)
 {
+    assert(when >= 0);
     if (when >= (int64_t)atom_load(&pool->alarm.wake_at))
         return;
 

@@ -21,6 +21,7 @@ void rpool__emit(struct pool *pool, rpool_event *event)
 {
     if (pool->on_event == NULL)
         return;
+    assert(pool->name != NULL);
     event->size = sizeof *event;
     event->pool = pool->name;
     if (event->message == NULL)
@@ -156,6 +157,7 @@ static int call_fd(const struct pool *pool, const struct slot *slot)
 
 int rpool__watch_slot(struct pool *pool, struct slot *slot)
 {
+    assert(word_state(atom_peek(&slot->word)) == SLOT_CREATING);
     int fd = pool->provider.fd == NULL ? -1 : call_fd(pool, slot);
     if (fd < 0)
         return 0;

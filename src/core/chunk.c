@@ -13,6 +13,7 @@
 /* Returns the number of slots.  The last chunk ends at MAX_ITEMS. */
 static uint32_t chunk_size(uint32_t chunk)
 {
+    assert(chunk < CHUNKS);
     uint32_t end = (uint32_t)2 << chunk;
     return (end < MAX_ITEMS ? end : MAX_ITEMS) - chunk_first(chunk);
 }
@@ -39,6 +40,7 @@ static struct hint *find_hint(const struct pool *pool, uint32_t index)
 
 static int make_chunk(struct pool *pool, uint32_t chunk)
 {
+    assert(pool->slots.chunks[chunk] == 0);
     uint32_t size = chunk_size(chunk), hints = chunk_hints(chunk);
     struct hint *made = aligned_alloc(128, hints * sizeof(struct hint) +
                                                size * sizeof(struct slot));

@@ -82,6 +82,7 @@ rpool_status rpool_close(rpool **handle, int timeout_ms)
     stop_threads_locked(pool, deadline);
     struct thread ended[THREADS];
     int joins = rpool__reap_threads_locked(pool, ended);
+    assert(joins <= THREADS);
     rpool__unlock_and_notify(pool);
     for (int i = 0; i < joins; i++)
         thread_join(&ended[i]);

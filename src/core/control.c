@@ -68,6 +68,7 @@ rpool_status rpool_wait(rpool *handle, int timeout_ms, rpool_failure *why)
 static void leave_changed(struct pool *pool)
     LOCK_ATTRIBUTE(release_capability(pool->lock))
 {
+    assert(pool->limits.min_size <= pool->limits.max_size);
     rpool__set_idle_due_locked(pool);
     rpool__arm_locked(pool, 0);
     rpool__settle_locked(pool);

@@ -38,6 +38,7 @@ int rpool__need_locked(const struct pool *pool)
     int missing = pool->limits.min_size - fresh;
     int need = (wanted > missing ? wanted : missing) - hopeful_locked(pool);
     int room = pool->limits.max_size - pool->counts.occupied;
+    assert(wanted >= 0 && fresh >= 0);
     return need < room ? need : room;
 }
 
@@ -74,6 +75,7 @@ void rpool__end_backoff_locked(struct pool *pool)
  * in a row, but at most create_retry_max. */
 static int64_t longest_pause_locked(const struct pool *pool) POOL_LOCKED(pool)
 {
+    assert(pool->backoff.failures >= 0);
     int64_t limit = pool->config.create_retry_max;
     int64_t most = 100 * CLOCK_MS;
     for (int i = 0; i < pool->backoff.failures && most < limit; i++)
@@ -86,6 +88,7 @@ static int64_t longest_pause_locked(const struct pool *pool) POOL_LOCKED(pool)
  * to a quarter of create_retry_max. */
 static int64_t shortened(const struct pool *pool, int64_t pause, int64_t most)
 {
+    assert(pause >= 0 && pause <= most);
     int64_t quarter = pool->config.create_retry_max / 4;
     return most <= quarter ? pause : pause / 1000 * quarter / (most / 1000);
 }

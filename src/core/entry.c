@@ -135,6 +135,7 @@ void rpool__unlock_and_notify(struct pool *pool)
  * themselves. */
 void rpool__unlock_for_job(struct pool *pool)
 {
+    assert(pool->threads.busy > 0);
     rpool__watch_workers_locked(pool);
     if (rpool__workers_refused_locked(pool))
         rpool__settle_locked(pool);
@@ -216,6 +217,7 @@ void rpool__leave(struct pool *pool)
 /* All workers have ended, or are stuck in the provider or the listener. */
 void rpool__leave_and_drain(struct pool *pool)
 {
+    assert(pool->refs > 0);
     finish_locked(pool);
     if (pool->threads.stopping && pool->threads.workers == pool->threads.busy)
         rpool__drain_locked(pool);

@@ -10,6 +10,7 @@
 
 static int64_t saturating(int64_t time, int64_t span)
 {
+    assert(time >= 0 && span >= 0);
     return span > CLOCK_NEVER - time ? CLOCK_NEVER : time + span;
 }
 
@@ -73,6 +74,7 @@ static int replace_ahead_locked(struct pool *pool, struct slot *slot,
         return 0;
     }
 
+    assert(!slot->ageing || pool->counts.ageing > 0);
     if (!slot->ageing) {
         slot->ageing = 1;
         pool->counts.ageing++;

@@ -88,6 +88,7 @@ void rpool__cell_free(struct pool *pool)
 
 void rpool__cell_close_files(struct pool *pool)
 {
+    assert(!pool_is_open(pool) && pool->name != NULL);
     stop_close(pool->stop_fd);
     watch_close(&pool->watch);
     free(pool->name);

@@ -75,6 +75,7 @@ static const char *state_name(enum slot_state state)
     static const char *const names[SLOT_STATES] = {
         "empty",  "creating",  "idle",   "checking",
         "leased", "returning", "closing"};
+    assert(state < SLOT_STATES);
     return names[state];
 }
 

@@ -68,6 +68,7 @@ int rpool__workers_refused_locked(const struct pool *pool)
 
 void rpool__queue_degraded_locked(struct pool *pool, enum degraded what)
 {
+    assert(what <= NO_WORKER);
     if (pool->on_event != NULL)
         pool->reports.degraded |= 1U << what;
 }

@@ -226,6 +226,7 @@ static void stop_cleaner(struct pool *pool, struct thread *cleaner)
 
 static int start_threads(struct pool *pool)
 {
+    assert(!pool_is_open(pool));
     lock_take(&pool->lock);
     pool->threads.cleaner.running = pool->threads.worker[0].running = 1;
     pool->threads.workers = pool->threads.idle_workers = 1;

@@ -66,6 +66,7 @@ void rpool__queue_answer_locked(struct pool *pool, struct waiter *w,
 int rpool__queue_pop_answered_locked(struct pool *pool, struct wake *wake,
                                      int room)
 {
+    assert(room > 0);
     int n = 0;
     for (; n < room && !list_empty(&pool->queue.answered); n++) {
         struct list *node = list_pop_front(&pool->queue.answered);

@@ -29,6 +29,7 @@ int rpool__queue_pop_answered_locked(struct pool *pool, struct wake *wake,
 /* Returns the waiter that is served next.  The queue is not empty. */
 static inline struct waiter *queue_head(const struct pool *pool)
 {
+    assert(!list_empty(&pool->queue.waiters));
     return container_of(pool->queue.waiters.next, struct waiter, node);
 }
 

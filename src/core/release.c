@@ -90,6 +90,7 @@ static int end_leak(struct slot *slot)
 static void end_lease(struct pool *pool, struct slot *slot,
                       rpool_event_type type, int64_t now)
 {
+    assert(word_state(atom_peek(&slot->word)) == SLOT_RETURNING);
     int64_t since = (int64_t)atom_peek(&slot->leased_since);
     stamp_end(slot, now);
     if (pool->on_event == NULL)

@@ -42,6 +42,7 @@ void rpool__reject_locked(struct pool *pool, struct slot *slot,
 void rpool__keep_or_reject_locked(struct pool *pool, struct slot *slot,
                                   uint64_t flags)
 {
+    assert((flags & ~(uint64_t)(SLOT_OWES_ANSWER | SLOT_CHECKED)) == 0);
     if (!slot_make_idle(slot, flags))
         rpool__reject_locked(pool, slot, RPOOL_REASON_NONE);
 }
@@ -124,6 +125,7 @@ static void serve_queue_locked(struct pool *pool, int *left) POOL_LOCKED(pool)
     if (list_empty(&pool->queue.waiters) || *left == 0)
         return;
 
+    assert(!(atom_peek(&pool->gate) & (GATE_CLOSED | GATE_SUSPENDED)));
     request_checks_locked(pool, ACCEPT(FIT_ANSWER));
     request_checks_locked(pool, ACCEPT(FIT_PING));
 }
@@ -131,6 +133,7 @@ static void serve_queue_locked(struct pool *pool, int *left) POOL_LOCKED(pool)
 static void refuse_queue_locked(struct pool *pool, rpool_status status,
                                 int *left) POOL_LOCKED(pool)
 {
+    assert(status != RPOOL_OK);
     for (; !list_empty(&pool->queue.waiters) && *left > 0; --*left)
         rpool__queue_answer_locked(pool, queue_head(pool), status, NULL);
 }

@@ -136,6 +136,7 @@ static inline uint64_t slot_claim(const struct pool *pool, struct slot *slot,
 static inline int slot_take_idle(struct slot *slot, uint64_t word,
                                  enum slot_state to)
 {
+    assert(to == SLOT_RETURNING || to == SLOT_CHECKING);
     return word_state(word) == SLOT_IDLE &&
            atom_cas(&slot->word, &word, word_with(word, to));
 }
@@ -146,6 +147,7 @@ static inline int slot_take_idle(struct slot *slot, uint64_t word,
 static inline uint64_t slot_handle(const struct pool *pool,
                                    const struct slot *slot, uint64_t word)
 {
+    assert(word_state(word) == SLOT_LEASED);
     return (word & SERIAL_MASK) | (uint64_t)slot->index << CELL_BITS |
            (uint64_t)pool->cell;
 }
@@ -256,6 +258,7 @@ static inline int slot_make_idle(struct slot *slot, uint64_t flags)
 /* The caller owns the slot and has read the answer.  Returns the new word. */
 static inline uint64_t slot_clear_answer(struct slot *slot)
 {
+    assert(word_state(atom_peek(&slot->word)) == SLOT_CHECKING);
     return atom_and(&slot->word, ~(uint64_t)SLOT_OWES_ANSWER) &
            ~(uint64_t)SLOT_OWES_ANSWER;
 }

@@ -101,6 +101,7 @@ static void note_one_stuck_locked(struct pool *pool, struct pool_thread *worker)
                                          [CALL_CHECK] = STUCK_CHECK,
                                          [CALL_KEEPALIVE] = STUCK_CHECK,
                                          [CALL_DESTROY] = STUCK_DESTROY};
+    assert(worker->call != CALL_NONE || worker->in_listener);
     if (!worker->in_listener)
         rpool__queue_degraded_locked(pool, what[worker->call]);
     worker->stuck = STUCK;

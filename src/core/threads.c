@@ -29,6 +29,7 @@ int rpool__reserve_worker_locked(struct pool *pool)
 /* The thread stores its own id in its place (base/thread.h says why). */
 int rpool__spawn_worker(struct pool *pool, int index)
 {
+    assert(index >= 0 && index < WORKERS);
     struct thread unused;
     return thread_start(&unused, pool->threads.worker_run,
                         &pool->threads.worker[index]);

@@ -56,6 +56,7 @@ rpool_status rpool__wait_locked(struct pool *pool, uint64_t *ticket,
         list_remove(&w.node);
     else
         rpool__queue_remove_locked(pool, &w);
+    assert((w.status == RPOOL_OK) == (w.slot != NULL));
     *slot = w.slot;
     return w.status;
 }

@@ -191,6 +191,7 @@ static void emit_creation_locked(struct pool *pool, struct pool_thread *worker,
 static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
     POOL_LOCKED(pool)
 {
+    assert(word_state(atom_peek(&slot->word)) == SLOT_CREATING);
     rpool__end_backoff_locked(pool);
     pool->demand.create_time = took;
     pool->stats.created++;
@@ -209,6 +210,7 @@ static void created_locked(struct pool *pool, struct slot *slot, int64_t took)
 static void failed_locked(struct pool *pool, struct slot *slot, uint64_t round,
                           const rpool_failure *why) POOL_LOCKED(pool)
 {
+    assert(slot_resource(slot) == NULL);
     rpool__slot_empty_locked(pool, slot);
     pool->stats.create_failed++;
     rpool__count_failure_locked(pool, round, why);
