@@ -5,35 +5,20 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include "base/platform.h"
+
 #include <stdint.h>
-#include <time.h>
 
 #define CLOCK_NEVER       INT64_MAX
 #define CLOCK_MS          1000000LL
 #define CLOCK_COARSE_TICK (4 * CLOCK_MS) /* resolution of clock_coarse() */
 
-static inline int64_t clock_read(clockid_t id)
-{
-    struct timespec t;
-    (void)clock_gettime(id, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static inline int64_t clock_now(void)
-{
-    return clock_read(CLOCK_MONOTONIC);
-}
-
-/* Takes a few ns only, and is at most CLOCK_COARSE_TICK behind clock_now(). */
-static inline int64_t clock_coarse(void)
-{
-#ifdef __linux__
-    enum { COARSE = 6 }; /* CLOCK_MONOTONIC_COARSE, which POSIX hides */
-    return clock_read((clockid_t)COARSE);
-#else
-    return clock_now();
-#endif
-}
+/*
+ * platform.h defines the clocks:
+ *   int64_t clock_now(void)     the monotonic time
+ *   int64_t clock_coarse(void)  takes a few ns only, and is at most
+ *                               CLOCK_COARSE_TICK behind clock_now()
+ */
 
 /* Returns now + ms.  A negative ms, and a sum that does not fit, give
  * CLOCK_NEVER. */

@@ -5,23 +5,10 @@
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H
 
-#include <pthread.h>
+#include "base/annotate.h"
+#include "base/platform.h"
+
 #include <stdint.h>
-
-#if defined(__clang__)
-#define LOCK_ATTRIBUTE(x) __attribute__((x))
-#else
-#define LOCK_ATTRIBUTE(x)
-#endif
-#define LOCK_HELD(...) LOCK_ATTRIBUTE(requires_capability(__VA_ARGS__))
-
-struct LOCK_ATTRIBUTE(capability("mutex")) lock {
-    pthread_mutex_t mutex;
-};
-
-struct cond {
-    pthread_cond_t cond;
-};
 
 /* Returns 0, or an errno value. */
 int lock_init(struct lock *lock);

@@ -14,13 +14,9 @@
 #define BASE_SLEEP_H
 
 #include "base/lock.h"
+#include "base/platform.h"
 
-#include <stdatomic.h>
 #include <stdint.h>
-
-struct sleeper {
-    _Atomic uint32_t roused; /* the futex word */
-};
 
 /* A wake-up that is still to be sent.  It is a copy, so that it stays valid
  * when the sleeper is gone. */

@@ -4,13 +4,7 @@
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H
 
-#include "base/memo.h"
-
-#include <pthread.h>
-
-struct thread {
-    pthread_t id;
-};
+#include "base/platform.h"
 
 /* Enough stack for the name service, OpenSSL and the application's listener. */
 enum { THREAD_STACK = 512 * 1024 };
@@ -47,19 +41,7 @@ void thread_begin(const char *name);
  * Returns 0, or an errno value. */
 int thread_at_fork(void (*in_child)(void));
 
-/* With the initial-exec model, a thread-local costs no call.  glibc keeps room
- * for libraries that use it.  musl refuses to dlopen() them. */
-#ifdef __GLIBC__
-#define THREAD_MODEL __attribute__((tls_model("initial-exec")))
-#else
-#define THREAD_MODEL
-#endif
-extern _Thread_local struct thread_memo thread__memo THREAD_MODEL
-    __attribute__((visibility("hidden")));
-
-static inline struct thread_memo *thread_memo(void)
-{
-    return &thread__memo;
-}
+/* platform.h defines thread_memo(), which returns the memo (memo.h) of the
+ * calling thread. */
 
 #endif

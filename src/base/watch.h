@@ -12,11 +12,9 @@
 #ifndef BASE_WATCH_H
 #define BASE_WATCH_H
 
-#include <stdint.h>
+#include "base/platform.h"
 
-struct watch {
-    int epoll, wake;
-};
+#include <stdint.h>
 
 /* Returns 0, or an errno value. */
 int watch_open(struct watch *watch);

@@ -5,6 +5,7 @@ extern "C" {
 #include "base/atomic.h"
 #include "base/clock.h"
 #include "base/lock.h"
+#include "base/random.h"
 #include "base/sleep.h"
 #include "base/thread.h"
 #include "base/watch.h"
@@ -302,7 +303,8 @@ struct wake sleeper_rouse(struct sleeper *sleeper)
 void wake_send(struct wake wake)
 {
     enter_kernel();
-    static_cast<futex_word *>(wake.target)->wake(rl::ctx(), 1, $);
+    void *target = const_cast<void *>(wake.target);
+    static_cast<futex_word *>(target)->wake(rl::ctx(), 1, $);
 }
 
 /* ---- time, threads, sleep ---- */
@@ -310,6 +312,12 @@ void wake_send(struct wake wake)
 int64_t clock_now(void)
 {
     return now;
+}
+
+/* The longest possible jitter. */
+uint64_t random_below(uint64_t n)
+{
+    return n == 0 ? 0 : n - 1;
 }
 
 /* A thread: lets the time of whatever is waited for come, the earliest first.
