@@ -8,12 +8,7 @@
 #ifndef SUPPORT_NTH_H
 #define SUPPORT_NTH_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "harness.h"
 
 /* Runs body once for each n, in a process of its own so that nothing is warm,
  * until a run makes fewer than n such calls.  lasting: the nth and all that

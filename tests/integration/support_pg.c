@@ -72,12 +72,6 @@ const char *pg_dsn_with(const char *setting)
     return join(pg_dsn(), setting);
 }
 
-void skip_because(const char *reason)
-{
-    print_message("SKIP: %s\n", reason);
-    skip();
-}
-
 const char *pg_admin_dsn(void)
 {
     const char *dsn = from_environment("PQPOOL_TEST_ADMIN_DSN");

@@ -9,12 +9,8 @@
 
 #include <pqpool/pqpool.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "harness.h"
 
-#include <cmocka.h>
 #include <pthread.h>
 
 enum { SOON_MS = 10000 }; /* long enough for whatever must happen */
@@ -26,8 +22,6 @@ enum { SOON_MS = 10000 }; /* long enough for whatever must happen */
                       : cmocka_run_group_tests(tests, NULL, NULL))
 int server_missing(void);
 
-/* Ends the test as skipped, for a reason that is shown. */
-void skip_because(const char *reason);
 /* Ends the test as skipped if the server cannot be told to pause, restart... */
 void need_server_ctl(void);
 /* Not 0: it worked. */

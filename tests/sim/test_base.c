@@ -10,13 +10,12 @@
 #include "base/thread.h"
 #include "base/watch.h"
 
+#include "harness.h"
+
 #include <errno.h>
 #include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static jmp_buf on_failure;
 static char failure[2048];

@@ -7,11 +7,8 @@
  */
 #include "support_stress.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "harness.h"
 
-#include <cmocka.h>
 #include <poll.h>
 #include <pthread.h>
 

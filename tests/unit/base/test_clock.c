@@ -3,12 +3,8 @@
 /* Time: two clocks that agree, and arithmetic that saturates. */
 #include "base/clock.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "harness.h"
 
-#include <cmocka.h>
 #include <limits.h>
 
 static void clock_never_goes_back_when_read_repeatedly(void **state)

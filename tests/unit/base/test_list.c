@@ -3,12 +3,7 @@
 /* The intrusive list. */
 #include "base/list.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "harness.h"
 
 struct member {
     int value;

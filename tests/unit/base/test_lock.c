@@ -4,12 +4,7 @@
  * real ones, and short. */
 #include "base/lock.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "harness.h"
 
 #include "base/clock.h"
 #include "base/thread.h"

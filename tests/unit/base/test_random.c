@@ -3,12 +3,7 @@
 /* Random numbers: in range, spread, and not the same twice. */
 #include "base/random.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "harness.h"
 
 static void random_number_is_below_its_limit_when_drawn(void **state)
 {

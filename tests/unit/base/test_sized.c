@@ -3,12 +3,8 @@
 /* Structs that begin with their size. */
 #include "base/sized.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "harness.h"
 
-#include <cmocka.h>
 #include <string.h>
 
 struct sample {

@@ -7,12 +7,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "harness.h"
 
 #include <semaphore.h>
 #include <signal.h>

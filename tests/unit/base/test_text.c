@@ -3,12 +3,8 @@
 /* Text into a buffer of fixed size. */
 #include "base/text.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "harness.h"
 
-#include <cmocka.h>
 #include <string.h>
 
 static void text_is_complete_when_it_fits_the_buffer(void **state)

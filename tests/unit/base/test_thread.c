@@ -5,7 +5,7 @@
 #define _GNU_SOURCE /* affinity, SCHED_BATCH, pthread_getattr_np */
 #include "base/thread.h"
 
-#include "support.h"
+#include "harness.h"
 
 #include <errno.h>
 #include <linux/filter.h>

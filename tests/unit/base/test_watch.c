@@ -6,12 +6,7 @@
  */
 #include "base/watch.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "harness.h"
 
 #include "base/clock.h"
 

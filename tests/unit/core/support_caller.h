@@ -9,10 +9,7 @@
 
 #include "support_fake.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "harness.h"
 
 #define CALLER_KEEPS (-1) /* hold_ms: the lease stays in item */
 

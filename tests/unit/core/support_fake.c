@@ -5,13 +5,11 @@
 
 #include "base/clock.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include "harness.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 /* Arrays grow when their length is a power of two. */
 static void *grown(void *array, int count, size_t size)

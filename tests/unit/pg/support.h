@@ -5,22 +5,11 @@
 #ifndef SUPPORT_H
 #define SUPPORT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "harness.h"
+
 #include <string.h>
 
-#include <cmocka.h>
-
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
-/* Ends the test as skipped, for a reason that is shown. */
-static inline void skip_because(const char *reason)
-{
-    print_message("SKIP: %s\n", reason);
-    skip();
-}
 
 /* 0 to n - 1; *seed is not 0. */
 static inline size_t random_of(uint64_t *seed, size_t n)

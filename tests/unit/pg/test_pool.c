@@ -6,13 +6,9 @@
  */
 #include <pqpool/pqpool.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "harness.h"
 
 #include <arpa/inet.h>
-#include <cmocka.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>

@@ -4,12 +4,7 @@
 #ifndef SUPPORT_ROUTE_H
 #define SUPPORT_ROUTE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "harness.h"
 
 #include "proxy.h"
 

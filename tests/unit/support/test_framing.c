@@ -3,12 +3,8 @@
 /*
  * How the fault proxy cuts bytes into messages.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "harness.h"
 
-#include <cmocka.h>
 #include <string.h>
 
 #include "framing.h"

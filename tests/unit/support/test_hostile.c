@@ -3,12 +3,8 @@
 /*
  * The hostile server, as libpq and a bare socket see it.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "harness.h"
 
-#include <cmocka.h>
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>

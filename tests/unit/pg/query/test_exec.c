@@ -6,12 +6,8 @@
 #define _GNU_SOURCE /* memfd_create */
 #include <pqpool/pqpool.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "harness.h"
 
-#include <cmocka.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

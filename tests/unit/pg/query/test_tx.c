@@ -6,12 +6,8 @@
  */
 #include <pqpool/pqpool.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "harness.h"
 
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-#ifndef BASE_SUPPORT_H
-#define BASE_SUPPORT_H
+/* cmocka with the headers that it needs, and skipping with a reason. */
+#ifndef TESTS_SUPPORT_HARNESS_H
+#define TESTS_SUPPORT_HARNESS_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* Ends the test as skipped, for a reason that is shown. */
+/* Ends the test as skipped and prints the reason. */
 static inline void skip_because(const char *reason)
 {
     print_message("SKIP: %s\n", reason);
