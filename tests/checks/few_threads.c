@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * few_threads [TIMES]: every operation of the generic pool, on real threads,
- * few enough for valgrind's tools.
+ * few_threads [TIMES]: runs every operation of the generic pool on real
+ * threads. There are few threads, so that valgrind's tools can follow them.
  */
 #include <pqpool/rpool.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * ask SQL: prints the first value that the server at PQPOOL_DSN answers, by
- * libpq alone, so that the checks of the examples trust nothing of ours.
- * Exits with 2 if it cannot connect.
+ * ask SQL: prints the first value of the server's answer at PQPOOL_DSN. It uses
+ * libpq alone, so that the checks of the examples do not rely on pqpool. It
+ * exits with 2 if it cannot connect.
  */
 #include <libpq-fe.h>
 #include <stdio.h>

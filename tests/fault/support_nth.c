@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* The wrapped calls, and the processes that they are made in. */
+/* The wrapped functions, and the processes in which they are called. */
 #include "support_nth.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ static int fails(void)
 void nth_heal(void)
 {
     atomic_store(&lasts, 0);
-    if (atomic_load(&left) > 0) /* that many were not made */
+    if (atomic_load(&left) > 0) /* fewer calls than that were made */
         atomic_store(&left, LONG_MAX);
 }
 
@@ -70,13 +70,13 @@ int nth_for_every(void (*body)(void), int lasting)
         if (outcome != GOOD)
             fail_msg("with call %d failing the run ends with %d", n, outcome);
     }
-    fail_msg("there is no end");
+    fail_msg("the runs do not end");
     return 0;
 }
 
 /* ---- the calls ---- */
 
-/* A wrapped function: what it answers instead, and with which errno. */
+/* Defines a wrapped function: what it returns instead, and with which errno. */
 #define WRAP(type, name, parameters, arguments, failure, error)                \
     type __real_##name parameters;                                             \
     type __wrap_##name parameters;                                             \

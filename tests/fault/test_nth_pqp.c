@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The nth allocation, thread creation, descriptor or name resolution of ours
- * fails, for every n, through the public functions and on a real server: what
- * could not be done says so, and afterwards the pool works.
+ * The nth allocation, thread creation, descriptor or name resolution of the
+ * library fails, for every n, on a real server.  The call that needed it must
+ * report an error, and afterwards the pool must work.
  */
 #include "support_nth.h"
 
@@ -23,21 +23,24 @@ static pqp_status open_once(pqp_pool **pool)
                       PQP_OPTIONS(.conninfo = getenv("PQPOOL_TEST_DSN"),
                                   .name = "nth", .max_size = 2),
                       &err);
-    nth_check((status == PQP_OK) == (*pool != NULL), "a pool, or no OK");
+    nth_check((status == PQP_OK) == (*pool != NULL),
+              "open must return a pool only with OK");
     nth_check(status == PQP_OK || status == PQP_NOMEM || status == PQP_SYSTEM,
-              "open fails for another reason");
-    nth_check(status == PQP_OK || err.message[0] != '\0', "open says no why");
+              "open returned an unexpected status");
+    nth_check(status == PQP_OK || err.message[0] != '\0',
+              "open returned no message");
     return status;
 }
 
-/* Nothing here may fail when must is set. */
+/* Acquires and runs a statement.  If `must` is set, nothing may fail. */
 static void use(pqp_pool *pool, int must)
 {
     pqp_conn *conn = NULL;
     pqp_error err = {0};
     PGresult *res = NULL;
     pqp_status status = pqp_acquire(pool, must ? SOON_MS : 2000, &conn, &err);
-    nth_check((status == PQP_OK) == (conn != NULL), "a lease, or no OK");
+    nth_check((status == PQP_OK) == (conn != NULL),
+              "acquire must return a lease only with OK");
     nth_check(status == PQP_OK || (!must && err.message[0] != '\0'),
               err.message);
     if (conn == NULL)
@@ -49,7 +52,8 @@ static void use(pqp_pool *pool, int must)
                              &res, &err);
     nth_check(status == PQP_OK || !must, err.message);
     if (status == PQP_OK)
-        nth_check(strcmp(PQgetvalue(res, 0, 0), "42") == 0, "another value");
+        nth_check(strcmp(PQgetvalue(res, 0, 0), "42") == 0,
+                  "the value is not 42");
     PQclear(res);
     pqp_release(&conn);
 }
@@ -59,14 +63,15 @@ static void open_use_and_close(void)
     pqp_pool *pool = NULL;
     if (open_once(&pool) != PQP_OK) {
         nth_heal();
-        nth_check(open_once(&pool) == PQP_OK, "the next open fails");
+        nth_check(open_once(&pool) == PQP_OK, "the second open failed");
     }
     use(pool, 0);
     pqp_pool_recycle(pool);
     use(pool, 0);
     nth_heal();
     use(pool, 1);
-    nth_check(pqp_pool_close(&pool, SOON_MS) == PQP_OK, "something is left");
+    nth_check(pqp_pool_close(&pool, SOON_MS) == PQP_OK,
+              "close left connections");
 }
 
 static void

@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The nth allocation, thread creation or descriptor fails, for every n, through
- * the generic pool's public functions: what could not be done says so, nothing
- * is lost, and the pool, or the next one, works.
+ * The nth allocation, thread creation or descriptor of the generic pool fails,
+ * for every n.  The call that needed it must report an error, nothing may leak,
+ * and afterwards the pool, or the next pool, must work.
  */
 #include "support_nth.h"
 
@@ -23,7 +23,7 @@ static int create(void *ctx, int64_t deadline, int stop_fd, void **resource,
 {
     (void)ctx, (void)deadline, (void)stop_fd, (void)why;
     int n = atomic_fetch_add(&made, 1);
-    nth_check(n < RESOURCES, "too many are made");
+    nth_check(n < RESOURCES, "too many resources are created");
     *resource = &resources[n];
     return 0;
 }
@@ -49,11 +49,13 @@ static rpool_status open_once(rpool **pool)
     rpool_failure why = {0};
     rpool_status status =
         rpool_open(pool, &provider, NULL, RPOOL_OPTIONS(.max_size = 4), &why);
-    nth_check((status == RPOOL_OK) == (*pool != NULL), "a pool, or no OK");
+    nth_check((status == RPOOL_OK) == (*pool != NULL),
+              "open must return a pool only with OK");
     nth_check(status == RPOOL_OK || status == RPOOL_NOMEM ||
                   status == RPOOL_SYSTEM,
-              "open fails for another reason");
-    nth_check(status == RPOOL_OK || why.message[0] != '\0', "open says no why");
+              "open returned an unexpected status");
+    nth_check(status == RPOOL_OK || why.message[0] != '\0',
+              "open returned no message");
     return status;
 }
 
@@ -62,8 +64,8 @@ static void *borrow(void *pool)
     rpool_item *item = NULL;
     rpool_failure why;
     nth_check(rpool_acquire(pool, SOON_MS, &item, &why) == RPOOL_OK,
-              "an acquire fails");
-    nth_check(rpool_resource(item) != NULL, "a lease of nothing");
+              "an acquire failed");
+    nth_check(rpool_resource(item) != NULL, "a lease has no resource");
     rpool_release(&item);
     return NULL;
 }
@@ -74,7 +76,7 @@ static void use(rpool *pool)
     rpool_failure why;
     for (int i = 0; i < 4; i++)
         nth_check(rpool_acquire(pool, SOON_MS, &items[i], &why) == RPOOL_OK,
-                  "an acquire fails");
+                  "an acquire failed");
     for (int i = 0; i < 4; i++)
         rpool_release(&items[i]);
 }
@@ -83,21 +85,22 @@ static void open_use_and_close(void)
 {
     rpool *pool = NULL;
     if (open_once(&pool) != RPOOL_OK) {
-        nth_check(over == 0, "done is called though nothing was opened");
+        nth_check(over == 0, "done was called although open failed");
         nth_heal();
-        nth_check(open_once(&pool) == RPOOL_OK, "the next open fails");
+        nth_check(open_once(&pool) == RPOOL_OK, "the second open failed");
     }
     use(pool);
     rpool_status status = rpool_resize(pool, 1000, 0);
-    nth_check(status == RPOOL_OK || status == RPOOL_NOMEM, "resize");
+    nth_check(status == RPOOL_OK || status == RPOOL_NOMEM, "resize failed");
     use(pool);
     nth_heal();
-    nth_check(rpool_resize(pool, 1000, 6) == RPOOL_OK, "resize");
-    nth_check(rpool_wait(pool, SOON_MS, NULL) == RPOOL_OK, "six are not there");
+    nth_check(rpool_resize(pool, 1000, 6) == RPOOL_OK, "resize failed");
+    nth_check(rpool_wait(pool, SOON_MS, NULL) == RPOOL_OK,
+              "min_size is not reached");
     (void)borrow(pool);
-    nth_check(rpool_close(&pool, -1) == RPOOL_OK, "something is left");
-    nth_check(made == ended, "not all that was made ended");
-    nth_check(over == 1, "done is not called once");
+    nth_check(rpool_close(&pool, -1) == RPOOL_OK, "close left items");
+    nth_check(made == ended, "not every resource was destroyed");
+    nth_check(over == 1, "done was not called exactly once");
 }
 
 static void

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* What a fuzz target is: it takes any bytes, and aborts if a fact is none. */
+/* The interface of a fuzz target: it takes any bytes, and aborts if a check
+ * fails. */
 #ifndef FUZZ_H
 #define FUZZ_H
 

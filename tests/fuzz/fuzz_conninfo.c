@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Any bytes as a connection string: libpq's judgement and ours agree, and what
- * is secret is not shown. */
+/* Any bytes as a connection string.  libpq and pqpool must agree whether it is
+ * valid, and no error may show a secret. */
 #include "pg/base/openssl.h"
 #include "pg/config/config.h"
 #include "pg/config/conninfo.h"
@@ -21,7 +21,8 @@ static int count(void *arg, const char *keyword, const char *value,
     return 0;
 }
 
-/* What libpq takes, the scanner takes; without our keywords, unchanged. */
+/* The scanner accepts every string that libpq accepts, and does not change it
+ * if it has no keyword of pqpool. */
 static void split(const char *conninfo)
 {
     int ours = 0;
@@ -37,8 +38,8 @@ static void split(const char *conninfo)
     pqp__wipe_free(rest);
 }
 
-/* A secret of letters and digits cannot arise from cleaning.  One without a
- * digit may be a plain word, which is shown. */
+/* Cleaning cannot produce a secret of letters and digits.  A secret without a
+ * digit may be a plain word, and a plain word is shown. */
 static void hide(const struct config *config, const char *conninfo)
 {
     static char shown[4096];

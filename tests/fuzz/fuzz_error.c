@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* "secret=text": a cleaned text is one line of UTF-8 that fits and does not
- * show a secret that is no plain word. */
+/* Input is "secret=text".  The cleaned text must be one line of UTF-8 that
+ * fits, and must not show the secret unless it is a plain word. */
 #include "pg/base/error.h"
 #include "pg/base/sqlstate.h"
 #include "pg/config/config.h"
@@ -11,7 +11,7 @@
 
 #include "fuzz.h"
 
-/* Written otherwise than what it judges: by code points. */
+/* Checks code points, while the checked code works on bytes. */
 static void check_line(const char *line)
 {
     for (const unsigned char *p = (const unsigned char *)line; *p;) {
@@ -31,12 +31,14 @@ static void check_line(const char *line)
 static void clean(char *secret, const char *text, size_t size)
 {
     struct config config = {.secrets = &secret, .secret_count = 1};
-    char *to = malloc(size); /* so that a checker sees its end */
+    /* exact size, so that AddressSanitizer sees an overflow */
+    char *to = malloc(size);
     CHECK(to);
     pqp__clean_text(&config, to, size, text);
     CHECK(strlen(to) < size);
     check_line(to);
-    /* A secret without a digit may be a plain word, which is shown. */
+    /* A secret without a digit may be a plain word, and a plain word is shown.
+     */
     size_t length = strspn(secret, "abcdefghijklmnopqrstuvwxyz0123456789");
     CHECK(length < 4 || secret[length] || !strpbrk(secret, "0123456789") ||
           !strstr(to, secret));

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* "name=value" by pqp_options_set, and any bytes as a pqp_options. */
+/* Input is "name=value" for pqp_options_set(), and any bytes for a pqp_options.
+ */
 #include "pg/config/options.h"
 
 #include <string.h>
@@ -19,7 +20,7 @@ static void set(char *name)
     pqp_status status = pqp_options_set(&options, name, value, &err);
     CHECK(status == err.status);
     CHECK((status == PQP_OK) == (err.message[0] == '\0'));
-    /* What was set is also right as a field. */
+    /* A value that was set by name is also valid as a field. */
     CHECK(pqp__options_read(&copy, &options, &err) == PQP_OK);
     CHECK(memcmp(&copy, &options, sizeof(copy)) == 0);
 }
@@ -29,7 +30,7 @@ static void read_struct(const uint8_t *data, size_t size)
     pqp_options options = {.size = 0}, copy;
     pqp_error err;
     memcpy(&options, data, size < sizeof(options) ? size : sizeof(options));
-    /* A bigger size would speak of bytes that are not ours. */
+    /* A larger size would cover bytes after the struct. */
     options.size %= sizeof(options) + 1;
     if (pqp__options_read(&copy, &options, &err) != PQP_OK) {
         CHECK(err.message[0]);

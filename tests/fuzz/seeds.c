@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Runs a fuzz target without a fuzzer: each line of a file of seeds as it is,
- * and then many mutants of it, the same in every run.
- *   fuzz_x_seeds FILE [MUTANTS OF EACH LINE]
+ * Runs a fuzz target without a fuzzer: each line of a seed file, then many
+ * mutants of it, the same in every run. Usage: fuzz_x_seeds FILE [MUTANTS OF
+ * EACH LINE]
  */
 #include <string.h>
 
@@ -23,7 +23,7 @@ static size_t random_of(size_t n)
     return (size_t)(seed >> 11) % n;
 }
 
-/* Replaces a piece of `text` by a piece of any line, a few times. */
+/* Replaces a piece of `text` by a piece of a random line, a few times. */
 static size_t mutate(char *text, size_t size)
 {
     for (size_t n = 1 + random_of(4); n > 0; n--) {
@@ -33,7 +33,7 @@ static size_t mutate(char *text, size_t size)
         size_t at = random_of(size + 1);
         size_t gone = random_of(size - at + 1);
         if (random_of(2) || size - gone + piece > MAX_LENGTH)
-            piece = gone = size > at; /* one byte only */
+            piece = gone = size > at; /* a single byte */
         char byte = (char)random_of(256);
         memmove(text + at + piece, text + at + gone, size - at - gone);
         memcpy(text + at, piece == 1 ? &byte : line + from, piece);

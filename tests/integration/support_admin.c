@@ -1,8 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * The superuser and the guest; see support_admin.h.
- */
+/* The superuser and the guest role; see support_admin.h. */
 #include "support_admin.h"
 
 #include <stdio.h>

@@ -1,22 +1,23 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The server's superuser, for tests that change what the server allows, and a
- * role made for them, so that what they change is no other test's.
+ * The server's superuser, for tests that change server settings, and a guest
+ * role whose rights a test may change without an effect on other tests.
  */
 #ifndef SUPPORT_ADMIN_H
 #define SUPPORT_ADMIN_H
 
 #define GUEST "pqpool_guest"
 
-/* Runs sql as the superuser, or fails the test; the first value of its result,
- * valid until the next call.  Test thread only. */
+/* Runs sql as the superuser, or fails the test.  Returns the first value of the
+ * result, valid until the next call.  Only for the test's main thread. */
 const char *admin(const char *sql);
 
-/* Make and drop GUEST, who may log in and nothing else: setup and teardown. */
+/* Create and drop the role GUEST, which may only log in.  A setup and a
+ * teardown. */
 int guest_comes(void **state);
 int guest_goes(void **state);
-/* The server's connection string as GUEST. */
+/* Returns the server's connection string for the role GUEST. */
 const char *guest_dsn(void);
 
 #endif

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
  * The listener; see support_listener.h.  Its thread ends when the other end of
- * the pipe `stop` is closed, and closes what it has accepted.
+ * the pipe `stop` is closed, and then closes its connections.
  */
 #include "support_listener.h"
 
@@ -17,7 +17,7 @@
 
 enum { MOST = 64 };
 
-/* 1 when fd is readable, 0 when it is time to end. */
+/* Returns 1 when fd is readable, 0 when the thread has to end. */
 static int wait_for(const struct listener *l, int fd)
 {
     struct pollfd fds[2] = {{.fd = fd, .events = POLLIN},
@@ -25,7 +25,7 @@ static int wait_for(const struct listener *l, int fd)
     return poll(fds, 2, -1) > 0 && fds[1].revents == 0;
 }
 
-/* Counts what is there; 0 if there is nothing. */
+/* Counts the bytes that can be read now.  Returns 0 if there are none. */
 static int hear(struct listener *l, int fd)
 {
     char bytes[512];

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Something that listens where a server should: it answers the first bytes of
- * each connection with the same few bytes, and is silent ever after.
+ * A listening socket that is no PostgreSQL server.  It answers the first bytes
+ * of each connection with fixed bytes, and then stays silent.
  */
 #ifndef SUPPORT_LISTENER_H
 #define SUPPORT_LISTENER_H
@@ -13,17 +13,18 @@
 
 struct listener {
     int fd, port, stop[2];
-    const char *reply; /* NULL: nothing at all */
+    const char *reply; /* NULL: no answer */
     size_t size;
     atomic_int accepted;
-    size_t heard; /* bytes; to be read after listener_end() */
+    size_t heard; /* number of bytes; to be read after listener_end() */
     pthread_t thread;
 };
 
-/* On a free port of 127.0.0.1; fails the test if it cannot. */
+/* Listens on a free port of 127.0.0.1, or fails the test. */
 void listener_start(struct listener *listener, const char *reply, size_t size);
 void listener_end(struct listener *listener);
-/* The server's connection string with this one's place and `setting`. */
+/* Returns the server's connection string with the host and port of the
+ * listener, and with `setting`. */
 const char *listener_dsn(const struct listener *listener, const char *setting);
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * What the integration tests share; see support_pg.h.
- */
+/* Helpers of the integration tests; see support_pg.h. */
 #include "support_pg.h"
 
 #include <pqpool/rpool.h>
@@ -16,7 +14,8 @@
 
 enum { BUFFERS = 8, BUFFER_SIZE = 2048, SKIPPED = 77 };
 
-/* Of the thread, so that helpers may be called in any. */
+/* The buffers belong to the calling thread, so that any thread may call
+ * helpers. */
 static char *next_buffer(void)
 {
     static _Thread_local char buffers[BUFFERS][BUFFER_SIZE];
@@ -26,14 +25,15 @@ static char *next_buffer(void)
 
 /* ---- the server ---- */
 
-/* What is set and not empty; else NULL. */
+/* Returns the variable's value, or NULL if it is unset or empty. */
 static const char *from_environment(const char *name)
 {
     const char *value = getenv(name);
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* The default is the compose file's server. */
+/* Returns the connection string; the default is the server of the compose file.
+ */
 static const char *base_dsn(void)
 {
     const char *dsn = from_environment("PQPOOL_TEST_DSN");
@@ -184,7 +184,7 @@ int backend_of(const pqp_conn *conn)
 
 /* ---- beside the pool ---- */
 
-/* A restart of the server costs the connection; one try more is for that. */
+/* Tries twice, because a restart of the server ends this connection. */
 static PGresult *exec_beside(const char *sql)
 {
     static PGconn *pg;

@@ -1,8 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * The standby; see support_standby.h.
- */
+/* The standby server; see support_standby.h. */
 #include "support_standby.h"
 
 #include <stdio.h>

@@ -1,8 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * Borrow, use and give back, on a real server.
- */
+/* Acquiring, using and releasing connections of a real server. */
 #include "support_pg.h"
 
 #include <stdlib.h>

@@ -1,8 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * Options and connection strings, with a server at the other end.
- */
+/* Options and connection strings, on a real server. */
 #include "support_pg.h"
 
 #include <stdio.h>
@@ -39,7 +37,7 @@ static void options_field_wins_when_conninfo_sets_the_same_option(void **state)
     close_pool(&pool);
 }
 
-/* N02: none at all is wanted, none at all is kept. */
+/* N02 */
 static void pool_keeps_no_connection_when_min_size_is_zero(void **state)
 {
     (void)state;
@@ -131,7 +129,7 @@ environment_variable_applies_when_conninfo_lacks_the_keyword(void **state)
     close_pool(&pool);
 }
 
-/* B24 N19: the second entry of a list is as good as the first. */
+/* B24 N19 */
 static void connect_tries_next_host_when_first_host_refuses(void **state)
 {
     (void)state;

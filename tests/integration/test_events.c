@@ -1,8 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * Events and statistics: complete, in order, and without secrets.
- */
+/* Events and statistics: complete, in order, and without passwords. */
 #include "support_pg.h"
 
 #include <stdio.h>
@@ -240,7 +238,7 @@ acquired_event_names_the_caller_when_exec_or_transact_acquires(void **state)
 
 struct closing {
     pqp_pool *pool;
-    pqp_status status; /* of the last close in a notice */
+    pqp_status status; /* result of the last close in a notice */
 };
 
 static void close_at_a_notice(void *arg, const pqp_event *event)
@@ -250,7 +248,7 @@ static void close_at_a_notice(void *arg, const pqp_event *event)
         closing->status = pqp_pool_close(&closing->pool, -1);
 }
 
-/* F09: of a statement of ours, and of the borrower's own. */
+/* F09: for a statement through pqp_exec() and one through libpq. */
 static void close_returns_busy_when_called_in_a_notice_event(void **state)
 {
     (void)state;

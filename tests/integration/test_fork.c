@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * fork(): the child may not use what the parent has, may use its own, and
- * disturbs nobody.  A child ends with _exit() and tells by its status.
+ * fork(): the child may not use the parent's pools, may open pools of its own,
+ * and does not disturb the parent.  A child reports its result by _exit().
  */
 #include "support_pg.h"
 
@@ -14,7 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What the child answers: 0 is good; a hang is ended by the alarm. */
+/* Returns the child's exit status; 0 is good.  An alarm ends a child that
+ * hangs. */
 static int in_child(int (*child)(void *arg), void *arg)
 {
     pid_t pid = fork();

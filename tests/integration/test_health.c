@@ -1,8 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * Connections that died, and how a borrower never meets one.
- */
+/* Connections that died while they were idle, and that no borrower may get. */
 #include "support_pg.h"
 
 #include <string.h>
@@ -10,7 +8,7 @@
 
 enum { MANY = 5 };
 
-/* A pool of MANY idle connections. */
+/* Opens a pool with MANY idle connections. */
 static pqp_pool *open_full(int pids[MANY], const pqp_options *options)
 {
     pqp_pool *pool = open_pool_with(options);
@@ -35,7 +33,7 @@ static int has_closed(void *arg)
     return stats_of(closed->pool).closed >= closed->count;
 }
 
-/* C01 C03 C04 P03: the hang-up is seen without a ping. */
+/* C01 C03 C04 P03: the pool sees the close by the server, without a ping. */
 static void
 idle_connection_is_not_leased_when_its_backend_was_terminated(void **state)
 {
@@ -57,7 +55,7 @@ idle_connection_is_not_leased_when_its_backend_was_terminated(void **state)
     close_pool(&pool);
 }
 
-/* C01: however short ago that was. */
+/* C01: also if the backend ended just before the acquire. */
 static void
 ping_always_leases_no_dead_connection_when_backend_just_ended(void **state)
 {

@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Which server answers, and which does not: lists of hosts, names whose
- * address changes or does not come, ports where nobody listens, and those
- * where somebody does who is no server.  The resolver here is our own.
+ * Lists of hosts, names whose address changes or cannot be resolved, closed
+ * ports, and ports with a listener that is no PostgreSQL server.  The test
+ * replaces the resolver of the C library.
  */
 #include "support_pg.h"
 
@@ -17,7 +17,8 @@
 
 /* ---- a resolver ---- */
 
-/* Every name has the one address; `hangs` is the resolver's state. */
+/* The test's resolver: every name has the one address; `hangs` blocks the
+ * calls. */
 static struct {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -56,7 +57,8 @@ struct found {
     struct sockaddr_in at;
 };
 
-/* In place of libc's, for the library; libpq is given addresses.  IPv4 only. */
+/* Replaces the C library's function for pqpool; libpq is given addresses.  Only
+ * IPv4. */
 int getaddrinfo(const char *name, const char *service,
                 const struct addrinfo *hints, struct addrinfo **to)
 {
@@ -85,7 +87,7 @@ void freeaddrinfo(struct addrinfo *info)
 
 /* ---- names ---- */
 
-/* P14: what is connected stays; what is new goes where the name points now. */
+/* P14: a connection stays where it is; a new one goes to the new address. */
 static void
 host_name_is_resolved_again_when_a_connection_is_opened(void **state)
 {
@@ -95,7 +97,7 @@ host_name_is_resolved_again_when_a_connection_is_opened(void **state)
                                    .max_size = 2));
     pqp_conn *old = borrow(pool), *new = NULL;
     assert_string_equal(PQhostaddr(pqp_pgconn(old)), "127.0.0.1");
-    set_names("127.0.0.2", 0); /* no server there */
+    set_names("127.0.0.2", 0); /* there is no server */
     pqp_error err;
     assert_int_equal(pqp_acquire(pool, 200, &new, &err), PQP_TIMEOUT);
     assert_non_null(strstr(err.message, "127.0.0.2"));
@@ -112,7 +114,7 @@ static int is_freed(void *recorder)
     return count_of(recorder, PQP_EVENT_FREED) == 1;
 }
 
-/* P15: nor does it keep a close from its deadline. */
+/* P15 */
 static void acquire_and_close_keep_deadlines_when_resolver_hangs(void **state)
 {
     (void)state;
@@ -139,7 +141,8 @@ static void acquire_and_close_keep_deadlines_when_resolver_hangs(void **state)
 
 /* ---- lists ---- */
 
-/* A list of two places, the server as the first of them or the second. */
+/* Returns a connection string with two hosts.  The server is the first or the
+ * second. */
 static const char *two_places(int other_port, int first, const char *setting)
 {
     PGconn *pg = PQconnectdb(pg_dsn());
@@ -153,7 +156,7 @@ static const char *two_places(int other_port, int first, const char *setting)
     return pg_dsn_with(list);
 }
 
-/* P13: the first is dead, or silent, or not asked at all. */
+/* P13: the other server is dead, or silent, or not reached at all. */
 static void
 connect_goes_on_in_host_list_until_a_server_accepts_writes(void **state)
 {
@@ -194,9 +197,10 @@ connect_fails_and_says_read_only_when_server_accepts_no_writes(void **state)
     close_pool(&pool);
 }
 
-/* ---- who is no server ---- */
+/* ---- listeners that are no servers ---- */
 
-/* The whole error of one acquire from who answers with `reply`. */
+/* Returns the error of one acquire from a listener that answers with `reply`.
+ */
 static pqp_error refused_by(const char *reply, size_t size, const char *setting,
                             pqp_status expected)
 {
@@ -215,7 +219,8 @@ static pqp_error refused_by(const char *reply, size_t size, const char *setting,
     assert_int_equal(status, expected);
     assert_in_range(took, expected == PQP_TIMEOUT ? 300 : 0, 900);
     assert_in_range(atomic_load(&listener.accepted), 1, 12);
-    /* The question for TLS, and whatever was said, nothing in the clear. */
+    /* The client sends the request for TLS and nothing else, whatever the
+     * answer is. */
     if (strstr(setting, "sslmode=require") != NULL)
         assert_in_range(listener.heard, 8,
                         (size_t)atomic_load(&listener.accepted) * 8);
@@ -251,7 +256,7 @@ static void connect_is_retried_with_back_off_when_port_is_closed(void **state)
     close_pool(&pool);
 }
 
-/* O08 O09: nor do they go on in the clear. */
+/* O08 O09: the client does not go on without encryption. */
 static void
 connect_fails_when_server_has_no_tls_but_sslmode_requires_it(void **state)
 {
@@ -263,7 +268,7 @@ connect_fails_when_server_has_no_tls_but_sslmode_requires_it(void **state)
     assert_null(strstr(err.message, "CANARY"));
 }
 
-/* The SQLSTATE of each is the server's own. */
+/* Each SQLSTATE comes from the server. */
 static void
 connect_fails_permanently_when_server_rejects_a_startup_option(void **state)
 {

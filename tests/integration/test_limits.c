@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
  * Limits of the process and of the protocol: descriptors that run out or have
- * high numbers, too many parameters, a flood of notices.
+ * high numbers, too many parameters, and a flood of notices.
  */
 #include "support_pg.h"
 
@@ -36,7 +36,7 @@ static int set_limit(rlim_t descriptors)
     return setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* B23: and the one that is there goes on serving. */
+/* B23: the existing connection stays usable. */
 static void connect_is_retried_when_process_is_out_of_descriptors(void **state)
 {
     (void)state;
@@ -79,7 +79,7 @@ pool_serves_with_fewer_connections_when_descriptors_run_out(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(status, PQP_TIMEOUT);
     assert_in_range(got, LIMIT / 2, LIMIT);
-    assert_in_range(total, got, got + 1); /* one may be tried right now */
+    assert_in_range(total, got, got + 1); /* one may be connecting right now */
     assert_int_equal(again, PQP_OK);
     conns[got] = borrow(pool);
     for (int i = 0; i <= got; i++)
@@ -87,7 +87,7 @@ pool_serves_with_fewer_connections_when_descriptors_run_out(void **state)
     close_pool(&pool);
 }
 
-/* Takes every number below `number`; the highest, or -1. */
+/* Opens every descriptor below `number`.  Returns the highest, or -1. */
 static int fill_descriptors(int *held, int number)
 {
     int last = -1;
@@ -106,7 +106,7 @@ static int is_replaced(void *pool)
     return stats.created == 2 && stats.idle == 1;
 }
 
-/* L19: waiting, the watch for a hang-up, and a deadline. */
+/* L19: in a wait, in the watch for a close by the server, and in a deadline. */
 static void waits_and_deadlines_work_when_descriptors_exceed_1024(void **state)
 {
     (void)state;
@@ -192,7 +192,7 @@ static void measure_notice(void *arg, const pqp_event *event)
         flood->most = allocated;
 }
 
-/* T02: 40 MB of them go through, and none is kept. */
+/* T02: the server sends 40 MB of notices, and pqpool keeps none of them. */
 static void memory_does_not_grow_when_server_floods_notices(void **state)
 {
     (void)state;

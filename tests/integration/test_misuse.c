@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Borrowers that err: each is told so, and no other borrower notices.
+ * Misuse by a borrower: each case is reported, and no other borrower is
+ * affected.
  */
 #include "support_pg.h"
 
@@ -110,7 +111,7 @@ release_does_nothing_when_pointer_is_no_leased_connection(void **state)
     pqp_release(&wrong);
     assert_int_equal(PQstatus(raw), CONNECTION_OK);
     PQfinish(raw);
-    /* A handle knows its pool: it goes back there, whoever gives it. */
+    /* A handle knows its pool: the connection goes back there. */
     pqp_release(&theirs);
     assert_int_equal(stats_of(other).in_use, 0);
     assert_int_equal(stats_of(pool).in_use, 1);
@@ -181,7 +182,7 @@ static void exec_is_refused_when_another_thread_uses_the_lease(void **state)
     close_pool(&pool);
 }
 
-/* I-08: and the connection is nobody else's before. */
+/* I-08: until then no other borrower gets the connection. */
 static void lease_ends_with_statement_when_released_during_it(void **state)
 {
     (void)state;
@@ -210,7 +211,7 @@ static void lease_ends_with_statement_when_released_during_it(void **state)
 }
 
 struct crowd {
-    pqp_conn *conn; /* of whom it is */
+    pqp_conn *conn; /* the lease of the borrower */
     atomic_int stop, wrong;
 };
 
@@ -225,8 +226,8 @@ static void *use_what_is_anothers(void *arg)
     return NULL;
 }
 
-/* I-08 I-04: thieves use a lease while its borrower ends it; the sessions of
- * those who come after are theirs alone, and none is freed in use. */
+/* I-08 I-04: threads use a lease while its borrower ends it.  Later borrowers
+ * have their session alone, and no session is freed while it is in use. */
 static void
 later_leases_are_unharmed_when_threads_use_a_stale_handle(void **state)
 {

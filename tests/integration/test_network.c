@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * A network that falls silent, resets or drips, during a connect, a ping, a
- * statement or COMMIT: it costs the connection concerned and the time that the
- * caller allowed, and the next lease works.
+ * A network that falls silent, resets or delivers single bytes during a
+ * connect, a ping, a statement or COMMIT.  It costs one connection and at most
+ * the time that the caller allowed, and the next lease works.
  */
 #include "support_network.h"
 
@@ -12,7 +12,7 @@
 
 enum { PATIENCE_MS = 500, SLACK_MS = 2500 };
 
-/* Fails the test unless the pool lends a connection that works. */
+/* Fails the test unless the pool leases a connection that works. */
 static void next_lease_works(pqp_pool *pool)
 {
     PQP_AUTO_CONN conn = borrow(pool);
@@ -29,7 +29,7 @@ static pqp_pool *open_impatient(void)
 
 /* ---- connect ---- */
 
-/* The messages of a start-up with SCRAM, in the order of arrival. */
+/* The messages of a startup with SCRAM, in their order. */
 static const struct fault_rule start_up[] = {{.message = 'R'},
                                              {.message = 'R', .nth = 2},
                                              {.message = 'R', .nth = 3},
@@ -38,8 +38,8 @@ static const struct fault_rule start_up[] = {{.message = 'R'},
                                              {.message = 'K'},
                                              {.message = 'Z'}};
 
-/* Does `action` before each message of the start-up of the first connection;
- * the second one is left alone. */
+/* Takes `action` before each message of the startup of a connection.  The next
+ * connection is not disturbed. */
 static void break_connects(enum fault_action action, int64_t least_ms)
 {
     for (size_t i = 0; i < sizeof start_up / sizeof *start_up; i++) {
@@ -98,7 +98,7 @@ static void acquire_succeeds_when_one_byte_comes_at_a_time(void **state)
     close_pool(&pool);
 }
 
-/* A byte every 20 ms is an answer each time, and never enough. */
+/* Each byte is an answer in time, but the connect is never complete. */
 static void connect_times_out_when_server_sends_a_byte_each_20_ms(void **state)
 {
     (void)state;
@@ -142,7 +142,7 @@ static void acquire_succeeds_when_its_ping_is_reset(void **state)
 
 /* ---- a statement ---- */
 
-/* Before the statement, in its result, and before its end. */
+/* Before the result, in a row, before its end, and before ReadyForQuery. */
 static const struct fault_rule answers[] = {{.message = 'T'},
                                             {.message = 'D', .offset = 6},
                                             {.message = 'C'},
@@ -227,7 +227,8 @@ static pqp_conn *begin_and_insert(pqp_pool *pool)
     return conn;
 }
 
-/* Ends the test's transaction while `rule` holds; a loss that is in doubt. */
+/* Commits while `rule` cuts the connection, and expects a loss that is in
+ * doubt. */
 static void lose_commit(enum proxy_direction direction,
                         const struct fault_rule *rule, const char *rows)
 {
@@ -281,7 +282,7 @@ static void *commit_in_thread(void *arg)
     return NULL;
 }
 
-/* COMMIT has no deadline: it waits until the network says something. */
+/* COMMIT has no deadline: it waits until the network reports an error. */
 static void
 other_connections_work_when_network_is_silent_during_commit(void **state)
 {

@@ -1,8 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * The pool's life: opened, filled, resized, recycled, suspended, closed.
- */
+/* The life of a pool: open, fill, resize, recycle, suspend, close. */
 #include "support_pg.h"
 
 #include <dirent.h>

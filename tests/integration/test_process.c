@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The pool as a guest in a process: its signals are left alone, and its end
- * needs no goodbye.
+ * The pool in a process: it leaves the application's signals alone, and the
+ * process may exit without closing the pool.
  */
 #include "support_pg.h"
 
@@ -18,7 +18,7 @@
 
 /* ---- signals ---- */
 
-/* What the application has set for every signal there is. */
+/* The application's setting for every signal. */
 struct signals {
     struct sigaction action[32];
     sigset_t blocked;
@@ -55,11 +55,11 @@ static void lose_and_write(const char *dsn)
     pqp_release(&conn);
     conn = borrow(pool);
     kill_backend(backend_of(conn));
-    pqp_release(&conn); /* the goodbye has nobody at the other end */
+    pqp_release(&conn); /* the peer of the closing message is gone */
     close_pool(&pool);
 }
 
-/* K02: a write to who is gone would end the process. */
+/* K02: a write to a closed connection would end the process. */
 static void process_gets_no_sigpipe_when_the_server_is_gone(void **state)
 {
     (void)state;
@@ -73,7 +73,7 @@ static void process_gets_no_sigpipe_when_the_server_is_gone(void **state)
     assert_same_signals(&before, &after);
 }
 
-/* The line of a thread's status that begins with `key`, in `line`. */
+/* Reads the line of a thread's status that begins with `key` into `line`. */
 static int thread_says(const char *id, const char *key, char *line, int size)
 {
     char path[64];
@@ -87,7 +87,8 @@ static int thread_says(const char *id, const char *key, char *line, int size)
     return found;
 }
 
-/* K04: so that the application's threads get them.  Bit n - 1 is signal n. */
+/* K04: the application's threads have to get the signals.  Bit n - 1 is signal
+ * n. */
 static void pool_threads_block_every_signal_when_they_run(void **state)
 {
     (void)state;
@@ -117,14 +118,15 @@ static void pool_threads_block_every_signal_when_they_run(void **state)
 
 static int in_child;
 
-/* LeakSanitizer asks: who ends in the middle of something leaves something. */
+/* For LeakSanitizer: a process that exits in the middle of its work leaks. */
 int __lsan_is_turned_off(void);
 __attribute__((visibility("default"))) int __lsan_is_turned_off(void)
 {
     return in_child;
 }
 
-/* A process of its own, which must exit by itself. */
+/* Runs `live` in a child process.  Returns not 0 if the child exits with
+ * success. */
 static int ends_well(void (*live)(const char *dsn), const char *dsn)
 {
     (void)fflush(NULL);
@@ -140,7 +142,7 @@ static int ends_well(void (*live)(const char *dsn), const char *dsn)
            WEXITSTATUS(status) == EXIT_SUCCESS;
 }
 
-/* One idle, one leased, one in the middle of a transaction. */
+/* Leaves one connection idle, one leased, and one in a transaction. */
 static void leave_sessions(const char *dsn)
 {
     pqp_pool *pool = NULL;
@@ -171,7 +173,7 @@ static void leave_a_connect(const char *dsn)
         _exit(4);
 }
 
-/* At any moment of its connects. */
+/* Leaves connects at a random moment. */
 static void leave_many_connects(const char *dsn)
 {
     pqp_pool *pool = NULL;
@@ -183,8 +185,8 @@ static void leave_many_connects(const char *dsn)
     pause_ms((int)(getpid() % 40));
 }
 
-/* A place where one may connect and nobody answers; needs no thread, which
- * would be one too many at a fork. */
+/* Opens a port that accepts connections and never answers.  It needs no thread,
+ * because a fork would lose that thread. */
 static int open_silence(int *port)
 {
     struct sockaddr_in at;
@@ -196,7 +198,8 @@ static int open_silence(int *port)
     return fd;
 }
 
-/* F17: with its threads at work, over TLS, whatever order exit() has. */
+/* F17: while the pool's threads work, over TLS, in any order of the exit
+ * handlers. */
 static void process_exits_cleanly_when_pools_are_still_open(void **state)
 {
     (void)state;
@@ -206,7 +209,8 @@ static void process_exits_cleanly_when_pools_are_still_open(void **state)
         assert_true(ends_well(leave_many_connects, pg_dsn()));
     char place[64];
     int port, fd = open_silence(&port);
-    /* Kerberos' own destructors do not wait for its users: not our subject. */
+    /* Kerberos' own exit handlers do not wait for its users, so it is turned
+     * off. */
     (void)snprintf(place, sizeof place,
                    "host=127.0.0.1 port=%d gssencmode=disable", port);
     assert_true(ends_well(leave_a_connect, pg_dsn_with(place)));

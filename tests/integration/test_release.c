@@ -1,14 +1,12 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * What one borrower leaves behind, and what the next one finds.
- */
+/* What one borrower leaves in a session, and what the next one finds. */
 #include "support_pg.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum next { SAME, NEW }; /* the next borrower's session */
+enum next { SAME, NEW }; /* the session of the next lease */
 
 struct fixture {
     pqp_pool *pool;
@@ -114,7 +112,7 @@ set_local_value_is_gone_when_transaction_was_rolled_back(void **state)
     tear_down(&f);
 }
 
-/* ---- what cannot be cleaned ---- */
+/* ---- sessions that cannot be cleaned ---- */
 
 /* D05 D07 */
 static void connection_is_closed_when_released_during_copy(void **state)
@@ -189,7 +187,7 @@ connection_is_closed_when_released_with_an_unfinished_pipeline(void **state)
     }
 }
 
-/* ---- what DISCARD ALL cleans ---- */
+/* ---- effects of DISCARD ALL ---- */
 
 /* D14 D15 */
 static void role_is_restored_when_reset_is_discard_all(void **state)

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Which of several failures decides that a transaction is run again, and which
- * is reported.
+ * Which of several failures makes pqp_transact run the callback again, and
+ * which one it reports.
  */
 #include "support_pg.h"
 
@@ -11,13 +11,13 @@
 
 #define RAISE(sqlstate) "DO $$BEGIN RAISE SQLSTATE '" sqlstate "'; END$$"
 
-/* What an fn of these tests runs, one statement after the other, whatever
- * becomes of them. */
+/* What a transaction callback of these tests runs: all statements, even after a
+ * failure. */
 struct script {
     const char *steps[6];
-    int silent;          /* err is given to none of them */
-    pqp_status returns;  /* PQP_STATUS_COUNT: what the last step was */
-    int runs, fail_once; /* later runs do nothing and succeed */
+    int silent;          /* err is passed to none of them */
+    pqp_status returns;  /* PQP_STATUS_COUNT: the status of the last step */
+    int runs, fail_once; /* with fail_once, later runs succeed at once */
 };
 
 static pqp_status play(void *arg, pqp_conn *conn, pqp_error *err)
@@ -33,7 +33,7 @@ static pqp_status play(void *arg, pqp_conn *conn, pqp_error *err)
     return script->returns == PQP_STATUS_COUNT ? status : script->returns;
 }
 
-/* The status of pqp_transact, which is that of *err too. */
+/* Returns the status of pqp_transact, which must equal that in *err. */
 static pqp_status transact(struct script *script, pqp_error *err)
 {
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -153,7 +153,8 @@ callback_is_retried_when_it_hides_a_serialization_failure(void **state)
 
 /* ---- statements that fn runs with libpq ---- */
 
-/* What an fn does with libpq's own functions, err untouched. */
+/* What a transaction callback does with libpq's own functions.  It does not set
+ * err. */
 struct own {
     const char *steps[6];
     int asynchronous;
@@ -264,8 +265,8 @@ commit_error_has_retry_flag_when_libpq_call_met_serialization_failure(void **s)
     close_pool(&pool);
 }
 
-/* A copy of a result may be announced to libpq's event procedures when its
- * connection is gone. */
+/* libpq's event procedures may be called for a copy of a result after its
+ * connection has ended. */
 static void copied_result_can_be_cleared_when_its_session_is_gone(void **state)
 {
     (void)state;
@@ -302,7 +303,7 @@ static int is_awaited(void *pool)
     return stats_of(pool).waiting == 1;
 }
 
-/* Fails while another one waits, which is given the connection then. */
+/* Fails while another thread waits, so that the release serves that thread. */
 static pqp_status fail_and_be_robbed(void *arg, pqp_conn *conn, pqp_error *err)
 {
     struct thief *thief = arg;

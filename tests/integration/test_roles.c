@@ -1,8 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * What the server allows its roles, and what of them outlives a session.
- */
+/* The rights of roles on the server, and what outlives a session. */
 #include "support_pg.h"
 
 #include <stdio.h>
@@ -11,7 +9,8 @@
 
 #include "support_admin.h"
 
-/* P01: what is there goes on serving, and more comes once there is room. */
+/* P01: existing connections stay usable, and new ones come once there is room.
+ */
 static void
 acquire_reports_53300_with_few_retries_when_server_is_full(void **state)
 {
@@ -65,7 +64,7 @@ static void open_sessions_go_on_when_role_loses_its_login_right(void **state)
     close_pool(&pool);
 }
 
-/* The server has to be started anew for it. */
+/* Restarts the server, because the setting needs it. */
 static void allow_prepared_transactions(const char *number)
 {
     char sql[80];
@@ -79,12 +78,12 @@ static int prepared_transactions_end(void **state)
 {
     (void)state;
     if (getenv("PQPOOL_SERVER_CTL") == NULL)
-        return 0; /* and the test was skipped */
+        return 0; /* the test was skipped */
     (void)admin("ALTER SYSTEM RESET max_prepared_transactions");
     return server_ctl("restart") ? 0 : -1;
 }
 
-/* D29: it is the database's and no longer the session's. */
+/* D29: a prepared transaction belongs to the database, not to the session. */
 static void prepared_transaction_remains_when_its_lease_ends(void **state)
 {
     (void)state;
@@ -120,7 +119,7 @@ static int dblink_goes(void **state)
     return 0;
 }
 
-/* To the server itself, as it sees itself. */
+/* Connects the server to itself. */
 static void connect_dblink(pqp_conn *conn)
 {
     const PGconn *pg = pqp_pgconn(conn);
@@ -138,7 +137,7 @@ static void connect_dblink(pqp_conn *conn)
         fail_msg("dblink_connect: %s", err.message);
 }
 
-/* D24: nothing resets it but the end of the session. */
+/* D24: only the end of the session closes such a connection. */
 static void dblink_connection_ends_only_when_reset_is_close(void **state)
 {
     (void)state;

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The server's password as a canary: whatever fails, and even if the server
- * itself repeats it, no error, event, dump or line on stderr has it.
+ * The server's password may appear in no error, event, dump or line on stderr,
+ * whatever fails, and even if the server repeats the password.
  */
 #include "support_pg.h"
 
@@ -11,12 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- what was said ---- */
+/* ---- recorded texts ---- */
 
 static struct {
     pthread_mutex_t mutex;
     size_t used;
-    int errors, events, lines; /* with a text */
+    int errors, events, lines; /* number of texts */
     char text[256 * 1024];
 } said = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
@@ -29,7 +29,7 @@ static void hear(int *count, const char *text)
                      "%s\n", text);
     said.used += (size_t)n;
     if (said.used >= sizeof said.text)
-        abort(); /* the buffer is too small for the test */
+        abort(); /* the buffer is too small for this test */
     ++*count;
     pthread_mutex_unlock(&said.mutex);
 }
@@ -48,14 +48,14 @@ static void hear_line(void *arg, const char *text)
     hear(&said.lines, text);
 }
 
-/* Not 0: it failed. */
+/* Returns not 0 if the status is an error. */
 static int hear_error(pqp_status status, const pqp_error *err)
 {
     hear(&said.errors, err->message);
     return status != PQP_OK;
 }
 
-/* ---- what fails ---- */
+/* ---- failing calls ---- */
 
 static const char *password(void)
 {
@@ -68,7 +68,7 @@ static const char *password(void)
     return value;
 }
 
-/* The password between two texts, in one of two static buffers. */
+/* Returns the password between two texts, in one of two static buffers. */
 static const char *with_password(const char *before, const char *after)
 {
     static char texts[2][512];
@@ -78,7 +78,7 @@ static const char *with_password(const char *before, const char *after)
     return text;
 }
 
-/* Strings that are refused; how many. */
+/* Opens pools with invalid strings.  Returns how many were refused. */
 static int refused_strings(void)
 {
     const char *const forms[][2] = {
@@ -109,7 +109,7 @@ static int refused_strings(void)
     return refused;
 }
 
-/* Settings with which there is no session; how many. */
+/* Acquires with settings that cannot connect.  Returns how many failed. */
 static int failing_connects(void)
 {
     static const char *const settings[] = {
@@ -139,7 +139,7 @@ static int failing_connects(void)
     return failed;
 }
 
-/* Statements with the password in them, which the server repeats. */
+/* Runs statements that contain the password and that the server quotes. */
 static int failing_statements(pqp_conn *conn)
 {
     const char *const forms[][2] = {
@@ -218,7 +218,7 @@ password_is_in_no_message_when_connects_and_statements_fail(void **state)
     assert_int_equal(statements, 8);
     assert_int_equal(said.errors, 28);
     assert_true(said.events > 20 && said.lines > 8);
-    /* It would have been there. */
+    /* Without hiding, the password would stand in these places. */
     assert_non_null(strstr(said.text, "integer: \"***\""));
     assert_non_null(strstr(said.text, "so ***"));
 }

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The server goes away and comes back.  These tests need a server that may be
- * told to, and are skipped without.
+ * The server stops and comes back.  These tests are skipped without a program
+ * that controls the server.
  */
 #include "support_pg.h"
 
@@ -14,7 +14,8 @@ struct load {
     atomic_int over, done, lost, odd;
 };
 
-/* Each operation succeeds, or is lost; an acquire rides out the outage. */
+/* Each statement succeeds or is lost; an acquire waits until the server is
+ * back. */
 static void *work(void *arg)
 {
     struct load *load = arg;
@@ -39,8 +40,8 @@ static int has_done_more(void *arg)
     return atomic_load(&load->done) > 100;
 }
 
-/* One operation in flight on each connection may be lost, and one more where
- * the borrower came between the server's end and its news. */
+/* Each connection may lose one statement that is running, and one more that was
+ * sent before the server's end was seen. */
 static void ride_out(const char *first, const char *second)
 {
     enum { THREADS = 20, SIZE = 5 };

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Sessions to a standby: where one was asked for, and where it has only the
- * name of the primary.
+ * Sessions to a standby: one that was asked for, and one that has the primary's
+ * name by mistake.
  */
 #include "support_pg.h"
 
@@ -12,7 +12,7 @@
 
 enum { SIZE = 3 };
 
-/* Leases all, and gives them back; pids may be NULL. */
+/* Leases all connections and releases them.  `pids` may be NULL. */
 static void use_all(pqp_pool *pool, int pids[SIZE])
 {
     pqp_conn *conns[SIZE];
@@ -58,7 +58,7 @@ static int all_are_new(const int old[SIZE], const int new[SIZE])
     return 1;
 }
 
-/* P11: pinged or not, once they were idle for a moment. */
+/* P11: with and without a ping, after a short idle time. */
 static void
 sessions_are_replaced_when_their_standby_refused_one_write(void **state)
 {
@@ -83,7 +83,7 @@ sessions_are_replaced_when_their_standby_refused_one_write(void **state)
     }
 }
 
-/* The name stays with the standby for a while. */
+/* The host name points to the standby for a while. */
 static void
 reconnects_are_limited_when_standby_keeps_refusing_writes(void **state)
 {

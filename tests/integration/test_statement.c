@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Statements: parameters, errors, deadlines, and what is refused.
+ * Statements: parameters, errors, deadlines, and statements that are refused.
  */
 #include "support_pg.h"
 
@@ -26,7 +26,7 @@ static struct fixture set_up(void)
     return f;
 }
 
-/* The lease ends and the next one has the same session, or another. */
+/* Ends the lease, and checks whether the next one has the same session. */
 static void tear_down(struct fixture *f, int same)
 {
     pqp_release(&f->conn);
@@ -276,7 +276,8 @@ static void dawdle(void *arg, const pqp_event *event)
         pause_ms(1);
 }
 
-/* Notices come faster than they are read: the socket is never quiet. */
+/* The notices come faster than the listener takes them, so the socket is never
+ * quiet. */
 static void statement_times_out_when_server_keeps_sending_notices(void **state)
 {
     (void)state;
@@ -313,7 +314,7 @@ connection_is_kept_when_statements_meet_their_deadlines(void **state)
     tear_down(&f, 1);
 }
 
-/* A frozen server reads nothing: a blocking send would not return. */
+/* A paused server reads nothing: a blocking send would not return. */
 static void
 statement_times_out_when_paused_server_does_not_read_its_parameter(void **state)
 {
@@ -387,7 +388,7 @@ static void exec_returns_unsupported_and_discards_when_sql_is_copy(void **state)
     }
 }
 
-/* C16: what a statement raises is not about this connection. */
+/* C16: the SQLSTATE comes from the statement, not from this connection. */
 static void session_is_kept_when_sql_raises_a_connection_sqlstate(void **state)
 {
     (void)state;
@@ -490,8 +491,8 @@ static int is_read_only(void *conn)
     return strcmp(ask(conn, "SHOW default_transaction_read_only"), "on") == 0;
 }
 
-/* P11: one was refused, the next statement of another one confirms it, and the
- * third, which nobody uses, leaves too. */
+/* P11: one session was refused a write, the next statement of another session
+ * confirms it, and a third, idle session is closed too. */
 static void pool_is_recycled_when_server_became_read_only(void **state)
 {
     (void)state;
@@ -518,7 +519,8 @@ static void pool_is_recycled_when_server_became_read_only(void **state)
     close_pool(&pool);
 }
 
-/* It goes on with its session, and leaves it alone; no other one leaves. */
+/* The borrower keeps its session until its release, and no other session is
+ * closed. */
 static void
 only_own_session_is_closed_when_borrower_set_it_read_only(void **state)
 {

@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * TLS: whom we believe, whom we refuse and how often we ask again, and
- * sessions that work over it.  The server's certificate is for localhost and
- * 127.0.0.1, of the authority in PQPOOL_TEST_CA.
+ * TLS: which certificates are accepted, which are refused and how often the
+ * pool retries, and sessions over TLS.  The server's certificate is for
+ * localhost and 127.0.0.1, signed by the authority in PQPOOL_TEST_CA.
  */
 #include "support_pg.h"
 
@@ -18,7 +18,7 @@
 
 static char dir[] = "/tmp/pqpool-tls.XXXXXX";
 
-/* A file in our folder, in one of a few static buffers. */
+/* Returns the path of a file in the test's directory, in a static buffer. */
 static const char *in_dir(const char *name)
 {
     static char paths[4][64];
@@ -28,7 +28,7 @@ static const char *in_dir(const char *name)
     return path;
 }
 
-/* In our folder. */
+/* Runs a shell command in the test's directory. */
 static int shell(const char *command)
 {
     char line[2048];
@@ -45,7 +45,7 @@ static void write_file(const char *name, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
-/* The server's authority, and one that is nobody's. */
+/* Creates the server's authority and another authority. */
 static int make_files(void **state)
 {
     (void)state;
@@ -85,7 +85,7 @@ dsn_with(const char *format, ...)
     return pg_dsn_with(settings);
 }
 
-/* Where the server is, as an address. */
+/* Returns the server's IP address. */
 static const char *server_address(void)
 {
     static char address[64];
@@ -95,7 +95,7 @@ static const char *server_address(void)
     return address;
 }
 
-/* Not 0: a session, and over TLS as libpq and the server see it. */
+/* Returns not 0 if libpq and the server both say that the session uses TLS. */
 static int works_over_tls(const char *dsn)
 {
     pqp_pool *pool = open_pool_with(PQP_OPTIONS(.conninfo = dsn));
@@ -108,7 +108,7 @@ static int works_over_tls(const char *dsn)
     return ours && strcmp(theirs, "t") == 0;
 }
 
-/* The error that an acquire of a pool that wants two ends with. */
+/* Returns the error of an acquire from a pool that wants two connections. */
 static pqp_error refusal(const char *dsn, pqp_status expected)
 {
     pqp_pool *pool = open_pool_with(
@@ -121,7 +121,8 @@ static pqp_error refusal(const char *dsn, pqp_status expected)
     uint64_t failed = stats_of(pool).connect_failed;
     close_pool(&pool);
     assert_int_equal(status, expected);
-    assert_in_range(failed, 1, 12); /* more: once in 10^8, by full jitter */
+    /* more than 12 happens once in 10^8, by the jitter */
+    assert_in_range(failed, 1, 12);
     return err;
 }
 
@@ -226,8 +227,7 @@ connect_fails_permanently_when_no_tls_version_is_common(void **state)
 
 /* ---- sessions ---- */
 
-/* C05: records that libpq has read ahead are no trouble, and neither is a
- * socket with nothing in it. */
+/* C05: libpq may have read TLS records ahead, and the socket may be empty. */
 static void large_results_and_pings_succeed_when_session_uses_tls(void **state)
 {
     (void)state;
@@ -257,7 +257,7 @@ static void large_results_and_pings_succeed_when_session_uses_tls(void **state)
 
 /* ---- the server's certificate ---- */
 
-/* Puts `name` of our folder where the server finds it. */
+/* Copies the file `name` to the server's data directory. */
 static void send_to_server(const char *name)
 {
     char pem[4096], sql[6000];
@@ -274,8 +274,8 @@ static void send_to_server(const char *name)
     (void)admin(sql);
 }
 
-/* A certificate for the server's own key, of the other authority; with 0 days
- * it is over at once (OpenSSL 3.4 and later refuse -1). */
+/* Makes a certificate for the server's key, signed by the other authority.
+ * With 0 days it expires at once (OpenSSL 3.4 and later refuse -1). */
 static void make_certificate(const char *name, int days)
 {
     write_file("server.crt", admin("SELECT pg_read_file('server.crt')"));
@@ -319,8 +319,8 @@ static int own_certificate_again(void **state)
     return becomes(names_certificate, own) ? 0 : -1;
 }
 
-/* O17 O03: who is connected stays; who comes sees the new one, and verifies
- * it if asked to. */
+/* O17 O03: open sessions stay; a new session gets the new certificate, and
+ * verifies it if asked to. */
 static void
 only_new_sessions_verify_certificate_when_server_changed_it(void **state)
 {

@@ -1,20 +1,18 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * Transactions: begin, commit, rollback, and when one is run again.
- */
+/* Transactions: begin, commit, rollback, and when a callback is run again. */
 #include "support_pg.h"
 
 #include <string.h>
 
 #define RAISE(sqlstate) "DO $$BEGIN RAISE SQLSTATE '" sqlstate "'; END$$"
 
-/* What an fn of these tests does, and what it saw. */
+/* What a transaction callback of these tests does, and what it saw. */
 struct job {
     const char *sql;
-    int runs, fail_first; /* sql only in the first so many runs */
-    int dirty;            /* a run did not begin with a clean transaction */
-    pqp_status returns;   /* unless sql failed */
+    int runs, fail_first; /* sql runs only in the first fail_first runs */
+    int dirty;            /* runs that did not begin in a clean transaction */
+    pqp_status returns;   /* the result, unless sql failed */
 };
 
 static pqp_status do_job(void *arg, pqp_conn *conn, pqp_error *err)
@@ -320,7 +318,7 @@ callback_is_not_retried_when_connection_is_lost_during_commit(void **state)
 }
 
 struct committer {
-    pqp_status returns; /* PQP_STATUS_COUNT: what pqp_commit was */
+    pqp_status returns; /* PQP_STATUS_COUNT: the status of pqp_commit */
     int silent, runs;
 };
 
@@ -333,7 +331,7 @@ static pqp_status die_at_own_commit(void *arg, pqp_conn *conn, pqp_error *err)
     return committer->returns == PQP_STATUS_COUNT ? status : committer->returns;
 }
 
-/* S11: though fn must not do that. */
+/* S11: the callback must not commit, but may do so by mistake. */
 static void
 callback_is_not_retried_when_its_own_commit_is_in_doubt(void **state)
 {
@@ -488,7 +486,8 @@ static void *fight(void *arg)
     return NULL;
 }
 
-/* Both end well, and at least one of them only at a later attempt. */
+/* Both transactions succeed, and at least one of them only when it is run
+ * again. */
 static void duel_ends_well(const char *a1, const char *a2, const char *b1,
                            const char *b2)
 {

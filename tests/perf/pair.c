@@ -119,7 +119,7 @@ static void pair_with_use(void)
 
 /* ---- */
 
-/* Found by its name, so it must stay a function. */
+/* The instruction counter finds this function by its name. */
 void pairs(void (*pair)(void), int n);
 __attribute__((noinline)) void pairs(void (*pair)(void), int n)
 {

@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The cases.  Each is one hand-shake of the core, as small as it can be and
- * still go wrong.  What must hold at the end is the same for all: the pool is
- * at rest, nothing is lost, and nothing is twice.
+ * The cases.  Each is one hand-shake of the core, as small as possible.  At the
+ * end of all cases the same must hold: the pool is consistent, and no item and
+ * no waiter is lost or counted twice.
  */
 #include "core/alarm.h"
 #include "core/close.h"
@@ -19,7 +19,7 @@
 
 static struct {
     int made, ended, done;
-    int failures, bad; /* so many creations and checks to come */
+    int failures, bad; /* so many next creations and checks fail */
     int alive[MACHINE_RESOURCES];
 } world;
 
@@ -83,7 +83,8 @@ static rpool *handle;
 static struct pool *pool;
 static struct atom running; /* borrowers that have not finished */
 
-/* A word's first touch is the start of its history: before the threads'. */
+/* Touches the words before the threads start, because the first touch of a word
+ * begins its history. */
 static void touch_words(void)
 {
     (void)atom_load(&pool_slot(pool, 0)->hint->maybe_idle);
@@ -111,7 +112,7 @@ static void prime_worker(void)
     pool->refs--;
 }
 
-/* filled: the worker makes what min_size asks for before the case begins. */
+/* filled: the worker creates min_size items before the case begins. */
 static void open_pool(int borrowers, int filled, int with_reset,
                       const rpool_options *options)
 {
@@ -125,7 +126,7 @@ static void open_pool(int borrowers, int filled, int with_reset,
     rpool_status status = rpool_open(&handle, &provider, NULL, options, NULL);
     machine_check(status == RPOOL_OK, "open fails");
     pool = rpool__pool_of((uintptr_t)handle);
-    pool->refs++; /* it must not end before after() */
+    pool->refs++; /* the pool must not end before after() */
     atom_store(&running, (uint64_t)borrowers);
     if (filled)
         prime_worker();
@@ -136,7 +137,7 @@ static void open_pool(int borrowers, int filled, int with_reset,
                   .max_lifetime_ms = RPOOL_NEVER, .create_concurrency = 1,     \
                   __VA_ARGS__)
 
-/* The last borrower sends the pool's threads home. */
+/* The last borrower ends the pool's threads. */
 static void finish(void)
 {
     uint64_t left = atom_load(&running);
@@ -161,7 +162,7 @@ static void check_slots(void)
         occupied += word_state(word) != SLOT_EMPTY;
         if (word_state(word) == SLOT_EMPTY)
             continue;
-        machine_check(word_state(word) == SLOT_IDLE, "a slot is stranded");
+        machine_check(word_state(word) == SLOT_IDLE, "a slot has no owner");
         machine_check((word & SLOT_MUST_CLOSE) == 0, "a marked item is idle");
         machine_check((gate & GATE_CLOSED) == 0, "a closed pool keeps an item");
         machine_check((atom_load(&slot->hint->maybe_idle) >> i & 1) != 0,
@@ -178,12 +179,12 @@ static void check_slots(void)
     machine_check(world.made - world.ended == occupied, "an item is lost");
 }
 
-/* The pool's memory goes too: no run sees another's. */
+/* Frees the pool's memory, so that the next run does not see it. */
 static void free_pool(void)
 {
     machine_forget();
-    /* Slot 0's hint is where the chunk of slots 0 and 1 begins; the others up
-     * to slot 63 have none of their own. */
+    /* The hint of slot 0 is at the start of the chunk of slots 0 and 1.  The
+     * other slots up to 63 have no chunk. */
     for (uint32_t chunk = CHUNKS; chunk-- > 0;) {
         machine_check(pool->slots.chunks[chunk] == 0 || chunk < 6,
                       "a pool of a case has more than 64 slots");
@@ -194,7 +195,7 @@ static void free_pool(void)
     free(pool);
 }
 
-/* At the end of a case that leaves the pool open. */
+/* Checks the end of a case that leaves the pool open. */
 static void at_rest(void)
 {
     if (pool->threads.stopping && !list_empty(&pool->lists.closing)) {
@@ -213,14 +214,14 @@ static void at_rest(void)
     free_pool();
 }
 
-/* The same, and the item that was there before is not. */
+/* The same, and the first item must be gone. */
 static void replaced(void)
 {
     machine_check(!world.alive[0], "a mark is lost");
     at_rest();
 }
 
-/* At the end of a case that closes it. */
+/* Checks the end of a case that closes the pool. */
 static void over(void)
 {
     machine_check(world.done == 1, "done was not called once");
@@ -236,7 +237,8 @@ static rpool_status borrow(int timeout_ms)
 {
     rpool_item *item = NULL;
     rpool_status status = rpool_acquire(handle, timeout_ms, &item, NULL);
-    machine_check((status == RPOOL_OK) == (item != NULL), "no item, or no OK");
+    machine_check((status == RPOOL_OK) == (item != NULL),
+                  "an item must come exactly with OK");
     if (item != NULL) {
         use(rpool_resource(item));
         rpool_release(&item);
@@ -256,14 +258,14 @@ static void borrow_for_a_while(void)
                   "an acquire neither succeeds nor times out");
 }
 
-/* ---- one item, nobody else ---- */
+/* ---- one item, one thread ---- */
 
 static void one_item(void)
 {
     open_pool(2, 1, 0, OPTIONS(.max_size = 1, .min_size = 1));
 }
 
-/* Made long ago: no pause comes of its loss. */
+/* The item is old, so that its loss starts no back-off. */
 static void one_old_item(void)
 {
     one_item();
@@ -325,7 +327,7 @@ static void ended_twice(int index)
     const struct slot *slot = pool_slot(pool, 0);
     for (int i = 0; i < 2; i++) {
         machine_check(atom_peek(&slot->leased_since) != 0,
-                      "a lease is without its time");
+                      "a lease has no start time");
         use(rpool_resource(item));
     }
     rpool_release(&item);
@@ -351,7 +353,7 @@ static void try_twice(int index)
 
 /* ---- what comes between ---- */
 
-/* Recycle and hang-up mark, the worker replaces. */
+/* Recycle and a close by the peer mark the item, and the worker replaces it. */
 static void recycled(int index)
 {
     if (index == 0)

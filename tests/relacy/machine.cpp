@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* The base on relacy, and the program. */
+/* The base on relacy, and the main program. */
 extern "C" {
 #include "base/atomic.h"
 #include "base/clock.h"
@@ -13,7 +13,7 @@ extern "C" {
 #include "machine.h"
 
 #include <relacy/relacy_std.hpp>
-#undef new /* ours comes from a place of our own */
+#undef new /* machine.cpp has its own placement new */
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -34,8 +34,8 @@ static jmp_buf *asleep; /* while priming */
 
 typedef rl::atomic<int> futex_word;
 
-/* A wait with a deadline, by thread; CLOCK_NEVER: none.  It is on a condition
- * variable or, if cond is NULL, on a futex. */
+/* A wait with a deadline, by thread; CLOCK_NEVER: no wait.  It is on a
+ * condition variable or, if cond is NULL, on a futex. */
 struct nap {
     struct cond *cond;
     futex_word *word;
@@ -45,9 +45,9 @@ struct nap {
 static nap naps[MACHINE_THREADS + 1];
 static struct lock clock_lock;
 static struct cond clock_bell;
-static int awake; /* threads that have not ended, but for the clock's */
+static int awake; /* threads that have not ended, without the clock's thread */
 
-/* Room for objects of one kind, which all end with the run. */
+/* Storage for objects of one type, which all end with the run. */
 template <typename T, int N> struct room {
     double storage[(sizeof(T) * N + sizeof(double) - 1) / sizeof(double)];
     int used;
@@ -79,7 +79,8 @@ static room<mutex, LOCKS> mutexes;
 static room<condition, LOCKS> conditions;
 static room<futex_word, SLEEPERS> sleepers;
 static room<rl::var<int>, MACHINE_RESOURCES> resources;
-static atom *words[WORDS]; /* that have a cell: cells.at() of the same index */
+/* words that have a cell: cells.at() of the same index */
+static atom *words[WORDS];
 
 /* ---- atomics ---- */
 
@@ -120,8 +121,8 @@ uint64_t atom_and(atom *a, uint64_t bits)
     return cell_of(a).fetch_and(bits, rl::mo_seq_cst, $);
 }
 
-/* The systematic search sees one memory, as the orders of the rest allow; the
- * random one sees what relaxed means. */
+/* The systematic search uses one memory, as the orders of the other accesses
+ * allow. The random search uses relaxed order. */
 uint64_t atom_peek(const atom *a)
 {
     if (systematic)
@@ -240,7 +241,7 @@ static futex_word *word_of(struct sleeper *sleeper)
     return static_cast<futex_word *>(sleeper->cell);
 }
 
-/* What is done under the mutex is no place to switch threads. */
+/* A change under the mutex is no point to switch threads. */
 static void set_word(futex_word *word, int value)
 {
     rl::preemption_disabler here(rl::ctx());
@@ -255,8 +256,8 @@ static void enter_kernel(void)
     rl::ctx().atomic_thread_fence_seq_cst();
 }
 
-/* FUTEX_WAIT; relacy's own one also wakes for no reason, which makes the search
- * too large. */
+/* FUTEX_WAIT.  relacy's own function also wakes spuriously, which makes the
+ * search too large. */
 static void futex_wait(futex_word *word, int value)
 {
     enter_kernel();
@@ -269,8 +270,8 @@ static void futex_wait(futex_word *word, int value)
         word->wait(rl::ctx(), false, false, $);
 }
 
-/* The value first: a sleeper that has dropped the mutex and does not sleep yet
- * must not begin to. */
+/* Sets the value first: a sleeper that has dropped the mutex and does not sleep
+ * yet must not begin to sleep. */
 static struct wake end_sleep(futex_word *word, int value)
 {
     set_word(word, value);
@@ -288,7 +289,7 @@ void sleeper_wait(struct sleeper *sleeper, struct lock *lock, int64_t deadline)
 {
     begin_nap(NULL, word_of(sleeper), lock, deadline);
     if (word_of(sleeper)->load(rl::mo_relaxed, $) == TIMED_OUT)
-        set_word(word_of(sleeper), ASLEEP); /* of an earlier wait */
+        set_word(word_of(sleeper), ASLEEP); /* set by an earlier wait */
     lock_drop(lock);
     futex_wait(word_of(sleeper), ASLEEP);
     lock_take(lock);
@@ -320,7 +321,7 @@ uint64_t random_below(uint64_t n)
     return n == 0 ? 0 : n - 1;
 }
 
-/* A thread: lets the time of whatever is waited for come, the earliest first.
+/* A thread that lets the deadlines of the waits come, the earliest first.
  * (Relacy's own timed waits break its systematic search.) */
 static void run_clock(void)
 {
@@ -440,7 +441,7 @@ void stop_close(int)
 {
 }
 
-/* ---- what the cases call ---- */
+/* ---- helpers of the cases ---- */
 
 void machine_check(int ok, const char *what)
 {
@@ -476,7 +477,7 @@ void machine_forget(void)
 
 /* ---- the program ---- */
 
-/* What a failed run left behind is dropped, not ended. */
+/* Drops what a failed run left behind. */
 static void begin(void)
 {
     for (int i = 0; i < cells.used; i++)
@@ -559,7 +560,7 @@ static void search(rl::scheduler_type_e type, unsigned long runs)
     fflush(stdout);
     if (!good) {
         fputs(text.str().c_str(), stderr);
-        _exit(1); /* relacy cannot tidy up after a failure */
+        _exit(1); /* relacy cannot clean up after a failure */
     }
 }
 

@@ -21,27 +21,27 @@ enum { MACHINE_THREADS = 4, MACHINE_RESOURCES = 8 };
 struct machine_case {
     const char *name;
     int threads;   /* 2 to MACHINE_THREADS */
-    int timed;     /* one more thread, which lets time pass */
-    int preempted; /* systematic search: up to so many preemptions */
+    int timed;     /* one more thread lets time pass */
+    int preempted; /* systematic search: at most this many preemptions */
     void (*before)(void);
     void (*thread)(int index);
     void (*after)(void);
 };
-extern const struct machine_case machine_cases[]; /* the last has no name */
+extern const struct machine_case machine_cases[]; /* the last one has no name */
 
 void machine_check(int ok, const char *what);
 
-/* A plain access, which relacy wants to see ordered. */
+/* A plain access; relacy checks that it is ordered. */
 void machine_touch(int resource);
 
-/* Before only: runs what thread_start() noted as the nth (the cleaner is 0, the
- * worker is 1) until it would sleep. */
+/* Only in before(): runs what thread_start() noted as the nth (the cleaner is
+ * 0, the worker is 1) until it would sleep. */
 void machine_prime(int n);
 
-/* Runs it for good. */
+/* Runs it to its end. */
 void machine_run(int n);
 
-/* The words lose their cells: the memory that they stand in may be freed. */
+/* Takes the cells from all words, so that their memory may be freed. */
 void machine_forget(void);
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* What one thread of the application does: its operations, one by one, and
- * what it may expect of each. */
+/* One thread of the application: its operations, one by one, and what each may
+ * return. */
 #include "base/sched.h"
 #include "world.h"
 
@@ -64,7 +64,7 @@ void era_close(struct era *era, int timeout_ms)
         !(status == RPOOL_CLOSED && era->closing > 1))
         sim_fail("close says %s", rpool_status_name(status));
     if (status == RPOOL_TIMEOUT && timeout_ms < 0)
-        sim_fail("close for ever says TIMEOUT");
+        sim_fail("close without deadline says TIMEOUT");
     if (status == RPOOL_OK && era->made != era->destroyed + era->detached)
         sim_fail("closed: %d made, %d destroyed, %d detached", era->made,
                  era->destroyed, era->detached);
@@ -121,9 +121,9 @@ static void check_lease(struct actor *a, struct era *era, rpool_item *item)
     struct thing *t = rpool_resource(item);
     if (t == NULL || t->era != era || t->gone ||
         t->leased == world.script->mute || t->holder != 0)
-        sim_fail("actor %d got what is not its own", a->index);
+        sim_fail("actor %d got the item of another lease", a->index);
     if (t->owes)
-        sim_fail("resource %d is leased, but owes an answer", t->number);
+        sim_fail("resource %d is leased with a pending answer", t->number);
     t->leased = 1;
     if (!world.script->mute && rpool_number(item) != t->item)
         sim_fail("the lease's number is not its resource's");
@@ -155,7 +155,7 @@ static void acquire(struct actor *a, struct era *era, int timeout_ms)
     rpool_item *item = NULL;
     rpool_failure why;
     rpool_status status = rpool_acquire(era->handle, timeout_ms, &item, &why);
-    oracle_step(); /* the acquire wrote times since its last step */
+    oracle_step(); /* the acquire wrote times after the last step */
     if (!era->freed)
         model_result(&era->model, sim_self(), slot_index(item));
     world_trace("acquire(%d) says %s", timeout_ms, rpool_status_name(status));
@@ -261,16 +261,18 @@ static void use(struct actor *a, int which, int ms)
         return;
     rpool_status status = rpool_begin_use(item, &resource);
     struct thing *t = resource;
-    if (status == RPOOL_INVALID && a->posted[hand]) /* it was stolen */
+    /* another thread has ended the lease */
+    if (status == RPOOL_INVALID && a->posted[hand])
         return;
     if (status != RPOOL_OK || t->holder != a->index + 1 || t->busy)
-        sim_fail("actor %d does not have what it has", a->index);
+        sim_fail("actor %d has no item behind its lease", a->index);
     t->busy = 1;
     sim_sleep_ms(ms);
     if (t->gone || t->holder != a->index + 1)
         sim_fail("resource %d is taken away in its use", t->number);
     t->busy = 0;
-    t->unfit |= a->posted[hand]; /* whoever ended it in its use made it so */
+    /* a thread that ended it during its use made it unfit */
+    t->unfit |= a->posted[hand];
     rpool_end_use(item);
 }
 

@@ -42,7 +42,7 @@ static void keep_choices(void)
         memcpy(outcome->choice, list, outcome->choices * sizeof *list);
 }
 
-/* In the child.  Not 0 if it failed. */
+/* In the child.  Returns not 0 if the run failed. */
 static int run(const struct attempt *attempt)
 {
     static struct script script;
@@ -73,7 +73,8 @@ static void keep_taken(void)
             outcome->taken[i][j] += model_taken[i][j];
 }
 
-/* A child of its own: 1 in it, 0 in the parent when it has ended. */
+/* Forks.  Returns 1 in the child, and 0 in the parent when the child has ended.
+ */
 static int in_child(void)
 {
     outcome->failed = 0;

@@ -2,8 +2,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
  * One run in a process of its own, so that a failure leaves nothing behind and
- * every run finds the library as new; and the search for a shorter one that
- * fails as well.
+ * each run finds a new library.  Also the search for a shorter run that fails.
  */
 #ifndef SIM_ATTEMPT_H
 #define SIM_ATTEMPT_H
@@ -14,8 +13,8 @@ enum { MAX_DROPS = MAX_ACTORS * MAX_OPS, MAX_CHOICES = 1 << 18 };
 
 struct attempt {
     uint64_t seed;
-    uint64_t walk; /* another schedule of the same script */
-    int replays;   /* choice is followed; else the seed's own search */
+    uint64_t walk; /* selects another schedule of the same script */
+    int replays;   /* follow `choice`, not the seed's own search */
     int traced;
     unsigned char dropped[MAX_DROPS]; /* operations */
     size_t choices;
@@ -24,7 +23,7 @@ struct attempt {
 
 struct outcome { /* shared with the child */
     int failed;
-    uint64_t seed, walk; /* the one that failed, or was last */
+    uint64_t seed, walk; /* of the run that failed, or of the last one */
     uint64_t runs, points;
     uint64_t taken[SLOT_STATES][SLOT_STATES];
     char text[1024];
@@ -32,23 +31,23 @@ struct outcome { /* shared with the child */
     struct sim_choice choice[MAX_CHOICES];
 };
 
-/* Where every child writes to; the sums are of all of them. */
+/* Every child writes its outcome here; the sums are of all children. */
 extern struct outcome *outcome;
 void outcome_make(void);
 
-/* Not 0 if it failed. */
+/* Returns not 0 if the run failed. */
 int attempt_run(const struct attempt *attempt);
 
-/* Seeds or walks one after the other in one child, until one fails. */
+/* Run seeds or walks one after the other in one child, until one fails. */
 int attempt_seeds(uint64_t first, uint64_t count);
 int attempt_walks(const struct attempt *attempt, uint64_t count);
 
-/* Leaves out what the failure does not need. */
+/* Removes what the failure does not need. */
 void attempt_shrink(struct attempt *attempt);
 
 void attempt_print(const struct attempt *attempt);
 
-/* 0 if the text is a list as attempt_print() writes it. */
+/* Returns 0 if the text is a list as attempt_print() writes it. */
 int attempt_parse(struct attempt *attempt, const char *text);
 
 #endif

@@ -55,7 +55,8 @@ void model_move(struct model *m, int index, enum slot_state to, int thread)
                  names[s->state], s->owner, thread, names[to]);
     }
     if (s->state == SLOT_CHECKING && s->owner == 0 && to == SLOT_LEASED) {
-        s->owner = thread; /* it took back what was handed to the workers */
+        /* it took back an item that it had handed to the workers */
+        s->owner = thread;
         s->in_turn = 1;
     }
     if (is_nobodys(to))

@@ -1,12 +1,13 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * What must hold.  At every step of a run the pool's own fields are compared
- * with what they were, and the difference is told to the model; when all are
- * blocked, nothing may be left undone; in the end everything is gone.
+ * What must hold.  At every step of a run the pool's fields are compared with
+ * their last values, and each difference is reported to the model.  When all
+ * coroutines are blocked, no work may be left undone.  In the end every
+ * resource is gone.
  *
- * Reads the pool's fields as they are, without the base: between two steps
- * nobody is in the midst of writing them.
+ * Reads the pool's fields directly, without the base: between two steps no
+ * coroutine is writing them.
  */
 #include "base/sched.h"
 #include "world.h"
@@ -23,7 +24,7 @@ uint64_t oracle_word(const struct pool *pool, int index)
     return atom_peek(&pool_slot(pool, (uint32_t)index)->word);
 }
 
-/* Threads of the pool's own hand slots to each other; so they are one. */
+/* Threads of the pool hand slots to each other, so they count as one. */
 static int thread_number(void)
 {
     struct sim_thread *self = sched_self();
@@ -32,7 +33,8 @@ static int thread_number(void)
     return self->of_pool ? 0 : self->id;
 }
 
-/* Was handed to the workers by a borrower, and is in no worker's hands yet. */
+/* Returns whether a borrower has handed it to the workers, and none has taken
+ * it yet. */
 static int is_handed(const struct pool *pool, int index)
 {
     if ((uint32_t)index >= pool->made)
@@ -44,7 +46,7 @@ static int is_handed(const struct pool *pool, int index)
     return l != &pool->lists.checks_begun;
 }
 
-/* Waits for a worker, and none is free. */
+/* Returns whether it waits for a worker while none is free. */
 static int awaits_worker(const struct pool *pool, const struct slot *slot)
 {
     return !list_empty(&slot->node) && pool->threads.idle_workers == 0;
@@ -53,8 +55,7 @@ static int awaits_worker(const struct pool *pool, const struct slot *slot)
 /* ---- every step -------------------------------------------------------------
  */
 
-/* The slot is in the hands of the running thread, which has not leased it yet.
- */
+/* The running thread owns the slot, and has not leased it yet. */
 static int is_own(const struct model_slot *s)
 {
     if (s->owner != 0 && s->owner != thread_number())
@@ -76,7 +77,7 @@ struct times oracle_times(const struct pool *pool, int index)
                           .proven = atom_peek(&slot->proven)};
 }
 
-/* The times of a slot are its owner's. */
+/* A slot's times may be changed only by its owner. */
 static void step_times(struct era *era, int index)
 {
     struct times *seen = &era->times[index];
@@ -90,7 +91,7 @@ static void step_times(struct era *era, int index)
                  thread_number());
 }
 
-/* An item that leaves while it is needed still. */
+/* Checks an item that leaves although it is still needed. */
 static void step_leaver(const struct pool *pool, int index)
 {
     const struct slot *slot = pool_slot(pool, (uint32_t)index);
@@ -143,7 +144,7 @@ static void step_answered(struct era *era)
         return;
     era->answered = NULL;
     if (!w->answered || (w->status == RPOOL_OK) != (w->slot != NULL))
-        sim_fail("a waiter left the line with half an answer");
+        sim_fail("a waiter left with an incomplete answer");
     model_answer(&era->model, era->answered_thread,
                  w->slot == NULL ? -1 : (int)w->slot->index);
 }
@@ -157,7 +158,7 @@ static int stands(struct pool *pool, const struct waiter *w)
     return 0;
 }
 
-/* Who was in line and is not any more. */
+/* Checks the waiters that have left the queue. */
 static void step_leavers(struct era *era)
 {
     int kept = 0;
@@ -227,7 +228,7 @@ void oracle_step(void)
 /* ---- when all are blocked
  * ------------------------------------------------------ */
 
-/* Times are those of the coarse clock, and the cleaner's alarm is, too. */
+/* Times are those of the coarse clock, and so is the cleaner's alarm. */
 static int overdue(uint64_t since, int64_t span)
 {
     int64_t ago = sched_now() - (int64_t)since;
@@ -269,7 +270,8 @@ static void quiet_idle(const struct pool *pool, int index)
         sim_fail("slot %d was not kept alive", index);
 }
 
-/* Somebody is needed, there is room and somebody who could, but nobody does. */
+/* Fails if an item is needed, there is room, and a thread is free, but none
+ * creates. */
 static void quiet_creations(const struct pool *pool)
 {
     uint64_t gate = peek_gate(pool);
@@ -280,7 +282,7 @@ static void quiet_creations(const struct pool *pool)
         pool->counts.creating == pool->threads.stuck_creating &&
         pool->counts.occupied < pool->limits.max_size && due < sched_now() &&
         pool->threads.busy < pool->threads.workers)
-        sim_fail("nobody creates: %d wait, %d of %d there, %d at least, %d "
+        sim_fail("no creation starts: %d wait, %d of %d there, %d at least, %d "
                  "failures, %d idle workers, %d busy",
                  wanted, pool_live(pool), pool->limits.max_size,
                  pool->limits.min_size, pool->backoff.failures,
@@ -305,7 +307,7 @@ void oracle_quiet(void)
         if (era->pool == NULL || era->freed)
             continue;
         if (era->pool->lock.owner != NULL)
-            sim_fail("all sleep, and one of them holds the lock");
+            sim_fail("all threads sleep, and one holds the lock");
         for (int j = 0; j < MODEL_SLOTS; j++)
             if (word_state(oracle_word(era->pool, j)) == SLOT_IDLE)
                 quiet_idle(era->pool, j);

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The provider and the listener of a run: does to the pool what the script's
- * misfortune says, and checks each resource's life from its making to its end.
+ * The provider and the listener of a run.  They fail as the script says, and
+ * check each resource from its creation to its end.
  */
 #include "world.h"
 
@@ -36,7 +36,7 @@ static int roll(enum roll kind, int permille)
     return number(kind) % 1000 < (uint64_t)permille && !world.healthy;
 }
 
-/* Until when a call lasts. */
+/* Returns the time until which a call lasts. */
 static int64_t some_time(void)
 {
     const struct misfortune *m = &world.script->misfortune;
@@ -119,13 +119,13 @@ static void destroy(void *ctx, void *resource)
     sim_fd_close(t->fd);
 }
 
-/* Is there any reason to ask?  Coarse times are up to two ticks old. */
+/* Returns whether a check is justified.  Coarse times may be two ticks old. */
 static int is_check_due(const struct thing *t, int64_t idle_ms)
 {
     const rpool_options *o = &world.script->options;
     if (t->owes || t->era->suspects || o->check_always)
         return 1;
-    int worker = sched_self()->of_pool; /* also for who tried */
+    int worker = sched_self()->of_pool; /* also for a try_acquire */
     return (o->check_after_ms != RPOOL_NEVER &&
             idle_ms + 8 >= o->check_after_ms) ||
            (worker && o->keepalive_ms != RPOOL_NEVER &&
@@ -165,7 +165,8 @@ static int check(void *ctx, void *resource, int64_t idle_ms, int64_t deadline)
     return verdict;
 }
 
-/* Only of one that owes an answer, or was idle for a while. */
+/* Only for a resource with a pending answer, or one that was idle for a while.
+ */
 static int look(void *ctx, void *resource)
 {
     const struct misfortune *m = &world.script->misfortune;
@@ -229,7 +230,7 @@ static struct thing *thing_of(const struct era *era, uint64_t item)
         if (world.things[i]->era == era && world.things[i]->item == item)
             return world.things[i];
     }
-    sim_fail("an event about item %d, which is none", (int)item);
+    sim_fail("an event about item %d, which is unknown", (int)item);
 }
 
 static void expect(int fact, const rpool_event *event, const struct thing *t)
@@ -241,7 +242,7 @@ static void expect(int fact, const rpool_event *event, const struct thing *t)
                  t->closing ? " closed" : "", t->detached ? " detached" : "");
 }
 
-/* Did what the pool gives as its reason really happen? */
+/* Returns whether the reason that the pool gives has really happened. */
 static int is_reason(const struct thing *t, rpool_reason reason)
 {
     const rpool_options *o = &world.script->options;
@@ -305,7 +306,7 @@ static void follow(struct era *era, const rpool_event *event)
     }
 }
 
-/* The listener may call the pool; close there only begins. */
+/* The listener may call the pool; a close there only begins. */
 static void call_back(struct era *era, const rpool_event *event)
 {
     if (event->type == RPOOL_EVENT_FREED || world.calls_back ||
@@ -358,8 +359,7 @@ void world_on_event(void *arg, const rpool_event *event)
         break;
     case RPOOL_EVENT_LEAK_RETURNED:
         if (--thing_of(era, event->item)->leaks < 0)
-            sim_fail("item %d came back, but was told as no leak",
-                     (int)event->item);
+            sim_fail("item %d is LEAK_RETURNED without LEAK", (int)event->item);
         break;
     case RPOOL_EVENT_FREED:
         era->freed = 1;

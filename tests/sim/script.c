@@ -37,14 +37,14 @@ struct draw {
     uint64_t seed, count;
 };
 
-/* low to high, both included. */
+/* Returns low to high, both included. */
 static int draw(struct draw *d, int low, int high)
 {
     uint64_t n = (uint64_t)(high - low) + 1;
     return low + (int)(script_hash(d->seed, 0, d->count++) % n);
 }
 
-/* Nothing in half of the runs, so that each fault is also seen alone. */
+/* Draws nothing in half of the runs, so that each fault is also seen alone. */
 static int draw_rarely(struct draw *d, int low, int high, int else_)
 {
     int value = draw(d, low, high);

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Leaves out operations, then choices, as long as the run still fails: halves
- * first, single ones in the end. */
+/* Removes operations, then choices, as long as the run still fails: first
+ * halves, in the end single ones. */
 #include "attempt.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static void take_choices(struct attempt *attempt)
                attempt->choices * sizeof *attempt->choice);
 }
 
-/* Fails with another schedule, too, alone in its process? */
+/* Returns whether it also fails with another schedule, alone in its process. */
 static int fails_somehow(struct attempt *attempt)
 {
     if (!attempt_walks(attempt, WALKS))
@@ -89,8 +89,8 @@ static void shrink_choices(struct attempt *attempt)
     }
 }
 
-/* What failed in a process that had run others before: the library was not as
- * new there, so the same schedule may not exist. */
+/* For a failure in a process that had run others before: the library was not
+ * new there, so the same schedule may not exist alone. */
 static int fails_alone(struct attempt *attempt)
 {
     for (attempt->walk = 0; attempt->walk < ALONE; attempt->walk++) {

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * sim: searches schedules of random scripts over the pool for one that breaks
- * a rule.
+ * sim: searches schedules of random scripts over the pool for one that breaks a
+ * rule.
  *
  *     sim [--first N] [--seeds N] [--seconds S]
  *     sim --seed N [--replay LIST] [--trace]
@@ -38,7 +38,7 @@ static long seconds_now(void)
     return (long)now.tv_sec;
 }
 
-/* Not 0 if one that can happen did not. */
+/* Returns not 0 if a transition that can happen did not happen. */
 static int print_table(void)
 {
     int missing = 0;

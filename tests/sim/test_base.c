@@ -26,7 +26,7 @@ static void keep_failure(const char *text)
     longjmp(on_failure, 1);
 }
 
-/* The text of the simulator's complaint about what run does; "" for none. */
+/* Returns the simulator's error text for `run`, or "". */
 static const char *complaint(void (*run)(void))
 {
     failure[0] = '\0';
@@ -218,8 +218,7 @@ static void simulated_fork_runs_handlers_when_child_starts(void **state)
     sim_end();
 }
 
-/* ---- what it complains about ------------------------------------------------
- */
+/* ---- reported errors ---- */
 
 static void wait_for_ever(void)
 {

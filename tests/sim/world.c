@@ -51,7 +51,7 @@ static int wait_for_actors(int ms)
     return 0;
 }
 
-/* Those that wait for ever wait no longer than until all is well again. */
+/* After this no call fails, so that waits without a deadline end. */
 static void heal(void)
 {
     world.healthy = 1;
@@ -60,8 +60,7 @@ static void heal(void)
     for (int i = 0; i < world.script->actors; i++) {
         const struct actor *a = &world.actors[i];
         if (a->at < world.script->ops[i])
-            sim_fail("actor %d does not come back from its operation %d", i,
-                     a->at);
+            sim_fail("actor %d does not return from operation %d", i, a->at);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* The provider and the counts of the stress tests; see the header. */
+/* The provider and the counters of the stress tests; see the header. */
 #include "support_stress.h"
 
 #include "base/clock.h"
@@ -77,7 +77,7 @@ static int create(void *ctx, int64_t deadline, int stop_fd, void **resource,
 
 static void end(struct stress_resource *r)
 {
-    stress_enter(r); /* and nobody leaves it */
+    stress_enter(r); /* it is never left */
     for (int i = 0; i < 2; i++)
         if (r->pair[i] >= 0)
             (void)close(r->pair[i]);
@@ -146,7 +146,7 @@ static void *nothing(void *arg)
     return arg;
 }
 
-/* A sanitizer starts a thread of its own beside the first of ours. */
+/* The first thread makes a sanitizer start a thread of its own. */
 static void start_the_sanitizers(void)
 {
     pthread_t thread;
@@ -189,7 +189,7 @@ int stress_threads(void)
     return count;
 }
 
-/* A thread that was joined may be seen for a moment more. */
+/* A joined thread may stay visible in /proc for a moment. */
 int stress_threads_left(int before)
 {
     for (int i = 0; i < 2000 && stress_threads() > before; i++)

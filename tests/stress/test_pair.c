@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The quick pair and nothing else, without a reset and without events: more
- * threads than items, none of which may ever be leased twice or stand idle
- * beside somebody who waits.
+ * Only the lock-free acquire and release, without reset and events.  There are
+ * more threads than items.  No item may be leased twice at a time, or stay idle
+ * while a thread waits.
  */
 #include "support_stress.h"
 
@@ -41,7 +41,8 @@ static void *borrow_again_and_again(void *arg)
     return NULL;
 }
 
-/* I2 I3 A18: with twenty seconds' time, an item that is lost is a failure. */
+/* I2 I3 A18: an item that is lost makes an acquire fail after twenty seconds.
+ */
 static void no_item_is_leased_twice_or_lost_when_threads_compete(void **state)
 {
     (void)state;

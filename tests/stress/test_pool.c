@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Threads do everything at random to one pool: acquire in each way, release,
- * discard, detach, use stale handles, recycle, resize, suspend, look; at the
- * end one closes it under the others' hands.
+ * Threads call one pool at random: acquire in each way, release, discard,
+ * detach, use stale handles, recycle, resize, suspend, read statistics.  At the
+ * end one thread closes the pool while the others go on.
  */
 #include "support_stress.h"
 
@@ -18,7 +18,7 @@ struct hammer {
     struct stress *stress;
     rpool *pool;
     uint64_t random;
-    int64_t until; /* then it goes on until the pool is closed */
+    int64_t until; /* after this time it goes on until the pool is closed */
     rpool_item *stale;
     uint64_t leases, wrong;
 };
@@ -122,7 +122,7 @@ static void *hammer(void *arg)
         h->wrong += status == RPOOL_INVALID || status == RPOOL_NOMEM ||
                     status == RPOOL_SYSTEM || status == RPOOL_FORKED;
     } while (status != RPOOL_CLOSED);
-    h->wrong += rpool_now() < h->until; /* nobody closed it yet */
+    h->wrong += rpool_now() < h->until; /* the pool was closed too early */
     return NULL;
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Pools come and go while threads go on using whatever handle they have seen:
- * of a pool that is closing, over, or recycled as another, or of another's
- * lease, which they end in its use.
+ * Threads open and close pools while other threads use any handle that they
+ * have seen: of a pool that is closing, or closed, or whose cell is another
+ * pool by now, or of another thread's lease, which they may end while it is in
+ * use.
  */
 #include "support_stress.h"
 
@@ -17,8 +18,8 @@ enum { THREADS = 6, SEEN = 16 };
 
 struct world {
     struct stress stress;
-    _Atomic(rpool *) pool;       /* of now, or of a moment ago */
-    _Atomic(rpool_item *) lease; /* seen by everybody, held by somebody */
+    _Atomic(rpool *) pool;       /* of the present or the last pool */
+    _Atomic(rpool_item *) lease; /* all threads see it, one thread has it */
     atomic_int stop;
 };
 
@@ -104,7 +105,7 @@ static void open_and_close(struct world *w, uint64_t *random)
     assert_int_equal(rpool_acquire(copy, -1, &item, NULL), RPOOL_CLOSED);
 }
 
-/* F20 I-04 I-08 N16: and no pool's resource reaches the user of another. */
+/* F20 I-04 I-08 N16: no thread gets the resource of another pool. */
 static void
 stale_handles_are_refused_when_threads_open_and_close_pools(void **state)
 {
@@ -138,8 +139,8 @@ stale_handles_are_refused_when_threads_open_and_close_pools(void **state)
     assert_int_equal(w.stress.done, opened);
 }
 
-/* No lock and no order on the way to the handle: nothing but the pool's own
- * words keeps the two sides apart. */
+/* The handle is read without a lock and without an order, so that only the
+ * pool's own words keep the threads apart. */
 static void *knock(void *arg)
 {
     struct world *w = arg;
@@ -152,7 +153,8 @@ static void *knock(void *arg)
     return NULL;
 }
 
-/* F20 N16: what a quick path reads of a pool that becomes another. */
+/* F20 N16: the lock-free acquire reads fields of a cell that becomes another
+ * pool. */
 static void
 acquire_is_safe_when_another_thread_reopens_the_pools_cell(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* What a hostile server does; see deeds.h. */
+/* What the hostile server does to a client; see deeds.h. */
 #include "deeds.h"
 
 #include <poll.h>
@@ -63,7 +63,7 @@ int deed_drip(struct peer *peer, int64_t arg)
     return 1;
 }
 
-/* ---- what is no protocol ---- */
+/* ---- invalid messages ---- */
 
 int deed_length(struct peer *peer, int64_t arg)
 {

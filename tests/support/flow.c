@@ -53,7 +53,7 @@ void flow_set(struct flow *flow, const struct fault_rule *rule)
     place_set(&flow->place, rule);
 }
 
-/* ---- what it wants ---- */
+/* ---- wanted events ---- */
 
 static int is_held(const struct flow *flow)
 {
@@ -138,8 +138,8 @@ static void count_message(struct flow *flow, const struct piece *piece)
         flow->messages[piece->type]++;
 }
 
-/* Judges the first piece of what was read; how many bytes that has used, 0 if
- * the rest has to stay. */
+/* Applies the rule to the first piece of the input.  Returns how many bytes it
+ * used, or 0 if the rest has to stay. */
 static size_t judge_piece(struct flow *flow, const unsigned char *bytes,
                           size_t size)
 {
@@ -165,7 +165,7 @@ void flow_judge(struct flow *flow)
 {
     size_t used = 0, step = 1;
     if (flow->at_end && !flow->framing.typed)
-        flow->framing.opaque = 1; /* no more bytes will tell what it is */
+        flow->framing.opaque = 1; /* more bytes will not tell the type */
     while (step > 0 && used < flow->input_size) {
         step = judge_piece(flow, flow->input + used, flow->input_size - used);
         used += step;
@@ -176,7 +176,7 @@ void flow_judge(struct flow *flow)
 
 /* ---- writing ---- */
 
-/* Not 0 if the chunk is sent as a whole. */
+/* Returns not 0 if the whole chunk was sent. */
 static int send_chunk(struct chunk *chunk, int to)
 {
     ssize_t n = send(to, chunk->bytes + chunk->sent, chunk->size - chunk->sent,

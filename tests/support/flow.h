@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * One direction of a proxied connection: reads from one socket, judges each
- * piece by the rule, and writes to the other socket when it is due.  The
- * proxy's lock protects it.
+ * One direction of a proxied connection.  It reads from one socket, applies the
+ * rule to each piece, and writes to the other socket when the piece is due.
+ * The proxy's lock protects it.
  */
 #ifndef TESTS_SUPPORT_FLOW_H
 #define TESTS_SUPPORT_FLOW_H
@@ -21,43 +21,43 @@ struct flow {
     struct framing framing;
     struct flow *back; /* the other direction */
     struct place place;
-    /* What has come from the sender, whether it was passed on or not. */
+    /* What came from the sender, whether it was passed on or not. */
     uint64_t bytes;
-    int messages[FLOW_TYPES]; /* complete ones by type */
-    /* Read and not judged: because the rule holds it, or because it is too
-     * little to know the message. */
+    int messages[FLOW_TYPES]; /* complete messages by type */
+    /* Input to which the rule was not applied yet: the rule holds it, or it is
+     * too short to know the message. */
     unsigned char *input;
     size_t input_size;
-    struct list chunks; /* judged, on their way */
+    struct list chunks; /* pieces that will be sent */
     size_t queued;
     int64_t last_due;
-    int dropping; /* all that comes is swallowed */
+    int dropping; /* all input is dropped */
     int at_end;   /* the sender has sent its last byte */
-    int closed;   /* and the receiver knows that */
+    int closed;   /* the receiver was told of the end */
 };
 
 void flow_init(struct flow *flow, struct flow *back, int from_client);
 void flow_free(struct flow *flow);
-/* Drops what is on its way to a receiver that has left. */
+/* Drops what was to be sent to a receiver that has closed. */
 void flow_discard(struct flow *flow);
 
-/* The rule holds for all that is not judged yet. */
+/* Sets the rule for all input to which none was applied yet. */
 void flow_set(struct flow *flow, const struct fault_rule *rule);
 
 int flow_wants_input(const struct flow *flow);
-/* Whether it wants to write at `now`. */
+/* Returns whether it wants to write at `now`. */
 int flow_wants_output(const struct flow *flow, int64_t now);
-/* When it wants to write next; CLOCK_NEVER if nothing is on its way. */
+/* Returns when it wants to write next, or CLOCK_NEVER. */
 int64_t flow_due(const struct flow *flow);
 
-/* Reads once.  0, or the errno of a connection that is broken. */
+/* Reads once.  Returns 0, or the errno of a broken connection. */
 int flow_read(struct flow *flow, int from);
-/* Passes on, keeps or drops what was read. */
+/* Passes on, holds or drops the input by the rule. */
 void flow_judge(struct flow *flow);
-/* Writes what is due, and at last the end.  0, or an errno. */
+/* Writes what is due, and the end after it.  Returns 0, or an errno. */
 int flow_write(struct flow *flow, int to);
 
-/* The action that the whole connection has to take now; else FAULT_PASS. */
+/* Returns the action that the whole connection has to take, or FAULT_PASS. */
 enum fault_action flow_verdict(const struct flow *flow);
 
 #endif

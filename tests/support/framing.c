@@ -46,7 +46,7 @@ static int untyped_message(uint32_t code)
     }
 }
 
-/* The header is here as a whole. */
+/* Called when the header is complete. */
 static void begin_untyped(struct framing *f, const unsigned char *bytes)
 {
     uint32_t length = word_at(bytes);
@@ -55,7 +55,7 @@ static void begin_untyped(struct framing *f, const unsigned char *bytes)
         return;
     }
     f->type = untyped_message(word_at(bytes + WORD));
-    f->head_size = TYPED_HEAD; /* nothing more to learn from its bytes */
+    f->head_size = TYPED_HEAD; /* no more bytes are needed */
     f->left = length;
 }
 
@@ -66,7 +66,7 @@ static void begin_answer(struct framing *f)
     f->left = 1;
 }
 
-/* Begins a message at its first byte.  0: that needs more bytes. */
+/* Begins a message at its first byte.  Returns 0 if that needs more bytes. */
 static int begin(struct framing *f, const unsigned char *bytes, size_t size)
 {
     f->position = 0;
@@ -86,7 +86,7 @@ static int begin(struct framing *f, const unsigned char *bytes, size_t size)
     return 1;
 }
 
-/* Takes the part of the header that is here; the number of its bytes. */
+/* Takes the available part of the header.  Returns the number of its bytes. */
 static size_t take_head(struct framing *f, const unsigned char *bytes,
                         size_t size)
 {
@@ -109,7 +109,7 @@ static size_t take_body(struct framing *f, size_t size)
     return take;
 }
 
-/* What a complete message means for the messages that follow. */
+/* Applies what a complete message means for the following messages. */
 static void end(struct framing *f, struct framing *back, unsigned char last)
 {
     if (f->from_client && f->type == MESSAGE_ENCRYPTION && back)

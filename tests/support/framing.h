@@ -23,34 +23,38 @@ enum {
 
 struct framing {
     int from_client;
-    int typed;   /* of the client: the start-up packet was seen */
-    int pending; /* of the server: answers to encryption requests it owes */
-    int opaque;  /* the rest is bytes without messages */
-    int type;    /* of the present message; 0 between two messages */
+    int typed; /* of the client: the startup packet was seen */
+    /* of the server: answers to encryption requests that are due */
+    int pending;
+    int opaque; /* the rest is bytes without messages */
+    int type;   /* of the current message; 0 between two messages */
     int head_size;
     unsigned char head[5];
-    uint64_t position; /* in the present message */
-    uint64_t left;     /* of its body */
+    uint64_t position; /* in the current message */
+    uint64_t left;     /* bytes left of its body */
 };
 
 /* Consecutive bytes of one message, or of no message (type 0). */
 struct piece {
     size_t size;
     int type;
-    int begins, ends; /* holds its message's first byte, its last byte */
+    /* it holds the first byte, or the last byte, of its message */
+    int begins, ends;
     uint64_t
-        position; /* of its first byte in the message; the type is byte 0 */
+        /* of its first byte in the message; the type letter is byte 0 */
+        position;
 };
 
 void framing_init(struct framing *framing, int from_client);
 
-/* Describes the first piece of `bytes`, of at most `most` bytes, without going
- * past it.  Its size is 0 if more bytes are needed to know the type. */
+/* Describes the first piece of `bytes`, of at most `most` bytes, without
+ * passing it.  The piece has size 0 if more bytes are needed to know its type.
+ */
 struct piece framing_peek(const struct framing *framing,
                           const unsigned char *bytes, size_t size, size_t most);
 
-/* Goes past the piece that framing_peek() describes.  `back` is the framing of
- * the other direction. */
+/* Passes the piece that framing_peek() describes.  `back` is the framing of the
+ * other direction. */
 struct piece framing_take(struct framing *framing, struct framing *back,
                           const unsigned char *bytes, size_t size, size_t most);
 

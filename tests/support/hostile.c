@@ -31,14 +31,14 @@ struct client {
 struct hostile {
     struct thread thread; /* accepts */
     int listener, port, stop;
-    struct list clients; /* the accepting thread's, until it has ended */
+    struct list clients; /* owned by the accepting thread until it has ended */
 
     struct lock lock;
     struct cond changed;
     struct hostile_plan plan;
-    int plan_number; /* counts the plans */
-    int done;        /* deeds of this plan */
-    int planned;     /* clients for whom the plan still is; -1: all */
+    int plan_number; /* incremented with each plan */
+    int done;        /* deeds done for this plan */
+    int planned;     /* how many clients the plan is still for; -1: all */
     int accepted;
     int visits[HOSTILE_POINTS];
     int deeds;
@@ -82,7 +82,7 @@ static void *serve(void *arg)
     return NULL;
 }
 
-/* Joins those that have left, or all. */
+/* Joins the threads of clients that have left, or of all. */
 static void reap_clients(struct hostile *h, int all)
 {
     for (struct list *node = h->clients.next, *next; node != &h->clients;
@@ -100,7 +100,7 @@ static void reap_clients(struct hostile *h, int all)
     }
 }
 
-/* The plan of a client that has just come. */
+/* Returns the plan for a new client. */
 static struct hostile_plan take_plan(struct hostile *h, int *number)
 {
     struct hostile_plan plan = {.deed = NULL};
@@ -198,7 +198,7 @@ void hostile_set(struct hostile *h, const struct hostile_plan *plan)
 
 /* ---- counts, and waiting for them ---- */
 
-/* `count` is one of the server's own. */
+/* `count` is a counter of the server. */
 static int read_count(struct hostile *h, const int *count)
 {
     lock_take(&h->lock);

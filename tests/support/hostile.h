@@ -24,9 +24,10 @@
 
 struct hostile;
 
-/* Where a plan has its deed: before the server sends what belongs there. */
+/* The points of a conversation.  A deed is done before the server sends its
+ * message of that point. */
 enum hostile_point {
-    HOSTILE_ACCEPT,      /* the client has connected, and nothing was read */
+    HOSTILE_ACCEPT,      /* the client has connected; nothing was read */
     HOSTILE_ENCRYPTION,  /* the answer to SSLRequest or GSSENCRequest */
     HOSTILE_AUTH,        /* the first answer to the start-up packet */
     HOSTILE_SCRAM,       /* SASLContinue; only if scram_iterations is set */
@@ -40,25 +41,25 @@ enum hostile_point {
     HOSTILE_POINTS
 };
 
-/* All zero is a server without a fault. */
+/* A plan of all zeroes is a server without a fault. */
 struct hostile_plan {
     enum hostile_point at;
     hostile_deed deed; /* NULL: none */
     int64_t arg;
-    int nth;     /* the deed is done when a client is at the point for the nth
-                    time, and then each time; 0 and 1: the first */
-    int clients; /* the plan is for so many clients that come next, those after
-                    them are served without a fault; 0: for all */
-    int deeds;   /* the plan's deed is done so often by all clients together;
-                    0: without a limit */
-    /* Not 0: the client must log in by SCRAM-SHA-256 with so many iterations.
-     * The server knows no password: it refuses with 28P01 in the end. */
+    int nth;     /* the deed is done when a client comes to the point for the
+                  * nth time, and each time after that; 0 and 1: the first */
+    int clients; /* the plan is for this many clients; later clients are served
+                  * without a fault; 0: for all */
+    int deeds;   /* all clients together do the deed this many times; 0: no
+                  * limit */
+    /* Not 0: the client must log in by SCRAM-SHA-256 with this many iterations.
+     * The server knows no password, and refuses with 28P01 at the end. */
     int64_t scram_iterations;
-    /* How it sends, all that it sends: */
-    size_t chunk; /* bytes at once at most; 0: no limit */
-    int gap_ms;   /* between two of these */
+    /* How the server sends all its bytes: */
+    size_t chunk; /* at most this many bytes at once; 0: no limit */
+    int gap_ms;   /* pause between two chunks */
     enum peer_cut cut;
-    uint64_t cut_after; /* bytes to this client */
+    uint64_t cut_after; /* cut after this many bytes to the client */
 };
 
 /* NULL is a plan without a fault. */
@@ -66,15 +67,15 @@ struct hostile *hostile_start(const struct hostile_plan *plan);
 void hostile_stop(struct hostile *server);
 int hostile_port(const struct hostile *server);
 
-/* The plan of the clients that come from now on. */
+/* Sets the plan for clients that connect from now on. */
 void hostile_set(struct hostile *server, const struct hostile_plan *plan);
 
-/* How many clients came; how often a client was at a point, as in "the server
- * has received a Query"; how many deeds were begun. */
+/* Return how many clients connected, how often clients came to a point (for
+ * example, how many Query messages came), and how many deeds were begun. */
 int hostile_clients(struct hostile *server);
 int hostile_visits(struct hostile *server, enum hostile_point point);
 int hostile_deeds(struct hostile *server);
-/* 1 if it becomes at least `count` within `ms`, else 0. */
+/* Return 1 if the number becomes at least `count` within `ms`, else 0. */
 int hostile_wait_clients(struct hostile *server, int count, int ms);
 int hostile_wait_visits(struct hostile *server, enum hostile_point point,
                         int count, int ms);

@@ -44,8 +44,8 @@ void pair_free(struct pair *pair)
     free(pair);
 }
 
-/* A broken socket ends the connection, unless nothing of that is to reach the
- * other end. */
+/* Ends the connection after a broken socket, unless a silence hides that from
+ * the other end. */
 static void fail(struct pair *pair, int end)
 {
     struct flow *flow = &pair->flow[end];
@@ -66,7 +66,7 @@ void pair_read(struct pair *pair, int end)
 
 /* ---- settling ---- */
 
-/* Carries out the action of a rule that concerns both directions. */
+/* Takes the action of a rule that concerns both directions. */
 static void obey(struct pair *pair, enum fault_action action)
 {
     if (action == FAULT_SILENCE)
@@ -75,7 +75,8 @@ static void obey(struct pair *pair, enum fault_action action)
         pair_close(pair, action);
 }
 
-/* Both peers have left, and nothing is on its way or held. */
+/* Returns 1 if both peers have closed, and nothing is held or still to be sent.
+ */
 static int is_over(const struct pair *pair)
 {
     int over = 1;
@@ -96,8 +97,8 @@ static void watch(struct pair *pair, int end, int64_t now)
     if (events == pair->watched[end])
         return;
 
-    /* A socket of which nothing is wanted is not registered, because a hang-up
-     * would be reported for it again and again. */
+    /* A socket without wanted events is not registered, because epoll would
+     * report its end again and again. */
     struct epoll_event event = {.events = events,
                                 .data.u64 = pair->token + (uint64_t)end};
     int op = !events               ? EPOLL_CTL_DEL
@@ -131,7 +132,7 @@ int64_t pair_due(const struct pair *pair, int64_t now)
     int64_t next = CLOCK_NEVER;
     for (int end = 0; pair->open && end < ENDS; end++) {
         int64_t due = flow_due(&pair->flow[end]);
-        /* What is overdue waits for its socket. */
+        /* Overdue bytes wait for their socket. */
         if (due > now && due < next)
             next = due;
     }

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * One proxied connection: the client's socket, the server's, and the two
+ * One proxied connection: the client's socket, the server's socket, and the two
  * directions between them.  The proxy's lock protects it.
  */
 #ifndef TESTS_SUPPORT_PAIR_H
@@ -12,25 +12,27 @@
 enum { CLIENT, SERVER, ENDS };
 
 struct pair {
-    struct list link; /* in the proxy's list of open ones */
-    uint64_t token; /* of its events: token for CLIENT, token + 1 for SERVER */
+    struct list link; /* in the proxy's list of open connections */
+    /* of its epoll events: token for CLIENT, token + 1 for SERVER */
+    uint64_t token;
     int epoll;
     int fd[ENDS];
-    uint32_t watched[ENDS]; /* events that epoll was asked for */
-    struct flow flow[ENDS]; /* flow[CLIENT] is what comes from the client */
+    uint32_t watched[ENDS]; /* the events that epoll watches */
+    struct flow flow[ENDS]; /* flow[CLIENT] is what the client sends */
     int open;
 };
 
-/* Takes both sockets.  Counts go on to be valid after pair_close(). */
+/* Takes over both sockets.  The counters stay valid after pair_close(). */
 struct pair *pair_open(int epoll, uint64_t token, int client, int server);
 void pair_close(struct pair *pair, enum fault_action how);
 void pair_free(struct pair *pair);
 
-/* The socket of `end` has something to read, or is broken. */
+/* The socket of `end` has input, or is broken. */
 void pair_read(struct pair *pair, int end);
-/* After any change: judges, writes, ends, and tells epoll what it waits for. */
+/* To be called after any change: applies rules, writes, closes, and updates
+ * epoll. */
 void pair_settle(struct pair *pair);
-/* The next time at which it has something to do; CLOCK_NEVER if none. */
+/* Returns when it has to act next, or CLOCK_NEVER. */
 int64_t pair_due(const struct pair *pair, int64_t now);
 
 #endif

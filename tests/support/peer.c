@@ -13,7 +13,7 @@
 
 enum { WORD = 4 };
 
-/* 1: ready; 0: late, or to stop. */
+/* Returns 1 if ready, 0 if late or stopped. */
 static int wait_ready(const struct peer *peer, short events, int ms)
 {
     struct pollfd fds[2] = {{.fd = peer->fd, .events = events},
@@ -48,7 +48,7 @@ static uint32_t word_at(const char *bytes)
     return ntohl(word);
 }
 
-/* Reads a length word and what it counts; bytes past PEER_BODY are dropped. */
+/* Reads a length word and the body.  Bytes beyond PEER_BODY are dropped. */
 static int read_body(struct peer *peer)
 {
     char word[WORD];
@@ -98,8 +98,8 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* How many of `size` bytes may be sent at once; 0 if the connection is to be
- * cut here. */
+/* Returns how many of `size` bytes may be sent at once, or 0 if the connection
+ * has to be cut here. */
 static size_t next_part(const struct peer *peer, size_t size)
 {
     if (peer->chunk > 0)
@@ -109,7 +109,7 @@ static size_t next_part(const struct peer *peer, size_t size)
     return size;
 }
 
-/* 1 after the gap, 0 if the server is to stop. */
+/* Returns 1 after the pause, 0 if the server is to stop. */
 static int wait_gap(const struct peer *peer)
 {
     struct pollfd stop = {.fd = peer->stop, .events = POLLIN};
@@ -133,7 +133,7 @@ static int send_now(struct peer *peer, const char *at, size_t size)
         if (size > 0 && !wait_gap(peer))
             return 0;
     }
-    /* The plan cuts after these bytes, not before the next ones. */
+    /* The cut comes after these bytes, not before the next ones. */
     return peer->cut == PEER_NO_CUT || peer->sent < peer->cut_after;
 }
 
@@ -178,8 +178,8 @@ int peer_send_head(struct peer *peer, char type, int64_t length)
     return peer_send_bytes(peer, head, sizeof head);
 }
 
-/* Small messages go in one piece, so that a client that has read once has the
- * whole of it. */
+/* Sends small messages in one piece, so that a client that has read once has
+ * the whole message. */
 int peer_send(struct peer *peer, char type, const void *body, size_t size)
 {
     char bytes[1024] = {type};

@@ -18,46 +18,46 @@ enum { PEER_BODY = 65536 };
 
 struct peer {
     int fd, stop;
-    /* How it sends: */
-    size_t chunk;      /* bytes at once at most; 0: no limit */
-    int gap_ms;        /* between two of these */
-    enum peer_cut cut; /* after `cut_after` bytes */
+    /* How the server sends: */
+    size_t chunk;      /* at most this many bytes at once; 0: no limit */
+    int gap_ms;        /* pause between two chunks */
+    enum peer_cut cut; /* how it cuts after `cut_after` bytes */
     uint64_t cut_after, sent;
-    char *batch; /* not NULL: small messages are collected here */
+    char *batch; /* not NULL: collects small messages */
     size_t collected;
-    int described; /* the client has the RowDescription of what comes next */
-    int answered;  /* the rest of the present answer is left out */
+    int described; /* the client already has the RowDescription */
+    int answered;  /* the rest of the current answer is left out */
     /* The message that was read last: */
     int type; /* as in framing.h */
     size_t size;
-    char body[PEER_BODY + 1]; /* ends with a NUL that is not in it */
+    char body[PEER_BODY + 1]; /* a NUL follows it */
 };
 
-/* 1 when the client has sent something; 0 too if `ms` have passed before,
- * -1: without a limit. */
+/* Returns 1 when the client has sent something, 0 if `ms` have passed (-1: no
+ * limit). */
 int peer_wait(const struct peer *peer, int ms);
 
-/* Reads a packet without a type letter, or a message. */
+/* Read a packet without a type letter, or a message. */
 int peer_read_packet(struct peer *peer);
 int peer_read_message(struct peer *peer);
 
 int peer_send_bytes(struct peer *peer, const void *bytes, size_t size);
-/* A message of that type. */
+/* Sends a message of that type. */
 int peer_send(struct peer *peer, char type, const void *body, size_t size);
-/* The body is a literal; its last NUL is sent, or is not. */
+/* The body is a literal, sent with or without its last NUL. */
 #define PEER_SEND(peer, type, body)                                            \
     peer_send((peer), (type), (body), sizeof(body))
 #define PEER_SEND_RAW(peer, type, body)                                        \
     peer_send((peer), (type), (body), sizeof(body) - 1)
-/* A message's head alone, with any length word. */
+/* Sends only the head of a message, with any length word. */
 int peer_send_head(struct peer *peer, char type, int64_t length);
-/* Until peer_end_batch, messages are sent together, PEER_BATCH bytes of them at
- * once, so that the server is faster than its client. */
+/* Until peer_end_batch(), messages are sent together, PEER_BATCH bytes at once,
+ * so that the server is faster than its client. */
 enum { PEER_BATCH = 65536 };
 void peer_begin_batch(struct peer *peer, char batch[PEER_BATCH]);
 int peer_end_batch(struct peer *peer);
-/* RowDescription of one text column, unless the client has it from Describe;
- * DataRow, and the tag of a SELECT. */
+/* Sends the RowDescription of one text column, unless Describe has sent it;
+ * DataRow; the tag of a SELECT. */
 int peer_send_description(struct peer *peer);
 int peer_send_row(struct peer *peer);
 int peer_send_tag(struct peer *peer);

@@ -33,7 +33,7 @@ struct proxy *proxied_start(const char *conninfo)
     return proxy;
 }
 
-/* keyword='value', with libpq's escapes. */
+/* Prints keyword='value' with libpq's escapes. */
 static void print_setting(FILE *out, const char *keyword, const char *value)
 {
     (void)fprintf(out, "%s='", keyword);
@@ -42,7 +42,7 @@ static void print_setting(FILE *out, const char *keyword, const char *value)
     (void)fprintf(out, "' ");
 }
 
-/* What the proxy replaces. */
+/* Returns whether the proxy replaces this keyword. */
 static int is_place(const char *keyword)
 {
     return strcmp(keyword, "host") == 0 || strcmp(keyword, "hostaddr") == 0 ||

@@ -7,12 +7,12 @@
 #include "proxy.h"
 
 /* The string has one host: a numeric IPv4 address, localhost, or a directory.
- * NULL if the string is wrong or the proxy cannot be started. */
+ * Returns NULL if the string is wrong or the proxy cannot be started. */
 struct proxy *proxied_start(const char *conninfo);
 
-/* The same connection string with the proxy's place, and `settings` behind it;
- * the caller frees it.  Without TLS, so that the proxy sees messages, unless
- * the settings say otherwise. */
+/* Returns the connection string with the proxy's host and port, and with
+ * `settings` at its end; the caller frees it.  It has no TLS, so that the proxy
+ * sees messages, unless the settings ask for TLS. */
 char *proxied_conninfo(const struct proxy *proxy, const char *conninfo,
                        const char *settings);
 

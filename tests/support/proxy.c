@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
  * The thread and the control of the fault proxy; see proxy.h.  `lock` protects
- * all fields but those that are set once.  The thread has it except while it
- * waits for events, so that a rule that was set holds for all that follows.
+ * all fields except those that never change.  The thread holds the lock except
+ * while it waits for events, so that a new rule applies to all later bytes.
  */
 #include "proxy.h"
 
@@ -23,13 +23,13 @@
 #include "socket.h"
 
 enum { BACKLOG = 64, EVENTS = 64 };
-/* Tokens of events; the first pair's is FIRST_PAIR. */
+/* Tokens of epoll events.  FIRST_PAIR is the first pair's. */
 enum { TOKEN_WAKE, TOKEN_LISTENER, FIRST_PAIR };
 
 struct proxy {
     struct thread thread;
     int port, epoll, wake;
-    int reserve; /* keeps the port while nobody listens; -1: a Unix socket */
+    int reserve; /* keeps the port while no socket listens; -1: a Unix socket */
     char *directory; /* of the Unix socket, else NULL */
 
     struct lock lock;
@@ -39,9 +39,9 @@ struct proxy {
     char *host;   /* of the server */
     int server_port;
     struct fault_rule rules[ENDS]; /* of new connections */
-    struct fault_rule next[ENDS];  /* of the next one alone ... */
+    struct fault_rule next[ENDS];  /* of the next connection only ... */
     int has_next[ENDS];            /* ... if this is set */
-    struct pair **pairs;           /* all that ever were, by number - 1 */
+    struct pair **pairs;           /* all connections, by number - 1 */
     int count, room;
     struct list open;
 };
@@ -106,7 +106,7 @@ static void handle_locked(struct proxy *p, uint64_t token)
     }
 }
 
-/* Each pair that is open does what is due; when the next one has to. */
+/* Lets each open pair act.  Returns when the next one has to. */
 static int64_t settle_all_locked(struct proxy *p)
 {
     int64_t due = CLOCK_NEVER, now = clock_now();
@@ -148,7 +148,7 @@ static int watch_fd(const struct proxy *p, int fd, uint64_t token)
     return epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* 0, or -1 and errno. */
+/* Returns 0, or -1 and errno. */
 static int begin_to_listen(struct proxy *p)
 {
     p->listener = p->directory ? socket_bind_unix(p->directory, p->port)
@@ -285,7 +285,7 @@ static void set_pair_locked(struct pair *pair, int direction,
                             const struct fault_rule *rule)
 {
     for (int end = 0; end < ENDS; end++) {
-        pair->flow[end].dropping = 0; /* by a silence that ends now */
+        pair->flow[end].dropping = 0; /* set by a silence that ends now */
         if (is_meant(direction, end))
             flow_set(&pair->flow[end], rule);
     }
@@ -377,7 +377,7 @@ static int wait_for(struct proxy *p, struct question q, uint64_t count, int ms)
     int64_t deadline = clock_after(clock_now(), ms);
     uint64_t now;
     lock_take(&p->lock);
-    /* The number of open ones falls, and is awaited exactly. */
+    /* The number of open connections falls, and must match exactly. */
     while (now = answer_locked(p, &q),
            (q.about == OPEN ? now != count : now < count) &&
                clock_now() < deadline)

@@ -33,22 +33,22 @@ struct proxy;
 enum { PROXY_NEW = 0, PROXY_ALL = -1, PROXY_NEXT = -2 };
 enum proxy_direction { TO_SERVER, TO_CLIENT, BOTH_WAYS };
 
-/* The server is host and port as socket_connect() takes them (socket.h):
- * a numeric IPv4 address, or the directory of a Unix socket.
- * Listens on a free port of 127.0.0.1. */
+/* Starts a proxy on a free port of 127.0.0.1.  The server is host and port as
+ * socket_connect() takes them: a numeric IPv4 address, or the directory of a
+ * Unix socket. */
 struct proxy *proxy_start(const char *host, int port);
-/* Listens on the Unix socket that libpq finds as host=DIRECTORY port=PORT; it
- * is removed by proxy_stop(). */
+/* Listens on the Unix socket that libpq finds as host=DIRECTORY port=PORT.
+ * proxy_stop() removes it. */
 struct proxy *proxy_start_unix(const char *directory, int port,
                                const char *server_host, int server_port);
-/* Ends all its connections with a FIN. */
+/* Closes all its connections with a FIN. */
 void proxy_stop(struct proxy *proxy);
 int proxy_port(const struct proxy *proxy);
 
-/* Connections that are accepted from now on go to this server. */
+/* Sends connections that are accepted from now on to this server. */
 void proxy_route(struct proxy *proxy, const char *host, int port);
-/* 0: connections are refused from now on, as by a machine without a server.
- * 1: they are accepted again. */
+/* With 0, refuses connections from now on, as a machine without a server does.
+ * With 1, accepts them again. */
 void proxy_listen(struct proxy *proxy, int accepts);
 
 /* Sets the rule of a direction.  `which` is a live connection's number,
@@ -58,18 +58,18 @@ void proxy_listen(struct proxy *proxy, int accepts);
  * on yet, and replaces the rule before it, so that what was held passes. */
 void proxy_set(struct proxy *proxy, int which, enum proxy_direction direction,
                const struct fault_rule *rule);
-/* Lets everything pass, in both directions of all connections. */
+/* Removes the rules of all connections, in both directions. */
 void proxy_pass(struct proxy *proxy);
 
-/* How many connections were accepted; how many of them are open. */
+/* Return how many connections were accepted, and how many are open. */
 int proxy_accepted(struct proxy *proxy);
 int proxy_open_count(struct proxy *proxy);
 int proxy_wait_accepted(struct proxy *proxy, int count, int ms);
 int proxy_wait_open(struct proxy *proxy, int count, int ms);
 
-/* Of one connection, open or not: bytes, and complete messages of a type (not
- * MESSAGE_ANY), that came from the sender, whether they were passed on or not.
- * 0 if there is no such connection. */
+/* Return the bytes, and the complete messages of a type (not MESSAGE_ANY), that
+ * came from the sender of one connection, open or not, whether they were passed
+ * on or not.  Return 0 if there is no such connection. */
 uint64_t proxy_bytes(struct proxy *proxy, int number,
                      enum proxy_direction direction);
 int proxy_messages(struct proxy *proxy, int number,
@@ -79,7 +79,7 @@ int proxy_wait_bytes(struct proxy *proxy, int number,
 int proxy_wait_messages(struct proxy *proxy, int number,
                         enum proxy_direction direction, int type, int count,
                         int ms);
-/* Until the present rule's place is reached. */
+/* Waits until the place of the current rule is reached. */
 int proxy_wait_reached(struct proxy *proxy, int number,
                        enum proxy_direction direction, int ms);
 

@@ -10,8 +10,7 @@ void place_set(struct place *place, const struct fault_rule *rule)
         rule->action != FAULT_PASS && rule->message == 0 && rule->offset == 0;
 }
 
-/* The bytes of a piece that come before `offset`, if it begins at `position`.
- */
+/* Returns how many bytes of a piece at `position` come before `offset`. */
 static size_t before(uint64_t offset, uint64_t position, size_t size)
 {
     uint64_t room = offset > position ? offset - position : 0;
@@ -24,7 +23,7 @@ static int is_named(const struct fault_rule *rule, const struct piece *piece)
            (rule->message == MESSAGE_ANY || rule->message == piece->type);
 }
 
-/* Of a piece that belongs to the message of the rule. */
+/* For a piece of the message that the rule names. */
 static size_t pass_inside(struct place *place, const struct piece *piece)
 {
     const struct fault_rule *rule = &place->rule;

@@ -24,32 +24,33 @@
 
 enum fault_action {
     FAULT_PASS,
-    /* Of this direction: */
-    FAULT_HOLD,    /* stop to read, so that the sender blocks in the end */
+    /* Actions on this direction: */
+    FAULT_HOLD,    /* stop reading, so that the sender blocks in the end */
     FAULT_SWALLOW, /* read and drop */
-    /* Of the connection, once the bytes before the place were delivered: */
+    /* Actions on the connection, once the bytes before the place were
+     * delivered: */
     FAULT_FIN,
     FAULT_RST,
-    FAULT_SILENCE /* swallow both directions; neither peer learns anything */
+    FAULT_SILENCE /* drop everything in both directions; neither peer is told */
 };
 
 #define FAULT_END (-1)
 
-/* The place is counted from the moment in which the rule is set, and is
- * reached at once if `message` and `offset` are 0. */
+/* The place counts from the moment in which the rule is set.  It is reached at
+ * once if `message` and `offset` are 0. */
 struct fault_rule {
     enum fault_action action;
-    int message;    /* a type (framing.h); 0: the place is a number of bytes */
-    int nth;        /* of these messages; 0 and 1: the first */
-    int64_t offset; /* bytes, of the message including its header if there is
-                       one; FAULT_END or too many: after its last byte */
-    /* How all bytes pass, before the place too: */
-    int delay_ms, jitter_ms; /* late by delay_ms to delay_ms + jitter_ms */
-    size_t chunk;            /* bytes sent at once at most; 0: no limit */
-    int gap_ms;              /* between two of these */
+    int message;    /* a type (framing.h); 0: the place is a byte count */
+    int nth;        /* the nth of these messages; 0 and 1: the first */
+    int64_t offset; /* bytes of the message with its header, or of the
+                     * direction; FAULT_END or too many: after the last byte */
+    /* How all bytes pass, also before the place: */
+    int delay_ms, jitter_ms; /* delayed by delay_ms to delay_ms + jitter_ms */
+    size_t chunk;            /* at most this many bytes at once; 0: no limit */
+    int gap_ms;              /* pause between two chunks */
 };
 
-/* How far a direction is on its way to the place of its rule. */
+/* How far a direction has come to the place of its rule. */
 struct place {
     struct fault_rule rule;
     uint64_t passed; /* bytes since the rule was set */
@@ -59,8 +60,8 @@ struct place {
 
 void place_set(struct place *place, const struct fault_rule *rule);
 
-/* How many bytes of this piece come before the place; `reached` is set if the
- * place follows them.  Called once for each piece, until it is reached. */
+/* Returns how many bytes of this piece come before the place, and sets
+ * `reached` if the place follows them.  Called for each piece until then. */
 size_t place_pass(struct place *place, const struct piece *piece);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Sockets that do not block; see socket.h. */
+/* Non-blocking sockets; see socket.h. */
 #define _GNU_SOURCE /* accept4 */
 #include "socket.h"
 
@@ -16,7 +16,7 @@
 
 enum { KIND = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC };
 
-/* Closes fd, keeps errno, and returns -1. */
+/* Closes fd and keeps errno.  Returns -1. */
 static int give_up(int fd)
 {
     int rc = errno;

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* What the hostile server says when it is not hostile; see talk.h. */
+/* What the hostile server sends when it does no deed; see talk.h. */
 #include "talk.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 #include "framing.h"
 
-/* Comes to a point.  1: the server goes on with what belongs there. */
+/* Comes to a point.  Returns 1 if the server then sends its message. */
 static int reach(struct talk *t, enum hostile_point point)
 {
     const struct hostile_plan *plan = &t->plan;
@@ -22,7 +22,7 @@ static int reach(struct talk *t, enum hostile_point point)
 
 /* ---- start-up ---- */
 
-/* Reads packets up to the start-up packet; refuses encryption. */
+/* Reads packets up to the startup packet, and refuses encryption. */
 static int receive_start_up(struct talk *t)
 {
     while (peer_read_packet(&t->peer)) {
@@ -41,7 +41,7 @@ static int receive_start_up(struct talk *t)
     return 0;
 }
 
-/* The client's nonce, which SASLInitialResponse ends with: "...,r=NONCE". */
+/* Returns the client's nonce, the end of SASLInitialResponse: "...,r=NONCE". */
 static const char *client_nonce(const struct peer *peer)
 {
     for (size_t i = 0; i + 2 < peer->size; i++)
@@ -99,7 +99,8 @@ static int let_in(struct talk *t)
 static const char *const commands[] = {"BEGIN", "COMMIT", "ROLLBACK",
                                        "DISCARD ALL", "SET"};
 
-/* The command that the statement begins with; NULL if it returns a row. */
+/* Returns the command that the statement begins with, or NULL if it returns a
+ * row. */
 static const char *command_of(const char *sql)
 {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
@@ -117,7 +118,7 @@ static int send_tag(struct talk *t, const char *command)
     return peer_send(&t->peer, 'C', command, strlen(command) + 1);
 }
 
-/* The server's own answer, if the plan has not given another one. */
+/* Sends the server's own answer, unless a deed has answered. */
 static int answer_query(struct talk *t, const char *sql)
 {
     const char *command = command_of(sql);

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /* The conversation of the hostile server with one client: what a good server
- * says, and at each point the deed of the plan. */
+ * sends, and at each point the deed of the plan. */
 #ifndef TESTS_SUPPORT_TALK_H
 #define TESTS_SUPPORT_TALK_H
 
@@ -10,10 +10,10 @@
 struct talk {
     struct peer peer;
     struct hostile_plan plan;
-    int visits[HOSTILE_POINTS]; /* of this client */
-    char status;                /* 'I' or 'T', as in ReadyForQuery */
-    char sql[256];              /* the begin of the statement of a Parse */
-    /* Is told of each visit, and whether a deed is due there.  Returns not 0 if
+    int visits[HOSTILE_POINTS]; /* visits of this client to each point */
+    char status;                /* 'I' or 'T', for ReadyForQuery */
+    char sql[256];              /* the beginning of the statement of a Parse */
+    /* Called at each point, with whether a deed is due there.  Returns not 0 if
      * the deed is to be done. */
     int (*visit)(void *arg, enum hostile_point point, int is_due);
     void *arg;

@@ -1,10 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The connection ends after the nth byte, for every n of a connect, a
+ * A connection is cut after the nth byte, for every n of a connect, a
  * statement, a release and the check before the next lease, in each direction,
- * with FIN and with RST: no call exceeds its deadline, and the next lease
- * works.
+ * with FIN and with RST.  No call may exceed its deadline, and the next lease
+ * must work.
  */
 #include <pqpool/pqpool.h>
 
@@ -21,8 +21,8 @@ enum { SOON_MS = 10000, SKIPPED = 77 };
 
 static struct proxy *proxy;
 static pqp_pool *pool;
-static char place[64];  /* of the cut, for messages */
-static int patience_ms; /* of connects, pings and statements */
+static char place[64];  /* the place of the cut, for messages */
+static int patience_ms; /* the timeout of connects, pings and statements */
 
 static const char *server(void)
 {
@@ -65,7 +65,7 @@ static int set_up_impatient(void **state)
     return set_up_with("", 500);
 }
 
-/* Nothing may be left, in the pool or on the way to the server. */
+/* Fails if the pool or the proxy still has a connection. */
 static int tear_down(void **state)
 {
     (void)state;
@@ -84,15 +84,15 @@ static pqp_conn *borrow(void)
     return conn;
 }
 
-/* Whether a statement may end like this on a connection that was cut: only
- * silence takes its time. */
+/* Returns 1 if a statement may end with this status on a connection that was
+ * cut. Only a silent connection may time out. */
 static int may_end_with(pqp_status status)
 {
     return status == PQP_OK || status == PQP_LOST ||
            (status == PQP_TIMEOUT && patience_ms < SOON_MS);
 }
 
-/* A statement that must work says OK. */
+/* Runs a statement.  If `must` is set, its status has to be PQP_OK. */
 static void ask(pqp_conn *conn, int must)
 {
     PGresult *res = NULL;
@@ -111,9 +111,10 @@ static void ask(pqp_conn *conn, int must)
     PQclear(res);
 }
 
-/* The conversation that is cut: from the connect to the second lease, which
- * reads the answers to the release's DISCARD ALL.  So a connection that is
- * leased the second time was not cut, and its statement must work. */
+/* The conversation that is cut.  It reaches from the connect to the second
+ * lease, which reads the answers to the DISCARD ALL of the release.  A
+ * connection that is leased twice was therefore not cut, and its second
+ * statement must work. */
 static void use_twice(enum proxy_direction direction, uint64_t *length)
 {
     pqp_conn *conn = borrow();
@@ -126,7 +127,7 @@ static void use_twice(enum proxy_direction direction, uint64_t *length)
     pqp_discard(&conn);
 }
 
-/* How many bytes that is, if the connection is not cut. */
+/* Returns the number of bytes of the conversation when it is not cut. */
 static uint64_t length_of(enum proxy_direction direction)
 {
     uint64_t length = 0;
@@ -155,7 +156,8 @@ static void cut_after_bytes(enum proxy_direction direction,
         if (clock_now() - start > SOON_MS / 2 * CLOCK_MS)
             fail_msg("%s: it took too long", place);
         assert_true(proxy_accepted(proxy) > number);
-        /* After a silence the server still has its end. */
+        /* The server does not notice a silence, and would keep its connection.
+         */
         proxy_set(proxy, number, BOTH_WAYS,
                   &(struct fault_rule){.action = FAULT_RST});
     }
@@ -192,8 +194,9 @@ static void pool_recovers_when_rst_follows_any_byte_to_the_client(void **state)
     cut_after_every_byte(TO_CLIENT, FAULT_RST);
 }
 
-/* The bytes of a TLS handshake are many, their number differs by a few each
- * time, and neither side can tell one from the next. */
+/* A TLS handshake has many bytes, and their number differs by a few each time.
+ * Neither side can tell one of these bytes from the next, so some cuts suffice.
+ */
 static void pool_recovers_when_a_tls_connection_is_cut(void **state)
 {
     (void)state;

@@ -1,15 +1,15 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* src/base/atomic.h on relacy: each word that a run touches is an rl::atomic
- * that is made at its first touch, so that a struct atom can still be zeroed
- * and copied as the core does before anybody else knows it. */
+/* src/base/atomic.h on relacy.  Each word becomes an rl::atomic at its first
+ * touch in a run, so that the core may zero and copy a struct atom before other
+ * threads know it. */
 #ifndef BASE_ATOMIC_H
 #define BASE_ATOMIC_H
 
 #include <stdint.h>
 
 struct atom {
-    uint64_t value; /* while there is no cell */
+    uint64_t value; /* used until there is a cell */
     void *cell;
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* src/base/atomic.h, with a scheduling point before each operation whose order
- * matters: the coroutines see one memory, so any interleaving of them is a
- * sequentially consistent one. */
+/* src/base/atomic.h with a scheduling point before each ordered operation.  The
+ * coroutines see one memory, so that any interleaving is sequentially
+ * consistent. */
 #ifndef BASE_ATOMIC_H
 #define BASE_ATOMIC_H
 

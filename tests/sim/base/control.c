@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* What tests call to begin, steer and look at a run; see sim.h. */
+/* The functions that tests call to begin, steer and observe a run; see sim.h.
+ */
 #include "base/sched.h"
 
 #include "base/clock.h"

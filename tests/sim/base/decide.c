@@ -1,10 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Whatever is not determined is decided here: which coroutine is next, whether
- * time slips, whether a wait ends for no reason, and what the test's own
- * provider asks by sim_chance().  Each decision has a number and a default;
- * those that differ from it are logged, and the log replays the run.
+ * Makes every decision that is not determined: which coroutine is next, whether
+ * time slips, whether a wait returns spuriously, and sim_chance() for the
+ * test's own provider.  Each decision has a number and a default.  Decisions
+ * that differ from the default are logged, and the log replays the run.
  */
 #include "base/sched.h"
 
@@ -118,8 +118,8 @@ int64_t decide_priority(void)
     return search.depth > 0 ? (int64_t)(mix(&policy_state) >> 8) : 0;
 }
 
-/* Probabilistic concurrency testing: the highest priority runs, and at `depth`
- * points of the run the one that runs falls below all others. */
+/* Probabilistic concurrency testing: the coroutine with the highest priority
+ * runs. At `depth` points of the run its priority falls below all others. */
 static uint32_t pct_next(struct sim_thread *const *ready, uint32_t n)
 {
     struct sim_thread *self = sched_self();
@@ -140,7 +140,7 @@ uint32_t decide_next(struct sim_thread *const *ready, uint32_t n, int stay)
     struct sim_thread *self = sched_self();
     uint32_t wanted;
     if (stay && self->spins % MAX_SPINS == MAX_SPINS - 1) {
-        /* It may wait for somebody by trying again and again. */
+        /* It may be waiting for another coroutine by trying again and again. */
         self->priority = --lowest;
         return 1;
     }

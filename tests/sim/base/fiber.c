@@ -30,7 +30,7 @@ enum { STACK_SIZE = 256 * 1024, STACK_GUARD = 4096 };
 
 static struct fiber *fiber_before, *fiber_now;
 
-/* The first thing on the new stack after every switch. */
+/* Called first on the new stack after every switch. */
 static void arrive(struct fiber *self)
 {
 #if defined(FIBER_ASAN)
@@ -38,7 +38,7 @@ static void arrive(struct fiber *self)
     size_t size;
     __sanitizer_finish_switch_fiber(self->asan, &bottom, &size);
     if (fiber_before->stack == NULL) {
-        /* The real stack is known from the first time it is left. */
+        /* The real stack becomes known when it is left for the first time. */
         fiber_before->context.uc_stack.ss_sp = (void *)(uintptr_t)bottom;
         fiber_before->context.uc_stack.ss_size = size;
     }

@@ -30,8 +30,7 @@ void lock_destroy(struct lock *lock)
     lock->alive = 0;
 }
 
-/* The lock's mutual exclusion is between coroutines: any of those that wait
- * may be next, as with a real mutex. */
+/* Any waiting coroutine may get the lock next, as with a real mutex. */
 static void lock_own(struct lock *lock)
 {
     struct sim_thread *self = sched_self();

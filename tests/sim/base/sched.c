@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The coroutines: who exists, who is ready, what the time is.  Only the one
- * that runs touches anything here, so nothing needs a lock.
+ * The coroutines: which exist, which are ready, and the virtual time.  Only the
+ * running coroutine uses these variables, so no lock is needed.
  */
 #include "base/sched.h"
 
@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum { MAX_THREADS = 1024 };
-#define SPIN_LIMIT 50000000U /* points in a row without a switch */
+#define SPIN_LIMIT 50000000U /* scheduling points in a row without a switch */
 
 struct sim_counts sched_counts;
 
@@ -86,8 +86,7 @@ static _Noreturn void fail_deadlock(void)
     sim_fail("deadlock, all wait for ever:%s", buffer);
 }
 
-/* ---- who runs
- * ------------------------------------------------------------------ */
+/* ---- the running coroutine ---- */
 
 static void make_ready(struct sim_thread *t)
 {
@@ -111,8 +110,8 @@ static struct sim_thread *first_in(enum sim_state state)
     return first;
 }
 
-/* The choice when every order is to be searched.  The default, the first of
- * the list, is to stay. */
+/* Chooses a coroutine when every order is to be searched.  The default, the
+ * first of the list, is to stay. */
 static struct sim_thread *any_ready(int stay)
 {
     static struct sim_thread *ready[MAX_THREADS];
@@ -134,7 +133,7 @@ static struct sim_thread *any_ready(int stay)
     return ready[n == 1 ? 0 : decide_next(ready, n, stay)];
 }
 
-/* To the earliest deadline; 0 if there is none. */
+/* Jumps to the earliest deadline.  Returns 0 if there is none. */
 static int time_jump(void)
 {
     int64_t next = CLOCK_NEVER;
@@ -325,7 +324,7 @@ struct sim_thread *sched_start(const char *name, void *(*run)(void *),
 void sched_join(struct sim_thread *thread)
 {
     if (thread == NULL || thread->detached || thread->state == SIM_FREE)
-        sim_fail("%s joins a thread that is none", current->name);
+        sim_fail("%s joins a thread that does not exist", current->name);
     while (thread->state != SIM_ENDED)
         sched_queue(thread, "join");
     thread->state = SIM_FREE;
@@ -334,7 +333,7 @@ void sched_join(struct sim_thread *thread)
 void sched_detach(struct sim_thread *thread)
 {
     if (thread == NULL || thread->detached || thread->state == SIM_FREE)
-        sim_fail("%s detaches a thread that is none", current->name);
+        sim_fail("%s detaches a thread that does not exist", current->name);
     thread->detached = 1;
     if (thread->state == SIM_ENDED)
         thread->state = SIM_FREE;

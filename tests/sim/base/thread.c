@@ -22,7 +22,8 @@ int thread_start(struct thread *thread, void *(*run)(void *), void *arg)
     if (sched_broken(SIM_THREAD_START))
         return EAGAIN;
     struct sim_thread *id = sched_start("thread", run, arg);
-    sched_point(); /* it runs, and may be gone, before its starter knows it */
+    /* the thread may run, and end, before its starter continues */
+    sched_point();
     thread->id = id;
     return 0;
 }
@@ -57,7 +58,7 @@ struct thread_memo *thread_memo(void)
     return &sched_self()->memo;
 }
 
-/* Handlers outlive the runs, as the library does. */
+/* Handlers stay for later runs, as the library does. */
 int thread_at_fork(void (*in_child)(void))
 {
     if (sched_broken(SIM_AT_FORK) || handler_count == MAX_HANDLERS)

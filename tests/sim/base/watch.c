@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Sockets, stop descriptors and the epoll set.  A closed number is given out
- * again, lowest first, and closing takes a descriptor out of the set, as the
- * kernel has it: so a removal that comes too late hits somebody else's.
+ * Sockets, stop descriptors and the epoll set.  As in the kernel, the lowest
+ * closed number is used again, and closing removes a descriptor from the set: a
+ * removal that comes too late removes another socket.
  */
 #include "base/watch.h"
 
@@ -17,12 +17,12 @@ enum fd_kind { FD_CLOSED, FD_SOCKET, FD_STOP };
 
 static struct fd {
     enum fd_kind kind;
-    int raised;          /* hung up, or stopped */
-    struct watch *watch; /* whose set it is in */
+    int raised;          /* closed by the peer, or stopped */
+    struct watch *watch; /* the set that it is in */
     uint64_t token;
-    int ready; /* the edge that was not reported yet */
+    int ready; /* it was not reported yet */
 } fds[FD_MAX];
-static int fd_top; /* no open one from here on */
+static int fd_top; /* no descriptor from here on is open */
 static int fd_count;
 static int watch_count;
 
@@ -30,7 +30,7 @@ static struct fd *fd_of(int fd, enum fd_kind kind, const char *call)
 {
     if (fd < FD_FIRST || fd >= FD_FIRST + fd_top ||
         fds[fd - FD_FIRST].kind != kind)
-        sim_fail("%s of descriptor %d, which is none", call, fd);
+        sim_fail("%s of descriptor %d, which is not open", call, fd);
     return &fds[fd - FD_FIRST];
 }
 
@@ -168,7 +168,8 @@ int watch_wait(struct watch *watch, int64_t deadline, uint64_t *tokens, int max)
         int woken = watch->woken;
         watch->woken = 0;
         if (found > 0 || woken || deadline <= sched_now()) {
-            sched_point(); /* what was collected may be old when it arrives */
+            /* a collected event may be old when it is returned */
+            sched_point();
             return found;
         }
         (void)sched_block(watch, deadline, "watch");

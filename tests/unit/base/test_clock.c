@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Time: two clocks that agree, and arithmetic that saturates. */
+/* Time: the two clocks agree, and the arithmetic saturates. */
 #include "base/clock.h"
 
 #include "harness.h"
@@ -45,7 +45,7 @@ static void deadline_saturates_when_timeout_is_huge_or_negative(void **state)
     assert_int_equal(clock_after(CLOCK_NEVER, 0), CLOCK_NEVER);
     assert_int_equal(clock_after(CLOCK_NEVER - CLOCK_MS, 1), CLOCK_NEVER);
     assert_int_equal(clock_after(0, INT_MAX), INT_MAX * CLOCK_MS);
-    /* M04: a machine that has been up for long. */
+    /* M04: a machine that has been running for a very long time. */
     int64_t old = INT64_MAX / 2;
     assert_int_equal(clock_after(old, 1000), old + 1000 * CLOCK_MS);
 }
@@ -63,7 +63,7 @@ milliseconds_until_deadline_are_rounded_up_when_fractional(void **state)
     assert_int_equal(clock_ms_until(CLOCK_MS + 1, 0), 2);
     assert_int_equal(clock_ms_until(INT64_MIN, 0), 0);
     assert_int_equal(clock_ms_until(CLOCK_NEVER - 1, CLOCK_NEVER - 2), 1);
-    /* Longer than poll(2) can: as long as it can. */
+    /* The result is never more than poll(2) can take. */
     assert_int_equal(clock_ms_until((INT_MAX + 5LL) * CLOCK_MS, 0), INT_MAX);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* The mutex and the condition variable on the monotonic clock.  Waits here are
- * real ones, and short. */
+/* The mutex, and the condition variable on the monotonic clock.  The waits are
+ * real, but short. */
 #include "base/lock.h"
 
 #include "harness.h"
@@ -39,7 +39,7 @@ static void wait_ends_at_its_deadline_when_not_woken(void **state)
             cond_wait(&cond, &lock, deadline);
         int64_t late = clock_now() - deadline;
         assert_true(late >= 0);
-        assert_true(late < 2000 * CLOCK_MS); /* a busy machine */
+        assert_true(late < 2000 * CLOCK_MS); /* room for a busy machine */
     }
     lock_drop(&lock);
 }

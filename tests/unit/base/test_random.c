@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Random numbers: in range, spread, and not the same twice. */
+/* Random numbers are in range, evenly spread, and do not repeat. */
 #include "base/random.h"
 
 #include "harness.h"
@@ -17,7 +17,7 @@ static void random_number_is_below_its_limit_when_drawn(void **state)
     assert_true(random_below(UINT64_MAX) < UINT64_MAX);
 }
 
-/* E09: a jitter that is none would bring all back together. */
+/* E09: without jitter all retries would come at the same time. */
 static void random_numbers_are_spread_evenly_when_many_are_drawn(void **state)
 {
     (void)state;

@@ -12,7 +12,7 @@ struct sample {
     uint64_t a, b;
 };
 
-/* What a caller with a newer header has. */
+/* The struct of a caller with a newer header. */
 struct larger {
     struct sample known;
     uint64_t more;

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* One thread's sleep on a futex: its ends, and wake-ups that come late.  Waits
- * here are real ones, and short. */
+/* The sleep of one thread on a futex: how it ends, and stale wake-ups.  The
+ * waits are real, but short. */
 #include "base/sleep.h"
 
 #include "base/clock.h"
@@ -16,12 +16,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-long syscall(long number, ...); /* which POSIX hides */
+long syscall(long number, ...); /* POSIX hides it */
 
 static struct lock lock;
 static struct sleeper sleeper;
-static int roused;  /* under the lock */
-static int returns; /* of sleeper_wait(), by the thread that sleeps */
+static int roused;  /* protected by the lock */
+static int returns; /* of sleeper_wait(), in the sleeping thread */
 
 static int setup(void **state)
 {
@@ -58,7 +58,8 @@ static void rouse(void)
     wake_send(wake);
 }
 
-/* FUTEX_WAKE, private, as wake_send() does it: how many it woke. */
+/* Sends a private FUTEX_WAKE, as wake_send() does.  Returns how many it woke.
+ */
 static long send_late(const void *target)
 {
     return syscall(SYS_futex, target, 1 | 128, 1, NULL, NULL, 0);
@@ -89,7 +90,7 @@ static void sleep_does_not_begin_when_sleeper_was_already_woken(void **state)
     struct wake wake = sleeper_rouse(&sleeper);
     sleeper_wait(&sleeper, &lock, CLOCK_NEVER);
     lock_drop(&lock);
-    wake_send(wake); /* which finds nobody */
+    wake_send(wake); /* no thread sleeps there */
 }
 
 static void sleep_ends_at_its_deadline_when_not_woken(void **state)
@@ -107,7 +108,7 @@ static void sleep_ends_at_its_deadline_when_not_woken(void **state)
     lock_drop(&lock);
 }
 
-/* A wake-up for a record that stood at this address before. */
+/* The wake-up was meant for an older record at the same address. */
 static void sleep_goes_on_when_a_stale_futex_wake_comes(void **state)
 {
     (void)state;
@@ -121,7 +122,7 @@ static void sleep_goes_on_when_a_stale_futex_wake_comes(void **state)
     assert_int_equal(returns, 1);
 }
 
-static atomic_int signals; /* lock-free, so that a handler may count */
+static atomic_int signals; /* lock-free, so that a signal handler may count */
 
 static void count_signal(int number)
 {
@@ -189,7 +190,7 @@ static void *wait_for_post(void *arg)
     return NULL;
 }
 
-/* The stack of a sleeper that is gone may hold a semaphore by now. */
+/* The stack of an ended sleeper may hold a semaphore by now. */
 static void
 stale_futex_wake_is_harmless_when_address_holds_a_semaphore(void **state)
 {

@@ -52,7 +52,7 @@ static void text_is_not_marked_when_it_fits_exactly(void **state)
     assert_string_equal(buffer, "abcdef");
     text_add(&text, "%s", "g");
     assert_string_equal(buffer, "abc...");
-    text_add(&text, "%s", "h"); /* nothing follows a cut */
+    text_add(&text, "%s", "h"); /* nothing is added after a cut */
     assert_string_equal(buffer, "abc...");
 }
 

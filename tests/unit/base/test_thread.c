@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Threads of the pool: signals, processors, scheduling, stack, names, what a
- * thread remembers, and fork. */
+/* Threads of the pool: signals, processors, scheduling, stack, names, memo, and
+ * fork. */
 #define _GNU_SOURCE /* affinity, SCHED_BATCH, pthread_getattr_np */
 #include "base/thread.h"
 
@@ -96,7 +96,7 @@ static void *name_itself(void *arg)
     return NULL;
 }
 
-/* A name that is longer than the kernel's is cut. */
+/* The kernel's names have 15 bytes; a longer name is cut. */
 static void thread_name_is_set_and_cut_when_a_thread_begins(void **state)
 {
     (void)state;
@@ -110,12 +110,12 @@ static void thread_name_is_set_and_cut_when_a_thread_begins(void **state)
     }
 }
 
-/* ---- what is not taken over from the thread that starts it --------------- */
+/* ---- attributes that are not inherited ---- */
 
-/* A thread of the application, which makes itself special and then starts one
- * of the pool's. */
+/* A thread of the application.  It gives itself special attributes, and then
+ * starts a thread of the pool. */
 struct special {
-    int (*become)(void); /* 0, or it may not */
+    int (*become)(void); /* 0, or not permitted */
     int refused;
     cpu_set_t cpus; /* of the pool's thread */
     int policy, priority, nice;
@@ -144,7 +144,7 @@ static void *start_while_special(void *arg)
     return NULL;
 }
 
-/* Skips the test if this process may not become so. */
+/* Skips the test if this process may not set the attribute. */
 static struct special started_by(int (*become)(void))
 {
     struct special s = {.become = become, .policy = -1};
@@ -211,7 +211,7 @@ thread_has_main_threads_policy_when_started_by_a_real_time_thread(void **state)
     assert_int_equal(s.priority, 0);
 }
 
-/* An ordinary user may raise the nice value, and not lower it again. */
+/* An ordinary user may raise the nice value, but not lower it again. */
 static int be_nicer(void)
 {
     int before = getpriority(PRIO_PROCESS, 0);
@@ -229,7 +229,7 @@ thread_has_main_threads_nice_value_when_started_by_a_nicer_thread(void **state)
     assert_int_equal(s.nice, getpriority(PRIO_PROCESS, (id_t)getpid()));
 }
 
-/* From here on, a call that sets any of these kills the process. */
+/* After this, a call that sets any of these attributes kills the process. */
 static int forbid_setting(void)
 {
 #define KILL(call)                                                             \
@@ -275,7 +275,7 @@ thread_start_makes_no_scheduling_calls_when_threads_are_alike(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* glibc takes it from the stack of each thread. */
+/* glibc takes the thread-locals from the stack of each thread. */
 static _Thread_local volatile char thread_locals[1024 * 1024];
 
 static size_t stack_bytes;
@@ -303,7 +303,8 @@ thread_stack_has_512_kb_when_thread_locals_take_a_megabyte(void **state)
     assert_int_equal(thread_start(&thread, use_the_stack, NULL), 0);
     thread_join(&thread);
     assert_true(stack_bytes >= THREAD_STACK);
-    /* Not the system's default of 8 MB, whoever keeps the thread-locals. */
+    /* The stack is smaller than the default of 8 MB, wherever libc keeps
+     * thread-locals. */
     assert_true(stack_bytes <= THREAD_STACK + 2 * sizeof thread_locals);
 }
 
@@ -326,7 +327,7 @@ static void fork_handler_runs_in_the_child_when_process_forks(void **state)
     int status = -1;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    assert_int_equal(forked, 0); /* and the parent is not */
+    assert_int_equal(forked, 0); /* the parent's handler does not run */
 }
 
 int main(void)

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The watch and the stop descriptor on real sockets: a hang-up is reported
- * once, data never, what was removed not at all.
+ * The watch and the stop descriptor on real sockets.  A close by the peer is
+ * reported once, data is not, and a removed socket is not.
  */
 #include "base/watch.h"
 
@@ -72,7 +72,7 @@ close_by_peer_is_reported_when_it_came_before_the_watch(void **state)
     assert_int_equal(token, 7);
 }
 
-/* E13: a busy connection wakes nobody. */
+/* E13: data on a busy connection wakes no thread. */
 static void data_is_not_reported_when_socket_is_watched(void **state)
 {
     (void)state;
@@ -85,7 +85,7 @@ static void data_is_not_reported_when_socket_is_watched(void **state)
         assert_int_equal(read(pair[0], &byte, 1), 1);
     }
     assert_int_equal(write(pair[1], &byte, 1), 1);
-    hang_up(); /* also with data unread */
+    hang_up(); /* also with unread data */
     assert_int_equal(wait_ms(5000, &token), 1);
 }
 
@@ -95,7 +95,7 @@ static void close_by_peer_is_not_reported_when_watch_was_removed(void **state)
     uint64_t token = 0;
     assert_int_equal(watch_add(&watch, pair[0], 7), 0);
     watch_remove(&watch, pair[0]);
-    watch_remove(&watch, pair[0]); /* again does no harm */
+    watch_remove(&watch, pair[0]); /* a second removal does no harm */
     hang_up();
     assert_int_equal(wait_ms(20, &token), 0);
     assert_true(watch_add(&watch, -1, 1) != 0);
@@ -142,7 +142,7 @@ static void watch_wake_ends_exactly_one_wait_when_sent(void **state)
     (void)state;
     uint64_t token;
     for (int i = 0; i < 3; i++)
-        watch_wake(&watch); /* they add up to one */
+        watch_wake(&watch); /* several wakes count as one */
     assert_int_equal(watch_wait(&watch, CLOCK_NEVER, &token, 1), 0);
     int64_t before = clock_now();
     assert_int_equal(wait_ms(20, &token), 0);

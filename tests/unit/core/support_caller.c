@@ -36,7 +36,7 @@ void caller_start(struct caller *caller)
 rpool_status caller_status(const struct caller *caller)
 {
     if (!caller->answered)
-        sim_fail("a caller still waits");
+        sim_fail("a caller was not answered");
     return caller->status;
 }
 

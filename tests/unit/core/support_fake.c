@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* The provider that tests of the core command; see the header. */
+/* The provider that tests of the core control; see the header. */
 #include "support_fake.h"
 
 #include "base/clock.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Arrays grow when their length is a power of two. */
+/* The array grows when its length is a power of two. */
 static void *grown(void *array, int count, size_t size)
 {
     if ((count & (count - 1)) != 0)
@@ -75,7 +75,7 @@ static struct fake_resource *resource_new(struct fake *fake)
     return r;
 }
 
-/* Not 0 if the creation cannot go on. */
+/* Returns not 0 if the creation has to fail. */
 static int create_sleep(struct fake *fake, const struct fake_step *step,
                         int64_t deadline, int stop_fd)
 {
@@ -193,7 +193,7 @@ static void fake_done(void *ctx)
         sim_fail("done is called while %d live", fake->live);
 }
 
-enum { MANY_EVENTS = 20000 }; /* more than any test has */
+enum { MANY_EVENTS = 20000 }; /* more than any test emits */
 
 void fake_on_event(void *arg, const rpool_event *event)
 {
@@ -202,7 +202,7 @@ void fake_on_event(void *arg, const rpool_event *event)
     if (fake_count(fake, RPOOL_EVENT_FREED) > 0)
         sim_fail("%s comes after FREED", rpool_event_name(event->type));
     if (fake->event_count == MANY_EVENTS)
-        sim_fail("events without end");
+        sim_fail("too many events");
     fake->events = grown(fake->events, fake->event_count, sizeof *fake->events);
     struct fake_event *e = &fake->events[fake->event_count++];
     const struct fake_resource *r = event->resource;
@@ -224,8 +224,7 @@ void fake_on_event(void *arg, const rpool_event *event)
         fake->hook(fake, event);
 }
 
-/* ---- what tests call
- * ----------------------------------------------------------- */
+/* ---- calls for tests ---- */
 
 static void report(const char *text)
 {

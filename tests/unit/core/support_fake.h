@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * A provider for tests of the core: it does what it is told, counts, and
+ * A provider for tests of the core: it does what the test sets, counts, and
  * complains when it is called with a lock held, on a resource that is gone, or
  * twice at a time on one resource.  Runs on the simulated base only.
  *
@@ -24,23 +24,23 @@
 
 #include <pqpool/rpool.h>
 
-/* Of create; FAKE_LONG fails with a message that fills its field. */
+/* Results of create.  FAKE_LONG fails with a message that fills its field. */
 enum { FAKE_OK, FAKE_TRANSIENT, FAKE_PERMANENT, FAKE_NULL, FAKE_LONG };
 #define FAKE_HANG (-1)
 
-/* What a call does: sleeps `ms`, then answers `result`: one of the above, or
- * an answer of rpool_provider's check and reset.  FAKE_HANG sleeps until the
- * deadline; a deadline ends every sleep: create fails then, check says AGAIN,
- * or `result` if it hangs. */
+/* What a provider call does: it sleeps `ms`, then returns `result`, which is
+ * one of the above or a result of rpool_provider's check and reset.  A deadline
+ * ends every sleep: then create fails, and check returns AGAIN.  FAKE_HANG
+ * sleeps until the deadline, and then returns `result`. */
 struct fake_step {
     int result;
     int64_t ms;
-    int times; /* that often, then all zero; 0: always */
+    int times; /* for so many calls, then all zero; 0: always */
 };
 
 struct fake_resource {
     struct fake *fake;
-    int number; /* 1 is the first that was made */
+    int number; /* the first resource has 1 */
     int fd;     /* sim_hang_up() takes it */
     int busy, gone;
     int checks, resets;
@@ -62,57 +62,61 @@ struct fake {
     struct fake_step create, check, look, reset, destroy;
     void (*hook)(struct fake *fake, const rpool_event *event);
 
-    int creates;                 /* calls of create */
-    int creating, creating_peak; /* at the same time */
+    int creates; /* number of calls */
+    /* running now, and the highest number at a time */
+    int creating, creating_peak;
     int created, destroyed, detached, live, peak;
-    int stopped; /* creates that ended because they were told to stop */
+    int stopped; /* creations that were ended by the stop descriptor */
     int checks, looks, resets, done;
-    int64_t idle_ms;          /* of the last check */
-    int64_t check_timeout_ms; /* of the last check; 0: not to wait at all */
+    int64_t idle_ms;          /* argument of the last check */
+    int64_t check_timeout_ms; /* of the last check; 0: it may not wait */
     int64_t create_timeout_ms;
 
-    struct fake_resource **resources; /* all that were ever made, in order */
+    /* every resource, in the order of creation */
+    struct fake_resource **resources;
     struct fake_event *events;
     int event_count;
 };
 
-/* Begins a FIFO run; *state is a fresh struct fake *. */
+/* Begins a FIFO run.  *state becomes a new struct fake *. */
 int fake_setup(void **state);
 
-/* Every resource must be gone and every coroutine must have ended. */
+/* Fails unless every resource is gone and every coroutine has ended. */
 int fake_teardown(void **state);
 
-/* The same for a test that chooses its seeds. */
+/* The same two steps for a test that chooses its seeds. */
 void fake_begin(struct fake *fake, uint64_t seed);
 void fake_end(struct fake *fake);
 
-/* A pool of the fake's; at least one field of rpool_options must be named. */
+/* Opens a pool on the fake.  At least one field of rpool_options must be named.
+ */
 rpool *fake_open_with(struct fake *fake, const rpool_options *options);
 #define fake_open(fake, ...)                                                   \
     fake_open_with((fake), RPOOL_OPTIONS(.on_event = fake_on_event,            \
                                          .arg = (fake), __VA_ARGS__))
 void fake_on_event(void *arg, const rpool_event *event);
 
-/* A provider has it only if a test puts it there before fake_open(). */
+/* For provider.look; the provider has none unless a test sets it before
+ * fake_open(). */
 int fake_look(void *ctx, void *resource);
 
-/* A lease that must succeed, within a minute. */
+/* Acquires an item within a minute, or fails. */
 rpool_item *fake_lease(rpool *pool);
 
-/* The resource of a lease. */
+/* Returns the resource of a lease. */
 struct fake_resource *fake_of(const rpool_item *item);
 
-/* Ends a resource that rpool_detach() gave away. */
+/* Ends a resource that rpool_detach() returned. */
 void fake_take(void *resource);
 
 int fake_count(const struct fake *fake, rpool_event_type type);
 int fake_closed_by(const struct fake *fake, rpool_reason reason);
 
-/* The latest of that type; fails if there is none. */
+/* Returns the latest event of that type, or fails if there is none. */
 const struct fake_event *fake_last(const struct fake *fake,
                                    rpool_event_type type);
 
-/* The pool's statistics of now. */
+/* Returns the pool's current statistics. */
 rpool_stats fake_stats(rpool *pool);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * acquire.c: what is leased, when nothing can be, deadlines, and calls
- * that will not wait.  The line is test_waiter.c's, checks are test_check.c's.
+ * acquire.c: which item is leased, what happens if none is idle, deadlines, and
+ * try_acquire.  test_waiter.c has the waiter queue, test_check.c the checks.
  */
 #include "support_caller.h"
 
@@ -168,7 +168,7 @@ timeout_message_ends_with_last_failure_when_all_are_leased(void **state)
     close_pool(&pool);
 }
 
-/* Of a cause of any length so much is shown that the numbers follow it. */
+/* A long cause is cut, so that the numbers after it fit. */
 static void timeout_message_keeps_numbers_when_its_cause_is_long(void **state)
 {
     struct fake *fake = *state;
@@ -266,7 +266,7 @@ static void try_acquire_starts_no_creation_when_pool_is_full(void **state)
     close_pool(&pool);
 }
 
-/* Several who would not wait ask for one more, and not for one each. */
+/* Several calls that may not wait start one creation, not one each. */
 static void
 one_creation_starts_when_try_acquire_is_called_many_times(void **state)
 {
@@ -317,7 +317,7 @@ static void acquire_is_refused_when_pool_or_out_pointer_is_null(void **state)
     close_pool(&pool);
 }
 
-/* The pair that nobody disputes: no lock, no wait, no call to the kernel. */
+/* The uncontended acquire and release: no lock, no wait, no system call. */
 static void acquire_and_release_take_no_lock_when_uncontended(void **state)
 {
     struct fake *fake = *state;

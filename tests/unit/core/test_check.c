@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * acquire.c, the check before a lease: when it is made, what each answer does,
- * and outstanding answers.
+ * acquire.c, the check before a lease: when it is made, what each result does,
+ * and pending answers.
  */
 #include "support_caller.h"
 
@@ -13,7 +13,7 @@ static void item_is_not_checked_when_it_was_leased_recently(void **state)
     rpool *pool = fake_open(fake, .max_size = 1);
     for (int i = 0; i < 10; i++) {
         rpool_item *item = fake_lease(pool);
-        sim_advance_ms(700); /* leased: that proves it */
+        sim_advance_ms(700); /* a lease counts as a proof of life */
         rpool_release(&item);
         sim_advance_ms(496);
     }
@@ -124,7 +124,7 @@ static void acquire_times_out_when_check_fails_at_the_deadline(void **state)
     close_pool(&pool);
 }
 
-/* The item was alive, only the caller's time was short. */
+/* The item is good; only the caller's time was short. */
 static void item_is_kept_when_deadline_of_acquire_ends_its_check(void **state)
 {
     struct fake *fake = *state;
@@ -135,10 +135,11 @@ static void item_is_kept_when_deadline_of_acquire_ends_its_check(void **state)
     rpool_item *item = NULL;
     for (int i = 1; i <= 3; i++) {
         assert_int_equal(rpool_acquire(pool, 20, &item, NULL), RPOOL_TIMEOUT);
-        assert_int_equal(fake->checks, 2 * i - 1); /* looked at, asked */
+        /* one without waiting, one with */
+        assert_int_equal(fake->checks, 2 * i - 1);
         assert_int_equal(fake_stats(pool).idle, 1);
     }
-    /* Its answer is outstanding, so it is asked again whatever its age. */
+    /* Its answer is pending, so it is checked again whatever its age. */
     fake->check.ms = 0;
     item = fake_lease(pool);
     assert_int_equal(fake->checks, 6);
@@ -157,7 +158,7 @@ static void pending_answer_is_read_when_item_is_leased_next(void **state)
     fake->reset = (struct fake_step){.result = RPOOL_CHECK, .times = 1};
     make_idle(pool, 1);
     assert_int_equal(fake->resets, 1);
-    assert_int_equal(fake->checks, 0); /* not by the release */
+    assert_int_equal(fake->checks, 0); /* the release does not check */
     rpool_item *item = fake_lease(pool);
     assert_int_equal(fake->checks, 1);
     rpool_release(&item);
@@ -187,14 +188,14 @@ try_acquire_takes_another_item_when_answer_is_still_pending(void **state)
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 2);
     fake->reset = (struct fake_step){.result = RPOOL_CHECK, .times = 1};
-    make_idle(pool, 2); /* slot 0 owes an answer, slot 1 does not */
-    sim_advance_ms(12); /* nobody's own slot any more */
+    make_idle(pool, 2); /* slot 0 has a pending answer, slot 1 has none */
+    sim_advance_ms(12); /* too late for the thread's slot hint */
     fake->check.ms = 50;
     rpool_item *item = NULL, *more = NULL;
     assert_int_equal(rpool_try_acquire(pool, &item), RPOOL_OK);
     assert_int_equal(fake_of(item)->number, 2);
     assert_int_equal(sim_now_ms(), 12);
-    assert_int_equal(fake->checks, 0); /* the other one is ready */
+    assert_int_equal(fake->checks, 0); /* the other item is ready */
     assert_int_equal(rpool_try_acquire(pool, &more), RPOOL_BUSY);
     assert_int_equal(fake->checks, 1);
     assert_int_equal(fake->live, 2);
@@ -205,7 +206,7 @@ try_acquire_takes_another_item_when_answer_is_still_pending(void **state)
     close_pool(&pool);
 }
 
-/* A10: no time is left, so the provider is not asked. */
+/* A10: there is no time for a ping, so the provider is not called. */
 static void try_acquire_returns_busy_when_idle_item_needs_a_ping(void **state)
 {
     struct fake *fake = *state;
@@ -256,14 +257,14 @@ static void other_idle_items_are_checked_when_one_was_found_dead(void **state)
     rpool_release(&item[1]);
     rpool_release(&item[2]);
     fake->check = (struct fake_step){.result = RPOOL_BAD, .times = 1};
-    sim_advance_ms(12); /* the keepalive of the first */
+    sim_advance_ms(12); /* the first item's keepalive */
     assert_int_equal(fake->resources[0]->checks, 1);
     for (int i = 1; i < 3; i++) {
         item[i] = fake_lease(pool);
         assert_int_equal(fake_of(item[i])->number, i + 1);
         assert_int_equal(fake->resources[i]->checks, 1);
     }
-    /* And once each: they are proven again. */
+    /* Each is checked once: then it is proven again. */
     rpool_release(&item[1]);
     item[1] = fake_lease(pool);
     assert_int_equal(fake->checks, 3);
@@ -294,7 +295,7 @@ static void caller_keeps_its_turn_when_its_item_fails_the_check(void **state)
     close_pool(&pool);
 }
 
-/* A22: also for who was granted it in line, and with the line full since. */
+/* A22: also for a waiter in the queue, and when the queue is full. */
 static void waiter_keeps_its_place_when_its_item_fails_the_check(void **state)
 {
     struct fake *fake = *state;

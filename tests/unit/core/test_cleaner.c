@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
  * cleaner.c: what becomes due, that the cleaner wakes exactly then, and how
- * often it wakes.  Lifetimes are test_lifetime.c's.
+ * often it wakes.  test_lifetime.c has the lifetimes.
  */
 #include "support_caller.h"
 
@@ -23,7 +23,7 @@ static void surplus_item_is_closed_when_idle_timeout_passes(void **state)
     rpool_item *item[4];
     for (int i = 0; i < 4; i++)
         item[i] = fake_lease(pool);
-    for (int i = 4; i-- > 0;) { /* at 0, 100, 200 and 300 */
+    for (int i = 4; i-- > 0;) { /* at 0, 100, 200 and 300 ms */
         rpool_release(&item[i]);
         sim_advance_ms(100);
     }
@@ -51,7 +51,7 @@ static void idle_items_stay_when_pool_is_at_min_size(void **state)
     sim_advance_ms(300000);
     assert_int_equal(fake->created, 2);
     assert_int_equal(fake->live, 2);
-    for (int i = 0; i < 2; i++) { /* but not what was used up */
+    for (int i = 0; i < 2; i++) { /* but not after max_uses leases */
         rpool_item *item = fake_lease(pool);
         rpool_release(&item);
     }
@@ -96,7 +96,7 @@ static void cleaner_wakes_once_when_an_item_becomes_due(void **state)
     }
     sim_advance_ms(999 - sim_now_ms());
     uint64_t wakes = cleaner_wakes();
-    assert_in_range(wakes, 0, 2); /* told that there is a surplus now */
+    assert_in_range(wakes, 0, 2); /* it learns that there is a surplus */
     for (int i = 0; i < 3; i++) {
         sim_advance_ms(released[i] + 999 - sim_now_ms());
         assert_int_equal(cleaner_wakes(), wakes + (uint64_t)i);
@@ -152,7 +152,7 @@ static void cleaner_never_wakes_when_nothing_can_become_due(void **state)
     assert_int_equal(sim_now_ms(), before);
 }
 
-/* The longest times that can be named are no overflow. */
+/* The longest possible times do not overflow. */
 static void
 expiry_and_leak_times_do_not_overflow_when_they_are_int_max(void **state)
 {
@@ -196,7 +196,7 @@ static void idle_timeout_restarts_when_item_is_leased_again(void **state)
     close_pool(&pool);
 }
 
-/* E16 M02: a leap of the clock makes a thousand due at once. */
+/* E16 M02: a jump of the clock makes a thousand items due at once. */
 static void mutex_is_held_briefly_when_many_items_expire_together(void **state)
 {
     struct fake *fake = *state;
@@ -243,7 +243,8 @@ static void item_is_leased_or_expires_but_not_both_when_they_race(void **state)
         close_pool(&pool);
         fake_end(&fake);
     }
-    assert_in_range(leased_old, 50, 450); /* either side wins now and then */
+    /* each side wins the race now and then */
+    assert_in_range(leased_old, 50, 450);
 }
 
 /* C22 */
@@ -268,7 +269,7 @@ static void keepalive_checks_item_when_it_is_idle(void **state)
     close_pool(&pool);
 }
 
-/* C22: an item in use needs none. */
+/* C22: an item that is in use needs no keepalive. */
 static void keepalive_skips_item_when_it_is_in_use(void **state)
 {
     struct fake *fake = *state;
@@ -313,7 +314,7 @@ static void acquire_succeeds_when_keepalives_are_running(void **state)
     assert_int_equal(rpool_acquire(pool, 50, &item, NULL), RPOOL_OK);
     assert_int_equal(sim_now_ms(), 1000);
     rpool_release(&item);
-    sim_advance_ms(900); /* and all have their turn */
+    sim_advance_ms(900); /* each item has had its keepalive */
     for (int i = 0; i < 8; i++)
         assert_true(fake->resources[i]->checks <= 1);
     assert_in_range(fake->checks, 7, 8); /* one was proven by its lease */
@@ -335,12 +336,12 @@ static void close_waits_when_a_keepalive_check_is_running(void **state)
     assert_int_equal(fake_closed_by(fake, RPOOL_REASON_SHUTDOWN), 1);
 }
 
-/* C01 P04: with no lease made at all. */
+/* C01 P04: without any lease. */
 static void min_size_is_restored_when_peers_close_idle_items(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 10, .min_size = 8);
-    sim_advance_ms(1000); /* not what was made just now */
+    sim_advance_ms(1000); /* new items would count as stillborn */
     fake->create.ms = 10;
     fake->creating_peak = 0;
     for (int i = 0; i < 8; i++)
@@ -358,7 +359,7 @@ static void min_size_is_restored_when_peers_close_idle_items(void **state)
     close_pool(&pool);
 }
 
-/* Not even for the lifetime that it had. */
+/* The cleaner does not wake for the item's former lifetime either. */
 static void cleaner_does_not_wake_when_item_has_already_left(void **state)
 {
     struct fake *fake = *state;
@@ -376,7 +377,7 @@ static void cleaner_does_not_wake_when_item_has_already_left(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        /* First: in a shell that never had more slots the race is close. */
+        /* First: in a cell that never had more slots the race is close. */
         cmocka_unit_test(item_is_leased_or_expires_but_not_both_when_they_race),
         FAKE_TEST(surplus_item_is_closed_when_idle_timeout_passes),
         FAKE_TEST(idle_items_stay_when_pool_is_at_min_size),

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * life.c, the end: close against idle, leased, creating and waiting, from
- * several threads and from inside, and what is left behind.
+ * Closing: with idle and leased items, creations and waiters, by several
+ * threads, and by a thread that the pool has called.
  */
 #include "support_caller.h"
 
@@ -39,7 +39,7 @@ static void close_returns_when_last_lease_is_released(void **state)
     assert_int_equal(fake->done, 1);
 }
 
-/* F02 F06 F10: by the thread that holds the lease itself. */
+/* F02 F06 F10: the thread that closes holds the leases itself. */
 static void lease_stays_valid_when_close_timed_out(void **state)
 {
     struct fake *fake = *state;
@@ -95,7 +95,8 @@ static void both_closes_return_when_two_threads_close(void **state)
         assert_int_equal(fake.destroyed, 3);
         assert_int_equal(fake.done, 1);
         assert_int_equal(rpool_close(&pool, 0), RPOOL_CLOSED);
-        assert_int_equal(rpool_close(&pool, 0), RPOOL_OK); /* NULL by now */
+        /* the pointer is NULL by now */
+        assert_int_equal(rpool_close(&pool, 0), RPOOL_OK);
         fake_end(&fake);
     }
 }
@@ -162,7 +163,7 @@ static void creation_is_stopped_when_pool_is_closed(void **state)
 static int (*fake_create)(void *, int64_t, int, void **, rpool_failure *);
 static int64_t stubborn_ms;
 
-/* Hears nothing while it sleeps, and succeeds after all. */
+/* Ignores the stop while it sleeps, and then succeeds. */
 static int stubborn_create(void *ctx, int64_t deadline, int stop_fd,
                            void **resource, rpool_failure *why)
 {
@@ -209,7 +210,7 @@ static void close_times_out_when_a_creation_ignores_the_stop(void **state)
     assert_int_equal(sim_now_ms(), 200);
     assert_int_equal(fake->done, 0);
     assert_int_equal(sim_thread("").live, 1);
-    sim_advance_ms(3599800); /* it ends by itself, and the pool with it */
+    sim_advance_ms(3599800); /* the creation ends, and the pool with it */
     assert_int_equal(fake->destroyed, 1);
     assert_int_equal(fake->done, 1);
     assert_int_equal(sim_thread("").live, 0);

@@ -1,11 +1,11 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* A close keeps its deadline, whatever holds the pool's threads up. */
+/* A close keeps its deadline, whatever the pool's threads are doing. */
 #include "support_caller.h"
 
-enum { MOMENT_MS = 100 }; /* what is only being destroyed gets that much */
+enum { MOMENT_MS = 100 }; /* a close gives destroys this much time */
 
-/* A worker takes an endless job just as the close looks who is busy. */
+/* A worker begins a long job just when the close looks for busy workers. */
 static void
 close_keeps_its_deadline_when_a_worker_job_begins_meanwhile(void **state)
 {
@@ -23,13 +23,13 @@ close_keeps_its_deadline_when_a_worker_job_begins_meanwhile(void **state)
         int64_t began = sim_now_ms();
         (void)rpool_close(&pool, 0);
         assert_in_range(sim_now_ms() - began, 0, MOMENT_MS + 1);
-        sim_advance_ms(100000); /* it ends by itself */
+        sim_advance_ms(100000); /* the job ends by itself */
         assert_int_equal(fake.done, 1);
         fake_end(&fake);
     }
 }
 
-/* Its slow ping was handed to the workers, which are all busy. */
+/* Slow pings were handed to the workers, which are all busy. */
 static void
 items_waiting_for_a_check_are_destroyed_when_pool_is_closed(void **state)
 {
@@ -63,7 +63,7 @@ static void dawdle(struct fake *fake, const rpool_event *event)
         sim_sleep_ms(10000);
 }
 
-/* The cleaner's, in the listener. */
+/* Expects that close times out while the cleaner is in the listener. */
 static void expect_it_to_be_left_behind(struct fake *fake, rpool *pool)
 {
     assert_int_equal(fake_count(fake, slow), 1);
@@ -98,10 +98,10 @@ close_times_out_when_listener_is_slow_with_a_degraded_event(void **state)
     make_idle(pool, 1);
     fake->create.ms = FAKE_HANG;
     assert_int_equal(rpool_resize(pool, 2, 2), RPOOL_OK);
-    sim_settle(); /* the one worker creates */
+    sim_settle(); /* the only worker creates */
     sim_break(SIM_THREAD_START, 1, 1);
     sim_hang_up(fake->resources[0]->fd);
-    sim_advance_ms(1000); /* the next thread starts, and tells */
+    sim_advance_ms(1000); /* another thread starts, and emits an event */
     expect_it_to_be_left_behind(fake, pool);
 }
 
@@ -115,7 +115,7 @@ static void destroy_in_a_worker(void *ctx, void *resource)
     fake_destroy(ctx, resource);
 }
 
-/* F19: whoever closes, or decides, has no part in it. */
+/* F19: the thread that closes, and the cleaner, destroy nothing. */
 static void close_leaves_destroys_to_workers_when_they_are_slow(void **state)
 {
     struct fake *fake = *state;
@@ -133,7 +133,7 @@ static void close_leaves_destroys_to_workers_when_they_are_slow(void **state)
     assert_int_equal(strangers, 0);
 }
 
-/* The only worker that is left is stuck: the thread that releases destroys. */
+/* The last worker is stuck, so the thread that releases destroys the item. */
 static void
 item_is_destroyed_by_release_when_close_timed_out_before(void **state)
 {
@@ -141,7 +141,7 @@ item_is_destroyed_by_release_when_close_timed_out_before(void **state)
     rpool *pool = fake_open(fake, .max_size = 2);
     rpool_item *item = fake_lease(pool), *other = fake_lease(pool);
     fake->destroy = (struct fake_step){.ms = 60000, .times = 1};
-    rpool_discard(&other); /* keeps a worker */
+    rpool_discard(&other); /* a worker is busy with it */
     sim_settle();
     assert_int_equal(rpool_close(&pool, 50), RPOOL_TIMEOUT);
     assert_int_equal(fake->destroyed, 0);

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* event.c: what is told, in which order, and that those who are told may call
- * the pool. */
+/* Events: which are emitted, in which order, and that a listener may call the
+ * pool. */
 #include "support_caller.h"
 
 #include <stdlib.h>
@@ -53,7 +53,7 @@ static void event_has_times_and_call_site_when_emitted(void **state)
     assert_int_equal(rpool_acquire(pool, 1000, &held, NULL), RPOOL_OK);
     assert_int_equal(fake_last(fake, RPOOL_EVENT_CREATED)->ms, 40);
     const struct fake_event *e = fake_last(fake, RPOOL_EVENT_ACQUIRED);
-    assert_int_equal(e->ms, 40); /* that long it waited */
+    assert_int_equal(e->ms, 40); /* how long the acquire waited */
     assert_string_equal(e->site.func, __func__);
     assert_string_equal(e->site.file, __FILE__);
     rpool_item *item = NULL;
@@ -92,7 +92,7 @@ static int fits(const struct fake *fake, uint64_t item)
     return last == RPOOL_EVENT_CLOSED;
 }
 
-/* U05: under load, for each item; and nothing is left out. */
+/* U05: for each item under load, and no event is missing. */
 static void
 event_sequence_is_complete_for_each_item_when_under_load(void **state)
 {
@@ -207,7 +207,7 @@ misuse_event_is_emitted_and_counted_when_handle_is_stale(void **state)
     close_pool(&pool);
 }
 
-/* U06: one line for each attempt, not for each that waits. */
+/* U06: one event for each attempt, not one for each waiter. */
 static void
 create_failed_is_emitted_per_attempt_when_many_callers_wait(void **state)
 {
@@ -226,7 +226,7 @@ create_failed_is_emitted_per_attempt_when_many_callers_wait(void **state)
     close_pool(&pool);
 }
 
-/* Nobody need listen. */
+/* A listener is optional. */
 static void pool_works_when_it_has_no_listener(void **state)
 {
     struct fake *fake = *state;
@@ -254,8 +254,7 @@ static void take_two_seconds(struct fake *fake, const rpool_event *event)
         sim_sleep_ms(2000);
 }
 
-/* Whatever event the listener is slow with, items expire, and others are made.
- */
+/* Items expire and are created, whichever event the listener is slow with. */
 static void creation_and_expiry_go_on_when_listener_is_slow(void **state)
 {
     struct fake *fake = *state;
@@ -276,10 +275,10 @@ static void creation_and_expiry_go_on_when_listener_is_slow(void **state)
             if (slow == RPOOL_EVENT_CREATE_FAILED)
                 fake->create =
                     (struct fake_step){.result = FAKE_TRANSIENT, .times = 1};
-            caller_start(&c); /* the listener is slow with its creation */
+            caller_start(&c); /* the listener is slow with this creation */
             rpool_release(&item);
         }
-        sim_advance_ms(1100); /* the leak is told, the idle item has left */
+        sim_advance_ms(1100); /* LEAK was emitted, the idle item has expired */
         assert_true(fake_closed_by(fake, RPOOL_REASON_LIFETIME) >= 1);
         int64_t began = sim_now_ms();
         slow = RPOOL_EVENT_COUNT;
@@ -294,8 +293,8 @@ static void creation_and_expiry_go_on_when_listener_is_slow(void **state)
     }
 }
 
-/* LEAK_RETURNED comes once after the LEAK of the same lease.  The next lease of
- * the slot is a leak of its own. */
+/* LEAK_RETURNED comes once after the LEAK of the same lease.  A later lease of
+ * the slot can leak again. */
 static void expect_leaks_in_pairs(const struct fake *fake, int leases)
 {
     int told = 0, returned = 0;
@@ -345,7 +344,7 @@ static void leak_event_comes_for_each_leak_when_listener_is_slow(void **state)
     rpool *pool = fake_open(fake, .max_size = 1, .leak_after_ms = 100);
     for (int i = 0; i < 5; i++) {
         rpool_item *item = fake_lease(pool);
-        sim_sleep_ms(120); /* it ends while the listener has the one before */
+        sim_sleep_ms(120); /* it ends while the listener has the last leak */
         rpool_release(&item);
     }
     rpool_item *item = fake_lease(pool);

@@ -1,14 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * worker.c, creations that fail: who is told, the pauses between attempts,
- * and what a permanent failure changes.
+ * Creations that fail: who gets the error, the back-off, and permanent
+ * failures.
  */
 #include "support_caller.h"
 
 #include <string.h>
 
-/* When attempt n (0 is the first) failed. */
+/* Returns when attempt n (0 is the first) failed. */
 static int64_t failed_at(const struct fake *fake, int n)
 {
     for (int i = 0; i < fake->event_count; i++)
@@ -17,7 +17,7 @@ static int64_t failed_at(const struct fake *fake, int n)
     sim_fail("there were not that many failures");
 }
 
-/* B01: tried again within the waiter's time. */
+/* B01: the retry comes within the waiter's time. */
 static void creation_is_retried_when_one_attempt_failed(void **state)
 {
     struct fake *fake = *state;
@@ -76,7 +76,7 @@ waiters_time_out_at_their_deadlines_when_no_creation_succeeds(void **state)
     assert_int_equal(fake_stats(pool).waiting, 0);
     assert_int_equal(fake_stats(pool).total, 0);
     int creates = fake->creates;
-    sim_advance_ms(60000); /* nobody wants one any more */
+    sim_advance_ms(60000); /* no caller wants an item any more */
     assert_int_equal(fake->creates, creates);
     fake->create.result = FAKE_OK;
     rpool_item *item = fake_lease(pool);
@@ -85,8 +85,8 @@ waiters_time_out_at_their_deadlines_when_no_creation_succeeds(void **state)
     close_pool(&pool);
 }
 
-/* B05: the longest pauses are 100 ms, 200, 400 and so on, and while a caller
- * waits at most a quarter of create_retry_max_ms. */
+/* B05: the longest pauses are 100 ms, 200, 400 and so on.  While a caller waits
+ * they are at most a quarter of create_retry_max_ms. */
 static void back_off_doubles_up_to_its_limit_when_creations_fail(void **state)
 {
     struct fake *fake = *state;
@@ -111,7 +111,7 @@ static void back_off_doubles_up_to_its_limit_when_creations_fail(void **state)
     }
 }
 
-/* Creations that began together and fail together are one failure. */
+/* Creations that began together and fail together count as one failure. */
 static void back_off_takes_one_step_when_creations_fail_together(void **state)
 {
     struct fake *fake = *state;
@@ -127,7 +127,7 @@ static void back_off_takes_one_step_when_creations_fail_together(void **state)
     close_pool(&pool);
 }
 
-/* Service returns soon: the median over many outages of 100 ms to 5 s. */
+/* The median over many outages of 100 ms to 5 s. */
 static void waiters_are_served_within_150_ms_when_an_outage_ends(void **state)
 {
     (void)state;
@@ -160,7 +160,8 @@ static void waiters_are_served_within_150_ms_when_an_outage_ends(void **state)
     }
 }
 
-/* B05: anywhere up to them, so that many clients do not come together. */
+/* B05: a pause may have any length up to the longest, so that many clients do
+ * not retry together. */
 static void back_off_is_spread_from_zero_when_a_creation_fails(void **state)
 {
     (void)state;
@@ -182,7 +183,7 @@ static void back_off_is_spread_from_zero_when_a_creation_fails(void **state)
     assert_in_range(most, 95, 100);
 }
 
-/* B05 P09: a minute without a server, and a hundred who wait. */
+/* B05 P09: a minute without a server, and a hundred waiters. */
 static void one_creation_at_a_time_is_tried_when_server_is_down(void **state)
 {
     struct fake *fake = *state;
@@ -199,7 +200,8 @@ static void one_creation_at_a_time_is_tried_when_server_is_down(void **state)
     fake->creating_peak = 0;
     sim_advance_ms(59000);
     assert_int_equal(fake->creating_peak, 1);
-    assert_in_range(fake->creates - creates, 240, 600); /* 125 ms, average */
+    /* the average pause is 125 ms */
+    assert_in_range(fake->creates - creates, 240, 600);
     close_pool(&pool);
 }
 
@@ -237,7 +239,7 @@ static void waiter_is_served_by_a_release_when_back_off_is_running(void **state)
     sim_settle();
     assert_int_equal(caller_status(&c), RPOOL_OK);
     assert_int_equal(c.at_ms, 150);
-    for (int i = 0; i < 10; i++) { /* what there is goes on being leased */
+    for (int i = 0; i < 10; i++) { /* the existing item is still leased */
         rpool_item *item = fake_lease(pool);
         assert_int_equal(fake_of(item)->number, 1);
         rpool_release(&item);
@@ -282,8 +284,8 @@ static void acquire_fails_at_once_when_creation_fails_permanently(void **state)
     close_pool(&pool);
 }
 
-/* B20: no storm of wrong passwords.  Callers make at most five attempts a
- * second; what they are told between two attempts is at most 200 ms old. */
+/* B20: a wrong password is not tried too often.  Callers cause at most five
+ * attempts a second, and get a failure that is at most 200 ms old. */
 static void
 creation_is_tried_five_times_a_second_when_it_fails_permanently(void **state)
 {
@@ -305,8 +307,7 @@ creation_is_tried_five_times_a_second_when_it_fails_permanently(void **state)
     close_pool(&pool);
 }
 
-/* B20: without a caller min_size is tried for as rarely as after any failure.
- */
+/* B20: without a waiter, min_size is retried as rarely as after any failure. */
 static void
 permanent_failure_is_retried_rarely_when_no_caller_waits(void **state)
 {
@@ -317,13 +318,13 @@ permanent_failure_is_retried_rarely_when_no_caller_waits(void **state)
     sim_advance_ms(20000);
     assert_in_range(fake->creates, 10, 13);
     assert_int_equal(rpool_wait(pool, 1000, NULL), RPOOL_CREATE);
-    sim_advance_ms(300); /* what is known is too old to refuse anybody */
+    sim_advance_ms(300); /* the known failure is too old to refuse a caller */
     fake->create = (struct fake_step){.result = FAKE_OK};
     assert_int_equal(rpool_wait(pool, 1000, NULL), RPOOL_OK);
     close_pool(&pool);
 }
 
-/* B20: as long as there is an item, a release may be a moment away. */
+/* B20: while there is an item, a release may serve the waiter. */
 static void waiter_keeps_waiting_after_permanent_failure_when_an_item_is_leased(
     void **state)
 {
@@ -343,7 +344,7 @@ static void waiter_keeps_waiting_after_permanent_failure_when_an_item_is_leased(
     close_pool(&pool);
 }
 
-/* And when that hope ends, so does the waiting. */
+/* When the last item is gone, the waiter is refused. */
 static void
 waiter_fails_after_permanent_failure_when_last_item_is_discarded(void **state)
 {
@@ -356,13 +357,13 @@ waiter_fails_after_permanent_failure_when_last_item_is_discarded(void **state)
     caller_start(&c);
     sim_advance_ms(10);
     rpool_discard(&held);
-    sim_settle(); /* as a newcomer would be told */
+    sim_settle(); /* as a new caller would be */
     assert_int_equal(caller_status(&c), RPOOL_CREATE);
     assert_int_equal(fake->creates, 2);
     close_pool(&pool);
 }
 
-/* Recycle is what one does when the password is right again. */
+/* An application recycles the pool when the password is right again. */
 static void back_off_ends_when_pool_is_recycled(void **state)
 {
     struct fake *fake = *state;

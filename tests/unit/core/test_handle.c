@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * handle.c: handles are values, also after their end; shells are recycled; and
- * in the child of a fork nothing of the parent's is touched.
+ * handle.c: handles are values and stay valid as values, cells are reused, and
+ * a child process touches nothing of its parent's pools.
  */
 #include "support_caller.h"
 
@@ -33,7 +33,7 @@ static void stale_handle_is_refused_when_its_slot_is_leased_again(void **state)
     close_pool(&pool);
 }
 
-/* I-04: a thousand leases of one slot, and no two handles are the same. */
+/* I-04: a thousand leases of one slot, and no two handles are equal. */
 static void
 stale_handles_stay_refused_when_slot_is_leased_a_thousand_times(void **state)
 {
@@ -68,7 +68,7 @@ static void calls_are_refused_when_handle_is_a_random_word(void **state)
     for (int i = 0; i < 10000; i++) {
         word = word * 6364136223846793005U + 1442695040888963407U;
         uint64_t tried = i % 3 == 0 ? word >> (i % 64) : word;
-        if (i % 5 == 0) /* of this pool, or nearly */
+        if (i % 5 == 0) /* a handle of this pool, or nearly */
             tried = (uintptr_t)held ^ (uint64_t)1 << (i % 64);
         if (tried == (uintptr_t)held || tried == (uintptr_t)pool)
             continue;
@@ -90,11 +90,11 @@ static void calls_are_refused_when_handle_is_a_random_word(void **state)
     close_pool(&pool);
 }
 
-/* I-05: a handle knows its pool, so it cannot go to another. */
+/* I-05: a handle knows its pool, so its item cannot go to another. */
 static void lease_returns_to_its_own_pool_when_two_pools_exist(void **state)
 {
     struct fake *fake = *state;
-    fake->provider.done = NULL; /* it is the provider of both */
+    fake->provider.done = NULL; /* both pools use this provider */
     rpool *a = NULL, *b = NULL;
     assert_int_equal(rpool_open(&a, &fake->provider, fake, NULL, NULL),
                      RPOOL_OK);
@@ -115,7 +115,7 @@ static void lease_returns_to_its_own_pool_when_two_pools_exist(void **state)
     close_pool(&b);
 }
 
-/* F20: a shell is recycled with all that was ever handed out of it. */
+/* F20: a cell is reused while old handles of it exist. */
 static void
 stale_handles_are_refused_when_their_cell_serves_another_pool(void **state)
 {
@@ -153,7 +153,7 @@ stale_handles_are_refused_when_their_cell_serves_another_pool(void **state)
 static rpool *parents;
 static rpool_item *parents_item;
 
-/* Everything that can be called, in the child; 0 if all of it was refused. */
+/* Makes every call in the child.  Returns 0 if all were refused. */
 static int call_all(void *arg)
 {
     const struct fake *fake = arg;
@@ -199,7 +199,7 @@ static void every_call_returns_forked_when_child_uses_parents_pool(void **state)
     make_idle(parents, 2);
     parents_item = fake_lease(parents);
     assert_int_equal(sim_fork(call_all, fake), 0);
-    /* J07: the parent's goes on. */
+    /* J07: the parent's pool goes on. */
     assert_non_null(rpool_resource(parents_item));
     rpool_release(&parents_item);
     rpool_item *item = fake_lease(parents);
@@ -216,7 +216,7 @@ static void stir(void *arg)
     }
 }
 
-/* J04 J07: wherever the others stand, also with the mutex in hand. */
+/* J04 J07: whatever the other threads do, also with the mutex held. */
 static void child_is_never_blocked_when_parent_forks_at_any_moment(void **state)
 {
     (void)state;
@@ -242,7 +242,7 @@ static void child_is_never_blocked_when_parent_forks_at_any_moment(void **state)
 static int open_in_child(void *arg)
 {
     struct fake *fake = arg;
-    fake->provider.done = NULL; /* it would miss the parent's resource */
+    fake->provider.done = NULL; /* it would count the parent's resource */
     rpool *pool = fake_open(fake, .max_size = 1);
     rpool_item *item = fake_lease(pool);
     int same = pool == parents || fake_of(item) == NULL;
@@ -266,12 +266,12 @@ static void knock(void *arg)
     for (int i = 0; i < 30; i++) {
         rpool_item *item = NULL;
         if (rpool_acquire(arg, 0, &item, NULL) != RPOOL_CLOSED)
-            sim_fail("a pool that is over lends");
+            sim_fail("a closed pool leases an item");
     }
 }
 
-/* J04 J08: a straggler knocks at a shell that is free, and holds its mutex as
- * the others fork. */
+/* J04 J08: a late caller uses a free cell, and holds its mutex during the fork.
+ */
 static void
 child_can_open_a_pool_when_a_free_cell_was_locked_at_fork(void **state)
 {
@@ -294,7 +294,7 @@ child_can_open_a_pool_when_a_free_cell_was_locked_at_fork(void **state)
 
 struct late {
     rpool *pool;
-    int number; /* of the resource that its second acquire got; 0: none */
+    int number; /* resource number of its second acquire; 0: none */
 };
 
 static void acquire_late(void *arg)
@@ -308,8 +308,8 @@ static void acquire_late(void *arg)
     rpool_release(&item);
 }
 
-/* The shell becomes another pool's while the acquire runs, and its claim takes
- * an item of that pool. */
+/* The cell becomes another pool during the acquire, whose claim takes an item
+ * of that pool. */
 static void
 acquire_takes_no_item_of_next_pool_when_its_own_was_closed(void **state)
 {
@@ -317,7 +317,7 @@ acquire_takes_no_item_of_next_pool_when_its_own_was_closed(void **state)
     for (uint64_t seed = 1; seed <= 1000; seed++) {
         struct fake fake;
         fake_begin(&fake, seed);
-        fake.provider.done = NULL; /* it is the provider of both */
+        fake.provider.done = NULL; /* both pools use this provider */
         rpool *next = NULL;
         struct late late = {.pool = fake_open(&fake, .max_size = 1)};
         rpool_item *item = fake_lease(late.pool);
@@ -340,7 +340,7 @@ acquire_takes_no_item_of_next_pool_when_its_own_was_closed(void **state)
     }
 }
 
-/* There is no room for another pool, but there is memory. */
+/* There is memory for another pool, but no free cell. */
 static void open_reports_the_limit_when_process_has_4095_pools(void **state)
 {
     struct fake *fake = *state;

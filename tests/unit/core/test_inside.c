@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * A close by a thread that the pool itself has called: it would wait for
- * itself, so it only begins.
+ * A close by a thread that the pool itself has called.  It would wait for
+ * itself, so it only begins to close.
  */
 #include "support_caller.h"
 
@@ -11,7 +11,7 @@
 static rpool *closing;
 static rpool_status status_inside;
 static int64_t took_ms;
-static rpool_provider fakes; /* what the fake has of its own */
+static rpool_provider fakes; /* the fake's own functions */
 
 /* Once. */
 static void close_now(void)
@@ -101,7 +101,7 @@ static void close_returns_busy_when_called_in_fd(void **state)
     expect_only_begun(fake, pool);
 }
 
-/* By the last release, which destroys by itself. */
+/* The last release destroys the item itself. */
 static void close_returns_busy_when_called_in_destroy(void **state)
 {
     struct fake *fake = *state;
@@ -122,15 +122,15 @@ static void release_another(struct fake *fake, const rpool_event *event)
         rpool_release(&of_another);
 }
 
-/* The outer pool's worker tells of an item, the listener gives back one of the
- * inner pool, and that one's reset closes the outer one. */
+/* The outer pool emits an event in its worker, the listener releases an item of
+ * the inner pool, and the reset of that item closes the outer pool. */
 static void
 close_returns_busy_when_called_in_reset_of_another_pool(void **state)
 {
     struct fake *fake = *state;
     fakes = fake->provider;
     fake->hook = release_another;
-    fake->provider.done = NULL; /* two pools have one fake */
+    fake->provider.done = NULL; /* two pools use one fake */
     fake->provider.reset = reset_and_close;
     rpool *inner = fake_open_with(fake, RPOOL_OPTIONS(.max_size = 1));
     of_another = fake_lease(inner);
@@ -153,7 +153,7 @@ static rpool_event_type on_event;
 static rpool_status asked_status;
 static rpool_failure asked_why;
 
-/* Once, for a second. */
+/* Acquires once, for a second. */
 static void acquire_in_event(struct fake *fake, const rpool_event *event)
 {
     (void)fake;
@@ -168,7 +168,7 @@ static void acquire_in_event(struct fake *fake, const rpool_event *event)
     rpool_release(&item);
 }
 
-/* The item that it would wait for waits for the event. */
+/* The item that the acquire would wait for waits for the event. */
 static void acquire_in_an_event_is_refused_when_it_would_wait(void **state)
 {
     struct fake *fake = *state;
@@ -217,7 +217,7 @@ static void resize_in_event(struct fake *fake, const rpool_event *event)
     }
 }
 
-/* A resize starts a worker that is missing, and tells of a failure to. */
+/* A resize starts a missing worker, and emits an event if that fails. */
 static void resize_returns_when_called_in_an_event_of_a_resize(void **state)
 {
     struct fake *fake = *state;

@@ -18,7 +18,7 @@ static void check_sums(rpool_stats s)
     assert_int_equal(s.closed_by[RPOOL_REASON_NONE], 0);
 }
 
-/* U01: nobody is inside a transition, so all sums hold. */
+/* U01: no thread is inside a transition, so all sums hold. */
 static void check_rest(const struct fake *fake, rpool_stats s)
 {
     check_sums(s);
@@ -60,7 +60,7 @@ statistics_count_each_lease_creation_and_refusal_when_they_happen(void **state)
     check_rest(fake, s);
     assert_int_equal(s.idle, 2);
     assert_int_equal(s.acquired, 5);
-    assert_int_equal(s.waited, 5); /* but one, whose item was idle */
+    assert_int_equal(s.waited, 5); /* one of six: its item was idle */
     assert_int_equal(s.timed_out, 1);
     assert_int_equal(s.refused, 1);
     assert_int_equal(s.created, 4);
@@ -175,7 +175,8 @@ statistics_fill_only_known_fields_when_callers_struct_differs(void **state)
     assert_int_equal(rpool_stats_get(pool, &newer.known), RPOOL_OK);
     assert_int_equal(newer.known.size, sizeof newer);
     assert_int_equal(newer.known.max_size, 7);
-    assert_int_equal(newer.more, 7); /* unknown to the library: left alone */
+    /* the library does not write unknown fields */
+    assert_int_equal(newer.more, 7);
     close_pool(&pool);
 }
 
@@ -254,7 +255,7 @@ names_are_returned_when_status_event_or_reason_is_known(void **state)
     }
 }
 
-/* A caller whose ping failed stood in line for the new item. */
+/* A caller whose ping failed waited in the queue for the new item. */
 static void acquire_counts_as_waited_when_its_ping_failed(void **state)
 {
     struct fake *fake = *state;
@@ -278,7 +279,7 @@ static void expect_no_negative_time(void *arg, const char *line)
     assert_null(strstr(line, "for -"));
 }
 
-/* The coarse clock is behind the one that stamps a new item. */
+/* The coarse clock is behind the clock that stamps a new item. */
 static void dump_shows_no_negative_time_when_item_is_new(void **state)
 {
     struct fake *fake = *state;

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * cleaner.c, lifetimes and leaks: the jitter, the replacement made ahead, and
- * leases that last too long.
+ * Lifetimes and leaks: the jitter, the replacement in advance, and leases that
+ * last too long.
  */
 #include "support_caller.h"
 
@@ -21,7 +21,7 @@ static void idle_item_is_closed_when_its_lifetime_is_over(void **state)
     sim_advance_ms(1);
     assert_int_equal(fake->destroyed, 1);
     assert_int_equal(fake_closed_by(fake, RPOOL_REASON_LIFETIME), 1);
-    assert_int_equal(fake->created, 1); /* nobody wants another */
+    assert_int_equal(fake->created, 1); /* no caller wants another */
     close_pool(&pool);
 }
 
@@ -41,7 +41,7 @@ static void item_is_kept_when_max_lifetime_is_never(void **state)
     close_pool(&pool);
 }
 
-/* E09: less up to a quarter, and never more. */
+/* E09: up to a quarter less, and never more. */
 static void lifetimes_are_spread_when_items_are_created_together(void **state)
 {
     (void)state;
@@ -72,7 +72,7 @@ static void lifetimes_are_spread_when_items_are_created_together(void **state)
 static rpool *watched;
 static int least_ready;
 
-/* Items that could be borrowed while one leaves. */
+/* Counts the idle items when an item leaves. */
 static void count_ready(struct fake *fake, const rpool_event *event)
 {
     (void)fake;
@@ -116,11 +116,11 @@ replacement_is_created_first_when_an_item_nears_its_lifetime(void **state)
     close_pool(&watched);
 }
 
-/* E10: where there is no room for it, one at a time. */
+/* E10: without room for a replacement, items leave one at a time. */
 static void items_are_replaced_one_by_one_when_pool_has_no_room(void **state)
 {
     struct fake *fake = *state;
-    sim_random(0); /* all at the same time */
+    sim_random(0); /* all expire at the same time */
     fake->create.ms = 50;
     watched =
         fake_open(fake, .max_size = 4, .min_size = 4, .max_lifetime_ms = 60000);
@@ -135,7 +135,8 @@ static void items_are_replaced_one_by_one_when_pool_has_no_room(void **state)
     close_pool(&watched);
 }
 
-/* I10: never leased past its end, also if the cleaner had no chance yet. */
+/* I10: an item is not leased after its lifetime, also if the cleaner has not
+ * run yet. */
 static void item_is_not_leased_when_its_lifetime_is_over(void **state)
 {
     (void)state;
@@ -198,14 +199,14 @@ static void leak_returned_event_comes_when_a_leaked_lease_ends(void **state)
     const struct fake_event *e = fake_last(fake, RPOOL_EVENT_LEAK_RETURNED);
     assert_int_equal(e->item, number);
     assert_int_equal(e->ms, 2500);
-    for (int i = 0; i < 5; i++) { /* the next leases are none */
+    for (int i = 0; i < 5; i++) { /* the next leases are no leaks */
         item = fake_lease(pool);
         sim_advance_ms(900);
         rpool_release(&item);
     }
     assert_int_equal(fake_count(fake, RPOOL_EVENT_LEAK), 1);
     assert_int_equal(fake_count(fake, RPOOL_EVENT_LEAK_RETURNED), 1);
-    item = fake_lease(pool); /* the next leak of the same item is one */
+    item = fake_lease(pool); /* another leak of the same item is reported */
     sim_advance_ms(1000);
     assert_int_equal(fake_count(fake, RPOOL_EVENT_LEAK), 2);
     rpool_discard(&item);
@@ -213,7 +214,7 @@ static void leak_returned_event_comes_when_a_leaked_lease_ends(void **state)
     close_pool(&pool);
 }
 
-/* A lease that began when the cleaner slept without an end. */
+/* A lease that began while the cleaner slept without a deadline. */
 static void
 cleaner_wakes_for_a_leak_when_it_slept_without_deadline(void **state)
 {
@@ -227,7 +228,7 @@ cleaner_wakes_for_a_leak_when_it_slept_without_deadline(void **state)
     rpool_item *item = fake_lease(pool);
     sim_advance_ms(1000);
     assert_int_equal(fake_count(fake, RPOOL_EVENT_LEAK), 1);
-    /* Told to wake earlier, and on time. */
+    /* It woke to set an earlier deadline, and at that deadline. */
     assert_int_equal(sim_thread("watch").wakes - wakes, 2);
     rpool_release(&item);
     close_pool(&pool);
@@ -245,7 +246,8 @@ static void expect_the_long_lease(struct fake *fake, const rpool_event *event)
         sim_fail("a leak is reported of the lease after it");
 }
 
-/* It ends, and the next begins, just as the cleaner finds it. */
+/* The lease ends and the next one begins just when the cleaner finds the leak.
+ */
 static void leak_event_names_its_own_lease_when_the_next_lease_begins_meanwhile(
     void **state)
 {
@@ -272,7 +274,7 @@ static void leak_event_names_its_own_lease_when_the_next_lease_begins_meanwhile(
     assert_in_range(leaks, 1, 499);
 }
 
-/* Not even while a creation is under way: it may fail. */
+/* Not even while a creation is under way, because it may fail. */
 static void min_size_is_kept_when_a_creation_is_under_way(void **state)
 {
     struct fake *fake = *state;
@@ -282,7 +284,7 @@ static void min_size_is_kept_when_a_creation_is_under_way(void **state)
     fake->create = (struct fake_step){.result = FAKE_TRANSIENT, .ms = 300};
     rpool_item *item = fake_lease(pool), *none = NULL;
     assert_int_equal(rpool_acquire(pool, 10, &none, NULL), RPOOL_TIMEOUT);
-    rpool_release(&item); /* the creation for the other one goes on */
+    rpool_release(&item); /* the creation for the other caller goes on */
     assert_int_equal(fake_stats(pool).creating, 1);
     sim_advance_ms(280);
     assert_int_equal(fake_stats(pool).idle, 1);
@@ -293,8 +295,7 @@ static void min_size_is_kept_when_a_creation_is_under_way(void **state)
     close_pool(&pool);
 }
 
-/* It stays until the new item is there, whether the creation succeeds or not.
- */
+/* The old item stays until the new one exists, or its lifetime is over. */
 static void ageing_item_is_kept_when_its_replacement_fails(void **state)
 {
     struct fake *fake = *state;
@@ -313,7 +314,7 @@ static void ageing_item_is_kept_when_its_replacement_fails(void **state)
     close_pool(&pool);
 }
 
-/* A creation may fail: what exists is not closed in its favour. */
+/* A creation may fail, so no existing item is closed in favour of one. */
 static void shrink_keeps_idle_items_when_a_creation_is_under_way(void **state)
 {
     struct fake *fake = *state;

@@ -1,14 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Tests that were written because a fault of tests/mutants/list went through
- * all others.
+ * Tests that were written because a fault of tests/mutants/list was found by no
+ * other test.
  */
 #include "support_caller.h"
 
 struct closing {
     rpool *pool;
-    int64_t at_ms; /* when it was closed */
+    int64_t at_ms; /* the time of the close */
 };
 
 static void close_for_ever(void *arg)
@@ -48,8 +48,7 @@ static void wait_for_ever(void *arg)
     waiting->at_ms = sim_now_ms();
 }
 
-/* close-in-silence: in the pause between two attempts, while the close itself
- * waits for a lease. */
+/* close-in-silence: during back-off, while the close waits for a lease. */
 static void
 wait_returns_closed_at_once_when_pool_is_closed_during_back_off(void **state)
 {

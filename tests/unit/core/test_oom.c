@@ -1,10 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Memory that runs out: of everything the core allocates, each allocation in
- * turn fails.  The program is linked with the allocating functions wrapped; the
- * fake and the simulator allocate while the core is called, too, but theirs
- * are not what is counted.
+ * Memory that runs out: each allocation of the core fails once.  The program is
+ * linked with the allocating functions wrapped.  The fake and the simulator
+ * allocate too, but their allocations are not counted.
  */
 #include "support_caller.h"
 
@@ -16,7 +15,7 @@ static int calls;
 static size_t bytes;
 static int counting;
 static int locked; /* calls with a lock held */
-static int slow;   /* others may run meanwhile */
+static int slow;   /* other threads may run meanwhile */
 
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
@@ -61,7 +60,7 @@ static rpool_status open_failing(struct fake *fake, int nth, int max_size,
     return status;
 }
 
-/* L01 V05: the first opens of the process, so that all is allocated anew. */
+/* L01 V05: the first open of the process allocates everything. */
 static void open_leaves_nothing_when_an_allocation_fails(void **state)
 {
     struct fake *fake = *state;
@@ -76,13 +75,13 @@ static void open_leaves_nothing_when_an_allocation_fails(void **state)
         assert_int_equal(fake->event_count, 0);
         nth++;
     }
-    assert_true(nth >= 4); /* the shell, the name, slots */
+    assert_true(nth >= 4); /* the cell, the name, slots */
     make_idle(pool, 100);
     assert_int_equal(fake->created, 100);
     close_pool(&pool);
 }
 
-/* Slots are of no use to a pool that is smaller. */
+/* A pool of size 1 does not get slots for more. */
 static void memory_is_at_most_8_kb_when_pool_has_size_1(void **state)
 {
     struct fake *fake = *state;
@@ -94,13 +93,13 @@ static void memory_is_at_most_8_kb_when_pool_has_size_1(void **state)
     close_pool(&pool);
 }
 
-/* L01 G05: it stays as large as it was. */
+/* L01 G05: the pool keeps its size. */
 static void resize_changes_nothing_when_an_allocation_fails(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 400);
     rpool_item *held = fake_lease(pool);
-    for (int nth = 1; nth <= 3; nth++) { /* a chunk that was made stays */
+    for (int nth = 1; nth <= 3; nth++) { /* a chunk that was allocated stays */
         counting = 1;
         fail_in = nth;
         rpool_status status = rpool_resize(pool, 10000, 100);
@@ -130,7 +129,7 @@ static void resize_it(void *arg)
         sim_fail("a resize fails");
 }
 
-/* G05: megabytes, for which nobody waits. */
+/* G05: megabytes, while no thread waits for the mutex. */
 static void resize_allocates_without_the_mutex_when_pool_grows(void **state)
 {
     (void)state;
@@ -156,7 +155,7 @@ static void resize_allocates_without_the_mutex_when_pool_grows(void **state)
     }
 }
 
-/* L02 I13: after open, nothing is allocated by what borrows and gives back. */
+/* L02 I13: after open, acquire and release do not allocate. */
 static void acquire_and_release_allocate_nothing_when_pool_is_open(void **state)
 {
     struct fake *fake = *state;
@@ -181,13 +180,13 @@ static void acquire_and_release_allocate_nothing_when_pool_is_open(void **state)
     counting = fail_in = 0;
 }
 
-/* The wrapping works: without it these tests would prove nothing. */
+/* Proves that the wrapped functions are called: the other tests rely on it. */
 static void allocations_are_counted_when_pool_is_opened(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = NULL;
     assert_int_equal(open_failing(fake, 0, 1, &pool), RPOOL_OK);
-    assert_int_equal(calls, 1); /* the name: shell and slots are there */
+    assert_int_equal(calls, 1); /* the name; cell and slots exist already */
     close_pool(&pool);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* life.c, the beginning: what open refuses, what may fail in it, and waiting
- * for the pool to be ready. */
+/* Opening: invalid arguments, failing system calls, and rpool_wait(). */
 #include "support_caller.h"
 
 #include <limits.h>
@@ -66,7 +65,7 @@ static void open_is_refused_when_provider_or_callback_is_missing(void **state)
     assert_int_equal(fake->done, 0);
 }
 
-/* What a caller with a newer header has. */
+/* The struct of a caller with a newer header. */
 struct newer_provider {
     rpool_provider known;
     uint64_t more;
@@ -102,7 +101,8 @@ static void open_succeeds_when_structs_are_older_and_smaller(void **state)
     p.size = offsetof(rpool_provider, check);
     rpool_options o = {.size = offsetof(rpool_options, max_waiters),
                        .max_size = 3,
-                       .max_waiters = -2, /* beyond the caller's struct */
+                       /* after the end of the caller's struct */
+                       .max_waiters = -2,
                        .check_always = 1};
     rpool *pool = NULL;
     assert_int_equal(rpool_open(&pool, &p, fake, &o, NULL), RPOOL_OK);
@@ -152,7 +152,8 @@ static void close_and_forget(struct fake *fake, rpool **pool)
     fake->event_count = 0;
 }
 
-/* How often open fails when its nth such call does, for every n. */
+/* Lets the nth call fail in open, for every n.  Returns how often open failed.
+ */
 static int fail_each(struct fake *fake, enum sim_call call,
                      rpool_status expected)
 {
@@ -187,7 +188,7 @@ static void open_leaves_nothing_when_a_system_call_fails(void **state)
     assert_int_equal(fail_each(fake, SIM_WATCH_OPEN, RPOOL_SYSTEM), 1);
     assert_int_equal(fail_each(fake, SIM_STOP_OPEN, RPOOL_SYSTEM), 1);
     assert_int_equal(fail_each(fake, SIM_THREAD_START, RPOOL_SYSTEM), 2);
-    /* Another pool at the same time needs a shell of its own. */
+    /* A second pool needs another cell. */
     rpool *first = fake_open(fake, .max_size = 1);
     assert_int_equal(fail_each(fake, SIM_LOCK_INIT, RPOOL_NOMEM), 1);
     rpool *second = fake_open(fake, .max_size = 1);
@@ -229,7 +230,7 @@ static void wait_returns_when_min_size_items_exist(void **state)
     assert_int_equal(rpool_wait(pool, 1000, &why), RPOOL_OK);
     assert_int_equal(sim_now_ms(), 200);
     assert_int_equal(fake_stats(pool).idle, 3);
-    rpool_item *item = fake_lease(pool); /* a leased one counts */
+    rpool_item *item = fake_lease(pool); /* a leased item counts */
     assert_int_equal(rpool_wait(pool, 0, NULL), RPOOL_OK);
     rpool_release(&item);
     close_pool(&pool);

@@ -1,10 +1,10 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Every outcome of create with every outcome of check, reset and destroy, once
- * or always, under callers that wait long, briefly and not at all.  Whatever
- * the combination: never more than max_size, each caller is answered in its
- * time, and what was created is destroyed, once.
+ * Every result of create with every result of check, reset and destroy, once or
+ * always, with callers that wait long, briefly and not at all.  The pool never
+ * has more than max_size items, each caller is answered in time, and each
+ * created resource is destroyed once.
  */
 #include "support_caller.h"
 
@@ -16,7 +16,7 @@ enum {
     CREATE_TIMEOUT_MS = 200,
     PATIENT_MS = 5000
 };
-enum { SEEDS = 5 }; /* schedules of each, besides the plain one */
+enum { SEEDS = 5 }; /* schedules of each, besides the FIFO one */
 
 static const struct fake_step creates[] = {
     {.result = FAKE_OK},
@@ -40,7 +40,7 @@ static const struct fake_step resets[] = {
 static const struct fake_step destroys[] = {
     {.ms = 0},
     {.ms = SLOW_MS},
-    {.ms = 2000}, /* destroy has no deadline: as good as a hang */
+    {.ms = 2000}, /* destroy has no deadline: this is as bad as a hang */
 };
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -79,7 +79,7 @@ static void check_callers(const struct caller *callers, int64_t begun,
     }
 }
 
-/* lasting: the outcomes are those of every call, else of the first only. */
+/* lasting: every call has the result, otherwise only the first call. */
 static void run(struct fake *fake, const size_t which[4], int lasting,
                 uint64_t seed)
 {
@@ -109,7 +109,7 @@ static void run(struct fake *fake, const size_t which[4], int lasting,
                  (callers[SECOND].status == RPOOL_OK);
     if (!lasting && creates[which[0]].result != FAKE_PERMANENT &&
         served < (checks[which[1]].ms == FAKE_HANG ? 1 : 2))
-        sim_fail("%s: a patient caller gets nothing", label);
+        sim_fail("%s: a patient caller gets no item", label);
     rpool_stats stats = fake_stats(pool);
     if (stats.total > MAX_ITEMS || stats.waiting != 0)
         sim_fail("%s: %d items, %d wait", label, stats.total, stats.waiting);
@@ -121,7 +121,7 @@ static void run(struct fake *fake, const size_t which[4], int lasting,
         sim_fail("%s: %d created, %d destroyed", label, fake->created,
                  fake->destroyed);
     if (fake->done != 1 || fake_count(fake, RPOOL_EVENT_FREED) != 1)
-        sim_fail("%s: the pool is not over", label);
+        sim_fail("%s: the pool has not ended", label);
     fake_end(fake);
 }
 

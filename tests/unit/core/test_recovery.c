@@ -1,13 +1,13 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Recovery: items that are silent, slow or dead cost nobody but themselves.
- * Which idle item is chosen, who pings it, and what a borrower gets meanwhile.
+ * Recovery: a silent, slow or dead item delays no other item.  Which idle item
+ * is chosen, who pings it, and what a caller gets meanwhile.
  */
 #include "support_caller.h"
 
-/* A10: a worker pings it meanwhile, however slowly, and that counts for the
- * next lease, however late it comes. */
+/* A10: a worker pings the item meanwhile.  The answer counts for the next
+ * lease, however late it comes. */
 static void
 try_acquire_succeeds_when_a_background_ping_was_answered(void **state)
 {
@@ -18,7 +18,7 @@ try_acquire_succeeds_when_a_background_ping_was_answered(void **state)
         rpool *pool = fake_open(fake, .max_size = 2, .check_after_ms = 5,
                                 .check_always = always);
         make_idle(pool, 2);
-        sim_advance_ms(600); /* both need a ping */
+        sim_advance_ms(600); /* both items need a ping */
         fake->check.ms = (int[]){0, 10, 900}[i / 5 % 3];
         fake->checks = 0;
         rpool_item *item = NULL;
@@ -35,7 +35,8 @@ try_acquire_succeeds_when_a_background_ping_was_answered(void **state)
     }
 }
 
-/* A slow check of one item makes no try fail that another item can serve. */
+/* A slow check of one item does not make a try_acquire fail that another item
+ * can serve. */
 static void try_acquire_takes_another_item_when_one_check_is_slow(void **state)
 {
     struct fake *fake = *state;
@@ -53,7 +54,7 @@ static void try_acquire_takes_another_item_when_one_check_is_slow(void **state)
         assert_int_equal(rpool_try_acquire(pool, &item), RPOOL_OK);
         rpool_release(&item);
     }
-    sim_advance_ms(998); /* the keepalive of one is slow */
+    sim_advance_ms(998); /* one keepalive is slow */
     fake->check = (struct fake_step){.ms = 400, .times = 1};
     int served = 0;
     for (int i = 0; i < 5; i++) {
@@ -66,7 +67,7 @@ static void try_acquire_takes_another_item_when_one_check_is_slow(void **state)
     close_pool(&pool);
 }
 
-/* A try leaves the item idle until a worker comes, and none does. */
+/* try_acquire leaves the item idle for a worker, but no worker comes. */
 static void
 acquire_pings_item_itself_when_no_worker_took_the_requested_ping(void **state)
 {
@@ -80,7 +81,7 @@ acquire_pings_item_itself_when_no_worker_took_the_requested_ping(void **state)
     sim_settle(); /* the only worker creates */
     rpool_item *item = NULL;
     assert_int_equal(rpool_try_acquire(pool, &item), RPOOL_BUSY);
-    fake->check.ms = 50; /* more than a borrower's patience */
+    fake->check.ms = 50; /* longer than a caller pings before it waits */
     int64_t began = sim_now_ms();
     item = fake_lease(pool);
     assert_int_equal(fake_of(item)->number, 1);
@@ -90,8 +91,8 @@ acquire_pings_item_itself_when_no_worker_took_the_requested_ping(void **state)
     close_pool(&pool);
 }
 
-/* Opens a pool of `size` idle items that need a ping, the first `dead` of which
- * answer none. */
+/* Opens a pool of `size` idle items that need a ping.  The first `dead` answer
+ * none. */
 static rpool *open_with_dead(struct fake *fake, int max, int size, int dead)
 {
     rpool *pool = fake_open(fake, .max_size = max, .create_timeout_ms = 1000);
@@ -107,7 +108,7 @@ static void acquire_gets_a_new_item_when_idle_items_answer_no_ping(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_with_dead(fake, 10, 5, 5);
-    fake->check.result = RPOOL_AGAIN; /* as long as the time is not over */
+    fake->check.result = RPOOL_AGAIN; /* until the deadline */
     rpool_item *item = fake_lease(pool);
     assert_int_equal(sim_now_ms(), 600 + 20 + 5);
     assert_int_equal(fake_of(item)->number, 6);
@@ -140,7 +141,7 @@ acquire_takes_first_answering_item_when_others_are_silent(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_with_dead(fake, 5, 5, 1);
-    fake->check.times = 2; /* the first one, for a borrower and a worker */
+    fake->check.times = 2; /* the first item, for a caller and a worker */
     fake->check.result = RPOOL_AGAIN;
     rpool_item *item = fake_lease(pool);
     assert_int_equal(sim_now_ms(), 620);
@@ -150,8 +151,8 @@ acquire_takes_first_answering_item_when_others_are_silent(void **state)
     close_pool(&pool);
 }
 
-/* No room: all are pinged side by side, and the first that is given up makes
- * room. */
+/* There is no room for a new item: all are pinged at the same time, and the
+ * first that is given up makes room. */
 static void
 acquire_waits_one_ping_timeout_when_no_idle_item_answers(void **state)
 {
@@ -168,7 +169,7 @@ acquire_waits_one_ping_timeout_when_no_idle_item_answers(void **state)
     close_pool(&pool);
 }
 
-/* Creations have threads of their own. */
+/* Workers that ping do not count as workers that create. */
 static void workers_still_create_when_many_pings_are_silent(void **state)
 {
     struct fake *fake = *state;
@@ -189,8 +190,8 @@ static void workers_still_create_when_many_pings_are_silent(void **state)
     close_pool(&pool);
 }
 
-/* The order of choice: ready; an answer that is here; a ping; an answer that is
- * not here. */
+/* The order of choice: a ready item; a pending answer that has come; a ping; a
+ * pending answer that has not come. */
 static void
 acquire_prefers_item_whose_answer_has_come_when_all_have_one_pending(
     void **state)
@@ -200,7 +201,8 @@ acquire_prefers_item_whose_answer_has_come_when_all_have_one_pending(
     fake->reset = (struct fake_step){.result = RPOOL_CHECK};
     make_idle(pool, 2);
     sim_advance_ms(12);
-    fake->check = (struct fake_step){.ms = 1000, .times = 1}; /* of the first */
+    /* the first item's answer */
+    fake->check = (struct fake_step){.ms = 1000, .times = 1};
     rpool_item *item = fake_lease(pool);
     assert_int_equal(fake_of(item)->number, 2);
     assert_int_equal(sim_now_ms(), 12);
@@ -245,7 +247,7 @@ acquire_pings_another_item_first_when_an_answer_is_pending(void **state)
     close_pool(&pool);
 }
 
-/* An answer that came long ago says nothing of now. */
+/* An old answer does not prove that the item is good now. */
 static void item_is_pinged_when_its_last_answer_is_old(void **state)
 {
     struct fake *fake = *state;
@@ -266,7 +268,7 @@ static void item_is_pinged_when_its_last_answer_is_old(void **state)
     close_pool(&pool);
 }
 
-/* What was said to it while it was idle is read before it is leased. */
+/* Input that came while the item was idle is read before the lease. */
 static void item_is_not_leased_when_look_finds_it_dead(void **state)
 {
     struct fake *fake = *state;
@@ -274,7 +276,7 @@ static void item_is_not_leased_when_look_finds_it_dead(void **state)
     rpool *pool = fake_open(fake, .max_size = 1);
     make_idle(pool, 1);
     rpool_item *item = fake_lease(pool);
-    assert_int_equal(fake->looks, 0); /* idle for no time */
+    assert_int_equal(fake->looks, 0); /* it was not idle */
     rpool_release(&item);
     sim_advance_ms(12);
     item = fake_lease(pool);

@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Bugs of the core that tools found, each kept as the smallest course of events
- * that shows it.  Above each: its number in docs/bugs.md, who found it, and the
- * commit that mended it; without that commit the test fails.
+ * Bugs of the core that tools found, each as the shortest sequence of events
+ * that shows it.  Each comment has the number in docs/bugs.md, the tool, and
+ * the commit that fixed it.  Without that commit the test fails.
  */
 #include "support_caller.h"
 
@@ -18,10 +18,10 @@ descriptor_stays_watched_when_another_item_reuses_its_number(void **state)
         rpool_item *lost = fake_lease(pool), *next = NULL;
         struct fake_resource *r = fake_of(lost);
         int fd = r->fd;
-        sim_fd_close(fd); /* as libpq does when it reads the end */
+        sim_fd_close(fd); /* libpq does this when it reads the end */
         next = fake_lease(pool);
         assert_int_equal(fake_of(next)->fd, fd);
-        r->fd = sim_fd_open(); /* another one, to be closed at its end */
+        r->fd = sim_fd_open(); /* another descriptor, closed at its end */
         if (way == 0)
             rpool_discard(&lost);
         else
@@ -41,7 +41,7 @@ descriptor_stays_watched_when_another_item_reuses_its_number(void **state)
 static void back_off_ends_when_another_creation_succeeds(void **state)
 {
     struct fake *fake = *state;
-    sim_random(1000); /* the longest pause */
+    sim_random(1000); /* the longest back-off */
     rpool *pool = fake_open(fake, .max_size = 3);
     struct caller c[3];
     const int64_t takes[] = {20, 10, 20};
@@ -53,7 +53,7 @@ static void back_off_ends_when_another_creation_succeeds(void **state)
         caller_start(&c[i]);
     }
     assert_int_equal(fake->creating, 2);
-    sim_advance_ms(10); /* the second fails: a pause of 100 ms */
+    sim_advance_ms(10); /* the second creation fails: 100 ms of back-off */
     assert_int_equal(fake_count(fake, RPOOL_EVENT_CREATE_FAILED), 1);
     sim_advance_ms(10);
     assert_int_equal(caller_status(&c[0]), RPOOL_OK);
@@ -75,11 +75,11 @@ item_expires_when_it_was_checked_during_the_cleaners_scan(void **state)
         fake, .max_size = 2, .leak_after_ms = 1000, .max_lifetime_ms = 5000,
         .idle_timeout_ms = RPOOL_NEVER, .create_timeout_ms = 780);
     make_idle(pool, 2);
-    rpool_item *leak = fake_lease(pool); /* the cleaner looks at 1000 */
+    rpool_item *leak = fake_lease(pool); /* the cleaner scans at 1000 */
     sim_advance_ms(600);
     fake->check.ms = 10000;
     struct caller c = {.pool = pool, .timeout_ms = 800};
-    caller_start(&c); /* it and a worker check from 600 to 1400 */
+    caller_start(&c); /* a worker and this caller check from 600 to 1400 */
     sim_advance_ms(800);
     assert_int_equal(caller_status(&c), RPOOL_TIMEOUT);
     assert_int_equal(fake_count(fake, RPOOL_EVENT_LEAK), 1);
@@ -99,7 +99,7 @@ item_is_closed_after_keepalive_when_its_lifetime_ended_in_it(void **state)
                             .max_lifetime_ms = 1500, .create_timeout_ms = 2000,
                             .idle_timeout_ms = RPOOL_NEVER);
     make_idle(pool, 1);
-    fake->check.ms = 10000; /* without an answer from 1000 to 3000 */
+    fake->check.ms = 10000; /* no answer from 1000 to 3000 */
     sim_advance_ms(2999);
     assert_int_equal(fake->destroyed, 0);
     sim_advance_ms(1);
@@ -115,7 +115,7 @@ surplus_item_is_closed_when_it_arises_between_keepalives(void **state)
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 4, .min_size = 3,
                             .keepalive_ms = 1000, .idle_timeout_ms = 1200);
-    sim_advance_ms(1600); /* all need a check again */
+    sim_advance_ms(1600); /* all items need a check again */
     rpool_item *item = NULL;
     assert_int_equal(rpool_try_acquire(pool, &item), RPOOL_BUSY);
     sim_settle();
@@ -154,7 +154,7 @@ static void item_is_always_fit_when_provider_has_no_check(void **state)
     fake->reset = (struct fake_step){.result = RPOOL_CHECK, .times = 1};
     rpool *pool = fake_open(fake, .max_size = 1, .keepalive_ms = 1000);
     make_idle(pool, 1);
-    rpool_item *item = fake_lease(pool); /* its answer is nobody's to read */
+    rpool_item *item = fake_lease(pool); /* no check reads its answer */
     rpool_release(&item);
     uint64_t wakes = sim_thread("watch").wakes;
     sim_advance_ms(100000);
@@ -174,7 +174,7 @@ idle_items_are_not_replaced_again_when_old_item_stays_leased(void **state)
     rpool *pool = fake_open(fake, .max_size = 4, .min_size = 2,
                             .idle_timeout_ms = 1000, .max_lifetime_ms = 60000);
     rpool_item *old = fake_lease(pool);
-    sim_advance_ms(70000); /* the other one, and both are replaced ahead */
+    sim_advance_ms(70000); /* the idle item; both are replaced in advance */
     assert_int_equal(fake->created, 4);
     assert_int_equal(fake->live, 3);
     sim_advance_ms(40000);
@@ -186,7 +186,8 @@ idle_items_are_not_replaced_again_when_old_item_stays_leased(void **state)
 }
 
 /* 8, simulator, seed 152; "core: waiters are woken after the mutex; leaner
- * pair".  The hang-up is read before its slot is empty, and told after. */
+ * pair".  The close by the peer is read before the slot is empty, and applied
+ * after that. */
 static void late_close_by_peer_is_ignored_when_its_item_has_left(void **state)
 {
     (void)state;
@@ -225,7 +226,8 @@ static void creation_starts_at_once_when_destroys_are_slow_but_a_worker_is_idle(
     }
     rpool_release(&b);
     sim_advance_ms(1100);
-    assert_int_equal(sim_thread("").live, 4); /* the cleaner, three workers */
+    /* the cleaner and three workers */
+    assert_int_equal(sim_thread("").live, 4);
     assert_int_equal(fake_stats(pool).idle, 3);
     fake->destroy.ms = 1000;
     sim_hang_up(fake->resources[1]->fd);
@@ -238,7 +240,7 @@ static void creation_starts_at_once_when_destroys_are_slow_but_a_worker_is_idle(
 
 static int (*fake_check)(void *, void *, int64_t, int64_t);
 
-/* The second resource never answers. */
+/* The check of the second resource never gets an answer. */
 static int mute_check(void *ctx, void *resource, int64_t idle_ms,
                       int64_t deadline)
 {
@@ -268,8 +270,8 @@ static void other_keepalives_go_on_when_one_item_never_answers(void **state)
 }
 
 /* 11, relacy, case "a close that waits"; "core: a close does not wait for a
- * worker that never was".  Who asks for the worker is late to learn that there
- * is none, and the close stands waiting by then. */
+ * worker that never was".  The thread that starts the worker learns late that
+ * it failed, and the close is waiting by then. */
 static void close_does_not_wait_when_a_worker_could_not_be_started(void **state)
 {
     (void)state;
@@ -304,9 +306,9 @@ static void hold_up_who_tells(struct fake *fake, const rpool_event *event)
 }
 
 /* 12, simulator, seeds 356601 to 356700; "core: a job passes the wake on; close
- * waits its time".  Borrowed before its maker has looked at it, and overdue at
- * once: the coarse clock is behind.  A worker told of it then; now it is always
- * the cleaner. */
+ * waits its time".  The item is leased before its creator has looked at it, and
+ * is a leak at once, because the coarse clock is behind.  A worker emitted the
+ * event then; now it is always the cleaner. */
 static void close_without_deadline_waits_when_listener_is_running(void **state)
 {
     (void)state;
@@ -347,7 +349,7 @@ due_work_is_done_at_once_when_item_returns_from_its_check(void **state)
         fake->check = (struct fake_step){.ms = 10000, .times = 1};
         fake->checks = 0;
         struct caller c = {.pool = pool, .timeout_ms = 15};
-        caller_start(&c); /* checks from 990 to 1005 */
+        caller_start(&c); /* it checks from 990 to 1005 */
         sim_advance_ms(15);
         assert_int_equal(caller_status(&c), RPOOL_TIMEOUT);
         assert_int_equal(sim_now_ms() - began, 1005);
@@ -360,7 +362,7 @@ due_work_is_done_at_once_when_item_returns_from_its_check(void **state)
     }
 }
 
-/* 17, reading; "core: a thread notes its own id".  A worker is hired and
+/* 17, reading; "core: a thread notes its own id".  A worker is started and
  * joined before its starter runs again. */
 static void
 worker_is_joined_safely_when_it_ends_before_its_starter_continues(void **state)

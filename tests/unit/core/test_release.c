@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * release.c, giving back: release, discard, detach, what cleaning answers, and
- * what makes an item leave with its lease.
+ * release.c: release, discard, detach, the results of reset, and what closes an
+ * item at the end of its lease.
  */
 #include "support_caller.h"
 
@@ -45,7 +45,7 @@ static void item_is_destroyed_when_reset_rejects_it(void **state)
     close_pool(&pool);
 }
 
-/* C21: five that are rejected in a row do not starve ten who wait. */
+/* C21: reset rejects five items in a row, and all waiters are served. */
 static void waiters_are_served_when_reset_rejects_several_items(void **state)
 {
     struct fake *fake = *state;
@@ -78,7 +78,7 @@ static void item_is_destroyed_without_reset_when_discarded(void **state)
     assert_null(item);
     sim_settle();
     assert_int_equal(fake->resets, 0);
-    assert_false(c.answered); /* the old one is not gone yet */
+    assert_false(c.answered); /* the old item still exists */
     assert_int_equal(fake_stats(pool).closing, 1);
     sim_advance_ms(20);
     assert_int_equal(caller_status(&c), RPOOL_OK);
@@ -108,7 +108,8 @@ item_belongs_to_borrower_and_frees_its_slot_when_detached(void **state)
     assert_int_equal(stats.detached, 1);
     assert_int_equal(stats.total, 1);
     assert_int_equal(fake_count(fake, RPOOL_EVENT_DETACHED), 1);
-    /* It is watched no more: a hang-up of it means nothing to the pool. */
+    /* It is not watched any more: a close by its peer does not wake the pool.
+     */
     sim_settle();
     uint64_t wakes = sim_thread("watch").wakes;
     sim_hang_up(fake->resources[0]->fd);
@@ -170,7 +171,7 @@ item_is_closed_at_release_when_its_lifetime_ended_in_the_lease(void **state)
     close_pool(&pool);
 }
 
-/* E06: never idle when the cleaner looks. */
+/* E06: the item is never idle when the cleaner scans. */
 static void item_expires_when_it_is_always_in_use(void **state)
 {
     struct fake *fake = *state;
@@ -185,7 +186,7 @@ static void item_expires_when_it_is_always_in_use(void **state)
     close_pool(&pool);
 }
 
-/* C01 F12: for who borrows it, both look the same. */
+/* C01 F12: the borrower sees no difference. */
 static void item_is_closed_at_release_when_marked_during_its_lease(void **state)
 {
     struct fake *fake = *state;
@@ -208,7 +209,7 @@ static void item_is_closed_at_release_when_marked_during_its_lease(void **state)
     close_pool(&pool);
 }
 
-/* C18: a borrower that errs does no harm to healthy items. */
+/* C18: misuse by a borrower does no harm to other items. */
 static void
 release_discard_and_detach_do_nothing_when_handle_is_not_leased(void **state)
 {
@@ -249,8 +250,8 @@ static void release_shared(void *arg)
     released_at[*(int *)arg] = 1;
 }
 
-/* I-01 I-02: of two who give the same lease back, one succeeds; whoever
- * borrowed it in between is not disturbed. */
+/* I-01 I-02: if two threads release the same lease, one succeeds.  A later
+ * borrower of the item is not disturbed. */
 static void
 one_release_succeeds_when_two_threads_release_the_same_lease(void **state)
 {
@@ -259,7 +260,7 @@ one_release_succeeds_when_two_threads_release_the_same_lease(void **state)
         struct fake fake;
         fake_begin(&fake, seed);
         if (seed % 2 == 0)
-            fake.provider.reset = NULL; /* the shortest way back */
+            fake.provider.reset = NULL; /* the lock-free release */
         rpool *pool = fake_open(&fake, .max_size = 1);
         shared = fake_lease(pool);
         int who[2] = {0, 1};
@@ -380,7 +381,7 @@ static rpool *open_unused_is_clean(struct fake *fake, rpool_event_fn listener)
     return pool;
 }
 
-/* With and without a listener, which is a way of its own. */
+/* With and without a listener, because each has its own code path. */
 static void reset_runs_only_after_use_when_unused_is_clean_is_set(void **state)
 {
     struct fake *fake = *state;
@@ -418,7 +419,7 @@ static void item_is_closed_by_release_when_its_lifetime_is_over(void **state)
         RPOOL_OK);
     rpool_item *item = fake_lease(pool);
     rpool_release(&item);
-    item = fake_lease(pool); /* by the thread's hint */
+    item = fake_lease(pool); /* by the thread's slot hint */
     sim_advance_ms(1100);
     rpool_release(&item);
     rpool_stats stats = fake_stats(pool);

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* life.c, what changes at run time: resize, recycle, suspend and resume. */
+/* Changes at run time: resize, recycle, suspend and resume. */
 #include "support_caller.h"
 
 #include <limits.h>
@@ -47,7 +47,7 @@ leased_items_are_closed_at_release_when_pool_was_shrunk(void **state)
         rpool_release(&item[i]);
         sim_settle();
         assert_int_equal(fake->destroyed, i + 1);
-        assert_false(c.answered); /* there is more than there may be */
+        assert_false(c.answered); /* the pool is still above its size */
     }
     assert_int_equal(fake_closed_by(fake, RPOOL_REASON_RESIZE), 3);
     rpool_release(&item[3]);
@@ -69,7 +69,7 @@ static void idle_items_are_kept_when_they_fit_the_smaller_size(void **state)
     assert_int_equal(rpool_resize(pool, 4, 1), RPOOL_OK);
     sim_settle();
     assert_int_equal(fake_stats(pool).idle, 4);
-    for (int i = 0; i < 4; i++) /* the warm ones, of the low slots */
+    for (int i = 0; i < 4; i++) /* the items of the lowest slots */
         assert_false(fake->resources[i]->gone);
     assert_int_equal(rpool_resize(pool, 8, 1), RPOOL_OK);
     make_idle(pool, 4);
@@ -136,7 +136,8 @@ static void pool_is_filled_when_resize_raises_min_size(void **state)
     assert_int_equal(fake->live, 4);
     assert_int_equal(rpool_resize(pool, 8, 1), RPOOL_OK);
     sim_settle();
-    assert_int_equal(fake->live, 1); /* idle for long enough already */
+    /* they were idle for long enough already */
+    assert_int_equal(fake->live, 1);
     assert_int_equal(fake_closed_by(fake, RPOOL_REASON_IDLE), 3);
     close_pool(&pool);
 }
@@ -224,7 +225,7 @@ static void older_items_are_replaced_when_pool_is_recycled(void **state)
     close_pool(&pool);
 }
 
-/* F12: what was begun before counts as old. */
+/* F12: a creation that began before the recycle counts as old. */
 static void item_in_creation_is_replaced_when_pool_is_recycled(void **state)
 {
     struct fake *fake = *state;
@@ -287,7 +288,7 @@ static void released_item_stays_idle_when_pool_is_suspended(void **state)
     assert_int_equal(fake_stats(pool).idle, 1);
     struct caller more = {.pool = pool, .timeout_ms = -1};
     caller_start(&more);
-    close_pool(&pool); /* ends it all the same */
+    close_pool(&pool); /* close works in a suspended pool */
     assert_int_equal(caller_status(&c), RPOOL_CLOSED);
     assert_int_equal(caller_status(&more), RPOOL_CLOSED);
 }

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * What a pool costs that has 10,000 slots and 1,000 waiters.  The cost is the
- * number of operations on ordered atomics: a slot that is looked at costs at
+ * The cost of a pool with 10,000 slots and 1,000 waiters.  The cost is the
+ * number of operations on ordered atomics: a slot that is scanned costs at
  * least one.
  */
 #include "support_caller.h"
@@ -64,7 +64,7 @@ static uint64_t fill(int size)
     return atoms;
 }
 
-/* Each release comes after the close began. */
+/* All releases come after the close has begun. */
 static uint64_t close_leased(int size)
 {
     struct scale s;
@@ -81,7 +81,7 @@ static uint64_t close_leased(int size)
     return atoms;
 }
 
-/* Each release comes after the pool was resized to one item. */
+/* All releases come after the pool was resized to one item. */
 static uint64_t shrink_leased(int size)
 {
     struct scale s;
@@ -96,8 +96,7 @@ static uint64_t shrink_leased(int size)
     return atoms;
 }
 
-/* The second round of keepalives, of which each is due a millisecond after the
- * one before. */
+/* The second round of keepalives, each due a millisecond after the last. */
 static uint64_t keep_alive(int size)
 {
     struct fake fake;
@@ -120,8 +119,8 @@ static uint64_t keep_alive(int size)
     return atoms;
 }
 
-/* An item of the large pool costs no more than a tenth above one of the small
- * pool, and perhaps a look at each of its 157 words of hints. */
+/* An item of the large pool costs at most a tenth more than an item of the
+ * small pool, and a look at each of its 157 hint words. */
 static void expect_linear(uint64_t (*cost)(int size), int hints)
 {
     double small = (double)cost(SMALL) / SMALL;
@@ -149,7 +148,7 @@ static void release_cost_is_linear_when_pool_was_shrunk_before(void **state)
     expect_linear(shrink_leased, 157);
 }
 
-/* A look at all slots costs more in a large pool, and is made more rarely. */
+/* A scan of all slots costs more in a large pool, but is made more rarely. */
 static void keepalives_share_slot_scans_when_pool_is_large(void **state)
 {
     (void)state;
@@ -160,7 +159,8 @@ static void keepalives_share_slot_scans_when_pool_is_large(void **state)
 
 /* ---- holds of the mutex ---- */
 
-/* 64 slots or waiters, some operations for each, and the words of hints. */
+/* Enough for 64 slots or waiters, some operations for each, and the hint words.
+ */
 enum { MOST_HELD = 2000 };
 
 static void expect_short(const char *call)
@@ -194,7 +194,7 @@ static void mutex_is_held_briefly_when_all_items_are_idle(void **state)
     expect_short("close");
 }
 
-/* Their hints are set, and no longer true. */
+/* The slots' idle hints are set, although no slot is idle. */
 static void mutex_is_held_briefly_when_all_items_are_leased(void **state)
 {
     (void)state;

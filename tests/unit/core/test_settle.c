@@ -1,13 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * settle.c: whatever changes while an item comes back, the pool comes to rest:
- * nothing idle that must not be, nobody waiting for what is there.
+ * settle.c: whatever changes during a release, the pool ends in a consistent
+ * state.  No idle item is left that must not be, and no caller waits for an
+ * idle item.
  */
 #include "support_caller.h"
 
-/* One release, and one change at the same time, in every order of steps that
- * the seeds find. */
+/* Runs one release and one change at the same time, in every order of steps
+ * that the seeds find. */
 static void race(uint64_t seed, const rpool_options *options,
                  void (*change)(void *), void (*expect)(struct fake *, rpool *))
 {
@@ -18,7 +19,7 @@ static void race(uint64_t seed, const rpool_options *options,
     if (seed % 3 == 0)
         fake.provider.reset = NULL;
     rpool_options o = *options;
-    if (seed % 6 != 0) { /* without events, the shortest way back */
+    if (seed % 6 != 0) { /* without events, for the lock-free release */
         o.on_event = fake_on_event;
         o.arg = &fake;
     }
@@ -54,7 +55,7 @@ static void begin_to_close(void *pool)
 static void expect_gone(struct fake *fake, rpool *pool)
 {
     (void)pool;
-    assert_int_equal(fake->live, 1); /* the other one is still leased */
+    assert_int_equal(fake->live, 1); /* the other item is still leased */
 }
 
 /* F06 */
@@ -70,7 +71,8 @@ static void recycle(void *pool)
         sim_fail("recycle failed");
 }
 
-/* Released before it: recycled when idle; after it: at its return. */
+/* Released before the recycle, it is closed while idle; after it, at its
+ * release. */
 static void expect_recycled(struct fake *fake, rpool *pool)
 {
     assert_int_equal(fake->live, 1);
@@ -112,7 +114,7 @@ static void hang_up_second(void *arg)
     sim_hang_up(hung->resources[1]->fd);
 }
 
-/* C01: marked as it comes back, it is not leased again. */
+/* C01: marked during its release, the item is not leased again. */
 static void
 item_is_not_leased_again_when_release_races_close_by_peer(void **state)
 {
@@ -156,7 +158,7 @@ static void expect_served(struct fake *fake, rpool *pool)
     assert_int_equal(fake_stats(pool).idle, 1);
 }
 
-/* A11 A14: the item is not left idle beside somebody who waits. */
+/* A11 A14: the item does not stay idle while a caller waits. */
 static void waiter_is_served_when_its_arrival_races_a_release(void **state)
 {
     (void)state;
@@ -202,7 +204,7 @@ static void expect_crowd_served(struct fake *fake, rpool *pool)
     assert_int_equal(fake_stats(pool).waiting, 0);
 }
 
-/* A23: six who come as the item does are all served by it. */
+/* A23: six callers arrive during the release, and it serves all of them. */
 static void
 waiters_are_all_served_when_six_arrivals_race_a_release(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* slot.c: which idle item is leased, that each is leased to one, and pools of
+/* slot.c: which idle item is leased, that each has one borrower, and pools of
  * many slots. */
 #include "support_caller.h"
 
@@ -15,7 +15,7 @@ static void lowest_idle_slot_is_leased_first_when_several_are_idle(void **state)
         item[i] = fake_lease(pool);
     for (int i = 0; i < 5; i++)
         rpool_release(&item[(i + 2) % 5]);
-    sim_advance_ms(12); /* nobody's own slot any more */
+    sim_advance_ms(12); /* too late for the thread's slot hint */
     for (int i = 0; i < 5; i++) {
         item[i] = fake_lease(pool);
         assert_int_equal(fake_of(item[i])->number, i + 1);
@@ -25,7 +25,7 @@ static void lowest_idle_slot_is_leased_first_when_several_are_idle(void **state)
     close_pool(&pool);
 }
 
-/* E24: what is not needed rests, and its time comes. */
+/* E24: items that are not needed expire. */
 static void surplus_items_expire_when_steady_use_needs_few(void **state)
 {
     struct fake *fake = *state;
@@ -63,7 +63,7 @@ static void thread_gets_its_last_slot_again_when_it_acquires_soon(void **state)
     close_pool(&pool);
 }
 
-/* The last of three that are given back is the thread's own. */
+/* The last of three released items is the thread's own slot. */
 static void make_the_third_its_own(rpool *pool)
 {
     rpool_item *item[3];
@@ -85,7 +85,7 @@ static void
 thread_gets_its_last_slots_again_when_it_alternates_between_pools(void **state)
 {
     struct fake *fake = *state;
-    fake->provider.done = NULL; /* it is the provider of both */
+    fake->provider.done = NULL; /* both pools use this provider */
     rpool *pools[2];
     for (int i = 0; i < 2; i++) {
         assert_int_equal(rpool_open(&pools[i], &fake->provider, fake,
@@ -99,7 +99,7 @@ thread_gets_its_last_slots_again_when_it_alternates_between_pools(void **state)
     close_pool(&pools[1]);
 }
 
-/* A third pool takes the place of the pool that was used longest ago. */
+/* A third pool replaces the hint of the pool that was used longest ago. */
 static void
 slot_hint_of_recent_pool_stays_when_thread_uses_a_third_pool(void **state)
 {
@@ -119,7 +119,7 @@ slot_hint_of_recent_pool_stays_when_thread_uses_a_third_pool(void **state)
         close_pool(&pools[i]);
 }
 
-/* L15: slots over many words of the hint. */
+/* L15: slots of many hint words. */
 static void idle_slot_is_found_quickly_when_pool_is_large(void **state)
 {
     struct fake *fake = *state;
@@ -150,7 +150,7 @@ static void idle_slot_is_found_quickly_when_pool_is_large(void **state)
     assert_int_equal(fake->destroyed, MANY);
 }
 
-/* I2: whoever comes at the same time, an item has one borrower. */
+/* I2: whatever threads compete, an item has one borrower. */
 static void each_item_has_one_borrower_when_many_threads_claim(void **state)
 {
     (void)state;
@@ -191,7 +191,8 @@ static void borrow_and_return(void *arg)
     }
 }
 
-/* The hint may say idle when it is not, but never the other way round. */
+/* A hint may be set for a slot that is not idle, but never the other way round.
+ */
 static void
 idle_slot_is_never_overlooked_when_threads_lease_and_release(void **state)
 {

@@ -1,14 +1,14 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Items that leave before anybody had them, soon after they were made: each is
- * a creation that came to nothing, and creating pauses as after any other.
+ * Items that die before their first lease, soon after their creation.  Each
+ * counts as a failed creation and starts the back-off.
  */
 #include "support_caller.h"
 
 #include <string.h>
 
-/* C09: a check that no fresh item passes. */
+/* C09: every new item fails its check. */
 static void creations_back_off_when_every_new_item_fails_its_check(void **state)
 {
     struct fake *fake = *state;
@@ -34,7 +34,7 @@ static void back_off_grows_when_each_new_item_fails_its_check(void **state)
     fake->check.result = RPOOL_BAD;
     rpool_item *item = NULL;
     assert_int_equal(rpool_acquire(pool, 20000, &item, NULL), RPOOL_TIMEOUT);
-    /* At 0, 100, 300, 700, 1500, 3100, 6300, 11300 and 16300. */
+    /* At 0, 100, 300, 700, 1500, 3100, 6300, 11300 and 16300 ms. */
     assert_int_equal(fake->creates, 9);
     close_pool(&pool);
 }
@@ -71,7 +71,7 @@ static void hang_up_all(struct fake *fake)
     sim_settle();
 }
 
-/* Who loses ten at one blow has one failure to wait for. */
+/* Ten items that die together count as one failure. */
 static void
 back_off_takes_one_step_when_many_new_items_die_together(void **state)
 {
@@ -87,7 +87,8 @@ back_off_takes_one_step_when_many_new_items_die_together(void **state)
     close_pool(&pool);
 }
 
-/* After a second without one the next failure is the first of a row. */
+/* After a second without failure, the back-off starts again at its first step.
+ */
 static void back_off_restarts_when_a_second_passed_without_failure(void **state)
 {
     struct fake *fake = *state;
@@ -104,7 +105,7 @@ static void back_off_restarts_when_a_second_passed_without_failure(void **state)
             assert_int_equal(fake->live, 1);
         }
         sim_advance_ms(1000);
-        hang_up_all(fake); /* an end like any other: no failure */
+        hang_up_all(fake); /* an older item: this is no failure */
         assert_int_equal(fake->live, 1);
     }
     close_pool(&pool);

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * release.c: a lease in use is nobody else's until the use ends; and event.c:
- * what a provider tells by itself.
+ * A lease in use belongs to the caller until the use ends.  Also what a
+ * provider reports through the pool.
  */
 #include "support_caller.h"
 
@@ -49,7 +49,7 @@ static void second_use_is_misuse_when_the_lease_is_in_use(void **state)
     close_pool(&pool);
 }
 
-/* How a lease may be ended by who does not know that it is in use. */
+/* Ways to end a lease by a thread that does not know that it is in use. */
 static void by_release(rpool_item *item)
 {
     rpool_release(&item);
@@ -76,8 +76,9 @@ static void lease_ends_with_its_use_when_released_during_it(void **state)
         const struct fake_resource *resource = begin_use(item);
         ends[i](item);
         assert_int_equal(fake_count(fake, RPOOL_EVENT_MISUSE), 2 * i + 1);
-        assert_null(rpool_resource(item)); /* stale for everybody else */
-        by_release(item);                  /* and refused from now on */
+        /* the handle is stale for all threads */
+        assert_null(rpool_resource(item));
+        by_release(item); /* a second release is misuse */
         assert_int_equal(fake_count(fake, RPOOL_EVENT_MISUSE), 2 * i + 2);
         assert_int_equal(fake_stats(pool).in_use, 1);
         assert_false(resource->gone);
@@ -91,7 +92,7 @@ static void lease_ends_with_its_use_when_released_during_it(void **state)
     close_pool(&pool);
 }
 
-/* With nothing to run and nobody to tell a release has a way of its own. */
+/* Without reset and listener, a release takes no lock. */
 static void
 lock_free_release_waits_for_the_use_when_lease_is_in_use(void **state)
 {
@@ -130,7 +131,7 @@ static void waiter_is_served_when_use_of_a_released_lease_ends(void **state)
     close_pool(&pool);
 }
 
-/* A mark that comes in a use takes effect at the release. */
+/* A mark that is set during a use takes effect at the release. */
 static void item_is_closed_at_release_when_recycled_during_a_use(void **state)
 {
     struct fake *fake = *state;
@@ -224,7 +225,7 @@ stale_handle_never_shows_the_resource_when_slot_is_leased_again(void **state)
     }
 }
 
-/* ---- what a provider tells ---- */
+/* ---- reports of a provider ---- */
 
 static void close_it(void *arg)
 {
@@ -247,7 +248,7 @@ static void close_returns_busy_when_called_in_call_listener(void **state)
     rpool_call_listener(pool, close_it, &pool);
     assert_int_equal(rpool_acquire(pool, 0, &none, NULL), RPOOL_CLOSED);
     rpool_release(&item);
-    close_pool(&pool); /* and this thread may wait again */
+    close_pool(&pool); /* outside the listener this thread may wait */
     int told = 0;
     rpool_call_listener(NULL, NULL, NULL);
     rpool_call_listener(NULL, note, &told);

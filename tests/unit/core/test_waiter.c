@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * waiter.c: the order of the line, its length, and that a waiter gets exactly
- * one answer, whatever comes at the same moment.
+ * The waiter queue: its order, its length, and that each waiter gets exactly
+ * one answer, whatever happens at the same time.
  */
 #include "support_caller.h"
 
@@ -123,7 +123,8 @@ caller_queues_behind_others_when_it_releases_and_acquires_again(void **state)
     close_pool(&pool);
 }
 
-/* A18: a hundred borrow ten for long, and nobody ever waits too long. */
+/* A18: a hundred callers share ten items for a long time, and none waits too
+ * long. */
 static void
 acquires_never_time_out_when_a_hundred_callers_share_ten_items(void **state)
 {
@@ -247,7 +248,7 @@ static void one_waiter_is_woken_when_an_item_is_released(void **state)
     close_pool(&pool);
 }
 
-/* A thread that was woken for nothing would go back to sleep. */
+/* A thread that was woken without an answer would sleep again. */
 static void each_release_wakes_one_thread_when_many_hundreds_wait(void **state)
 {
     struct fake *fake = *state;
@@ -272,8 +273,8 @@ static void each_release_wakes_one_thread_when_many_hundreds_wait(void **state)
     close_pool(&pool);
 }
 
-/* None of them depends on another waiter, which may be in a slow listener, to
- * be woken. */
+/* No waiter depends on another waiter, which may be in a slow listener, to be
+ * woken. */
 static void resume_wakes_every_waiter_itself_when_many_wait(void **state)
 {
     struct fake *fake = *state;
@@ -296,8 +297,8 @@ static void resume_wakes_every_waiter_itself_when_many_wait(void **state)
     close_pool(&pool);
 }
 
-/* The releases and the give-ups come at the same virtual time, in an order
- * that the seed decides. */
+/* The release and the deadlines come at the same virtual time, in an order that
+ * the seed decides. */
 static void race_grant_and_give_up(uint64_t seed)
 {
     struct fake fake;
@@ -320,7 +321,7 @@ static void race_grant_and_give_up(uint64_t seed)
         assert_true(c[i].status == RPOOL_OK || c[i].status == RPOOL_TIMEOUT);
         served += c[i].status == RPOOL_OK;
     }
-    /* The last one has time enough: the item cannot have been lost. */
+    /* The last waiter has time enough: if it fails, the item was lost. */
     assert_int_equal(c[3].status, RPOOL_OK);
     rpool_stats stats = fake_stats(pool);
     assert_int_equal(stats.idle, 1);

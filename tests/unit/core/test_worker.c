@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * worker.c, creating: how many at once, when it is saved, and when workers
- * cannot be had.  Failures are test_failure.c's.
+ * Creating: how many at once, when a release makes it unnecessary, and when no
+ * worker can be started.  test_failure.c has the failures.
  */
 #include "support_caller.h"
 
@@ -111,7 +111,7 @@ static void creation_goes_on_when_its_caller_timed_out(void **state)
     close_pool(&pool);
 }
 
-/* B12: releases that come first save creations. */
+/* B12: a release that is faster makes a creation unnecessary. */
 static void
 few_items_are_created_when_releases_serve_a_burst_of_callers(void **state)
 {
@@ -173,14 +173,14 @@ static void other_creations_go_on_when_one_hangs(void **state)
     assert_int_equal(fake_stats(pool).creating, 1);
     sim_advance_ms(5000);
     assert_int_equal(fake_count(fake, RPOOL_EVENT_CREATE_FAILED), 1);
-    sim_advance_ms(100); /* at most that long is the first pause */
+    sim_advance_ms(100); /* the longest first pause */
     assert_int_equal(caller_status(&c[2]), RPOOL_OK);
     for (int i = 0; i < 3; i++)
         rpool_release(&c[i].item);
     close_pool(&pool);
 }
 
-/* A slow destroy is nobody's business but its worker's. */
+/* A slow destroy keeps only its worker busy. */
 /* E15 */
 static void other_callers_are_not_delayed_when_a_destroy_is_slow(void **state)
 {
@@ -196,7 +196,7 @@ static void other_callers_are_not_delayed_when_a_destroy_is_slow(void **state)
     assert_int_equal(rpool_acquire(pool, 10, &c, NULL), RPOOL_TIMEOUT);
     rpool_release(&b);
     b = fake_lease(pool);
-    rpool_discard(&b); /* the next one is not behind it */
+    rpool_discard(&b); /* it does not wait behind the first one */
     sim_settle();
     assert_int_equal(fake->destroyed, 1);
     assert_int_equal(sim_now_ms(), 10);
@@ -222,7 +222,7 @@ static void degraded_event_is_emitted_when_a_worker_cannot_start(void **state)
     assert_int_equal(fake_count(fake, RPOOL_EVENT_DEGRADED), 1);
     assert_non_null(
         strstr(fake_last(fake, RPOOL_EVENT_DEGRADED)->message, "worker"));
-    sim_advance_ms(100); /* the one worker makes all four, one by one */
+    sim_advance_ms(100); /* the only worker creates all four, one by one */
     for (int i = 0; i < 4; i++) {
         assert_int_equal(caller_status(&c[i]), RPOOL_OK);
         assert_int_equal(c[i].at_ms, 10 * (i + 1));
@@ -255,7 +255,7 @@ static void workers_are_started_when_threads_are_available_again(void **state)
     close_pool(&pool);
 }
 
-/* One that is not watched works all the same. */
+/* An item that is not watched still works. */
 static void
 degraded_event_is_emitted_when_a_descriptor_cannot_be_watched(void **state)
 {
@@ -288,7 +288,7 @@ static void item_works_unwatched_when_provider_has_no_descriptor(void **state)
     close_pool(&pool);
 }
 
-/* P10: one worker waits for the end of the pause, and nobody disturbs it. */
+/* P10: one worker waits for the end of the back-off, and no lease wakes it. */
 static void worker_is_not_woken_by_leases_when_back_off_is_running(void **state)
 {
     struct fake *fake = *state;
@@ -312,7 +312,7 @@ static void worker_is_not_woken_by_leases_when_back_off_is_running(void **state)
     close_pool(&pool);
 }
 
-/* The only one is stuck in a creation meanwhile. */
+/* The only worker is stuck in a creation meanwhile. */
 static void worker_start_is_retried_when_it_failed_once(void **state)
 {
     struct fake *fake = *state;
@@ -329,7 +329,8 @@ static void worker_start_is_retried_when_it_failed_once(void **state)
     assert_int_equal(fake->creating, 1);
     rpool_discard(&item);
     sim_advance_ms(999);
-    assert_int_equal(fake->destroyed, 0); /* not at every turn */
+    /* the start is not retried at every wake-up */
+    assert_int_equal(fake->destroyed, 0);
     sim_advance_ms(1);
     assert_int_equal(fake->destroyed, 1);
     assert_int_equal(fake->creating, 2);
@@ -341,7 +342,7 @@ static int stuck_ms;
 static int (*create_at_last)(void *ctx, int64_t deadline, int stop_fd,
                              void **resource, rpool_failure *why);
 
-/* A create that nothing interrupts, for as long as stuck_ms says. */
+/* A create that ignores its deadline, for stuck_ms. */
 static int create_uninterrupted(void *ctx, int64_t deadline, int stop_fd,
                                 void **resource, rpool_failure *why)
 {
@@ -351,7 +352,7 @@ static int create_uninterrupted(void *ctx, int64_t deadline, int stop_fd,
     return create_at_last(ctx, deadline, stop_fd, resource, why);
 }
 
-/* It is reported, and counts in no limit but that of items. */
+/* It is reported, and counts in no limit except that of items. */
 static void
 stuck_creation_is_replaced_and_reported_when_its_deadline_passed(void **state)
 {
@@ -381,11 +382,11 @@ stuck_creation_is_replaced_and_reported_when_its_deadline_passed(void **state)
     for (int i = 0; i < 2; i++)
         rpool_release(&c[i].item);
     assert_int_equal(rpool_close(&pool, 100), RPOOL_TIMEOUT);
-    sim_advance_ms(60000); /* it ends by itself */
+    sim_advance_ms(60000); /* the creation ends by itself */
     assert_int_equal(fake->done, 1);
 }
 
-/* The next ones are kept in the usual limits when it comes back. */
+/* When it ends, the usual limits apply again. */
 static void item_is_added_when_a_stuck_creation_ends(void **state)
 {
     struct fake *fake = *state;
@@ -412,7 +413,7 @@ static void item_is_added_when_a_stuck_creation_ends(void **state)
     close_pool(&pool);
 }
 
-/* Of destroys that never end so many are replaced. */
+/* So many destroys that never end are replaced. */
 static void creation_goes_on_when_sixteen_destroys_are_stuck(void **state)
 {
     struct fake *fake = *state;
@@ -463,7 +464,7 @@ static void other_keepalives_go_on_when_one_is_stuck(void **state)
     assert_int_equal(fake->resources[0]->checks, 0);
     assert_in_range(fake->resources[1]->checks, 6, 10);
     assert_in_range(fake->resources[2]->checks, 6, 10);
-    sim_advance_ms(60000); /* it comes back, and they go on one at a time */
+    sim_advance_ms(60000); /* it ends, and keepalives go on one at a time */
     assert_int_equal(fake_stats(pool).total, 3);
     close_pool(&pool);
 }

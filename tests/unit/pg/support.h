@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* What the unit tests of the PostgreSQL layer share: cmocka with all it needs,
+/* Helpers of the unit tests of the PostgreSQL layer: cmocka and its headers,
  * and random numbers that are the same in every run. */
 #ifndef SUPPORT_H
 #define SUPPORT_H
@@ -11,7 +11,7 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* 0 to n - 1; *seed is not 0. */
+/* Returns 0 to n - 1; *seed is not 0. */
 static inline size_t random_of(uint64_t *seed, size_t n)
 {
     *seed ^= *seed << 13;
@@ -20,7 +20,7 @@ static inline size_t random_of(uint64_t *seed, size_t n)
     return (size_t)(*seed >> 11) % n;
 }
 
-/* Fails the test if `text` shows four bytes in a row of `secret`. */
+/* Fails the test if `text` contains four consecutive bytes of `secret`. */
 static inline void assert_hides(const char *text, const char *secret)
 {
     for (size_t i = 0; i + 4 <= strlen(secret); i++) {

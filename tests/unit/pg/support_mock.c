@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* The scripted server.  `lock` protects what the test asks for while the
- * thread serves: the count of connections and the bytes that were heard. */
+/* The scripted server.  `lock` protects what the test reads while the thread
+ * serves: the count of connections and the received bytes. */
 #include "support_mock.h"
 
 #include <arpa/inet.h>
@@ -32,7 +32,8 @@ struct mock {
 
 /* ---- bytes ---- */
 
-/* Waits for the descriptor, at most ms (-1: for ever); 0 if stopped or late. */
+/* Waits for the descriptor for at most ms (-1: no limit).  Returns 0 if stopped
+ * or late. */
 static int wait_for(const struct mock *m, int fd, int ms)
 {
     struct pollfd fds[2] = {{.fd = fd, .events = POLLIN},
@@ -53,7 +54,7 @@ static int read_exactly(struct mock *m, int fd, char *to, size_t size)
     return 1;
 }
 
-/* Reads what follows a length word, and keeps it. */
+/* Reads a length word and the body, and stores the body. */
 static int read_body(struct mock *m, int fd)
 {
     uint32_t word;
@@ -87,7 +88,8 @@ static int send_all(int fd, const void *bytes, size_t size)
     return send(fd, bytes, size, MSG_NOSIGNAL) == (ssize_t)size;
 }
 
-/* In one piece, so that a client that has read once has all of it. */
+/* Sends in one piece, so that a client that has read once has the whole
+ * message. */
 static int send_message(int fd, char type, const void *body, size_t size)
 {
     char bytes[256] = {type};
@@ -96,7 +98,7 @@ static int send_message(int fd, char type, const void *body, size_t size)
     memcpy(bytes + 5, body, size);
     return send_all(fd, bytes, size + 5);
 }
-/* The body is a literal, its last NUL included. */
+/* The body is a literal, sent with its last NUL. */
 #define SEND(fd, type, body) send_message((fd), (type), (body), sizeof(body))
 /* The same without the last NUL. */
 #define SEND_RAW(fd, type, body)                                               \
@@ -106,7 +108,7 @@ static int send_message(int fd, char type, const void *body, size_t size)
 
 /* ---- steps ---- */
 
-/* One column and one row, as SELECT gives them. */
+/* Sends one column and one row, like a SELECT. */
 static int send_row(int fd, const char *value, size_t size)
 {
     char head[] = "D\0\0\0\0\0\1\0\0\0";
@@ -120,7 +122,8 @@ static int send_row(int fd, const char *value, size_t size)
            SEND(fd, 'C', "SELECT 1");
 }
 
-/* The head of a message of 2000 bytes, and then far too little of it. */
+/* Sends the head of a message of 2000 bytes, and then far too few bytes of it.
+ */
 static int drip(struct mock *m, int fd)
 {
     struct pollfd stop = {.fd = m->stop, .events = POLLIN};
@@ -159,7 +162,7 @@ static int refuse(int fd, char step)
     }
 }
 
-/* '3' to '9' are authentication requests, ':', which follows them, is SASL. */
+/* '3' to '9' are authentication requests; ':', the next character, is SASL. */
 static int ask_password(int fd, char number)
 {
     char body[64] = {0, 0, 0, (char)(number - '0')};
@@ -171,7 +174,7 @@ static int ask_password(int fd, char number)
 }
 
 /* Reads the client's first record of TLS and answers with an alert, whose
- * number is two digits. */
+ * number has two digits. */
 static int alert(struct mock *m, int fd, const char *number)
 {
     static const char digits[] = "0123456789abcdef";
@@ -186,7 +189,7 @@ static int alert(struct mock *m, int fd, const char *number)
            send_all(fd, record, sizeof record);
 }
 
-/* "28000:some_text)" as a FATAL. */
+/* Sends "28000:some_text)" as a FATAL error. */
 static int refuse_with(int fd, const char *spec)
 {
     char body[200] = "SFATAL\0VFATAL\0C";
@@ -260,7 +263,8 @@ static int answer(int fd, char step)
     }
 }
 
-/* Plays the step at `*script` and moves on; 0: the connection is over. */
+/* Plays the step at `*script` and moves on.  Returns 0 if the connection is
+ * over. */
 static int play(struct mock *m, int fd, const char **script)
 {
     char byte, step = *(*script)++;
@@ -321,7 +325,7 @@ static void *serve(void *arg)
 
 /* ---- life ---- */
 
-/* A loopback socket with a port of its own, bound but not listening. */
+/* Binds a loopback socket to a free port, without listening. */
 static int bound_socket(int *port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET,
@@ -337,8 +341,9 @@ static int bound_socket(int *port)
     return fd;
 }
 
-/* Returns only when the new thread runs.  A test may fork() then: ASan's locks
- * are not held by a thread that is being started, and free in the child. */
+/* Returns when the new thread runs, so that a test may fork() then: locks of
+ * AddressSanitizer are held while a thread starts, and would stay locked in the
+ * child. */
 struct mock *mock_start(const char *scripts)
 {
     struct mock *m = calloc(1, sizeof *m);

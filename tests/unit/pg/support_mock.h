@@ -40,31 +40,32 @@
 
 struct mock;
 
-/* One script for each connection, separated by a space; the last one serves
- * all that follow.  NULL: it cannot be started. */
+/* There is one script for each connection, separated by a space; the last one
+ * serves all later ones.  Returns NULL if it cannot be started. */
 struct mock *mock_start(const char *scripts);
 void mock_stop(struct mock *mock);
 int mock_port(const struct mock *mock);
 
-/* Ends the present or the next 'p'.  Thread: any. */
+/* Ends the current or the next 'p'.  Thread: any. */
 void mock_go_on(struct mock *mock);
 
-/* How many connections were accepted so far. */
+/* Returns how many connections were accepted so far. */
 int mock_accepted(struct mock *mock);
-/* Whether this text, its NUL included, was read from a client. */
+/* Returns whether this text, with its NUL, was read from a client. */
 int mock_heard(struct mock *mock, const char *text);
 
-/* A port where nobody listens. */
+/* Returns a port on which no socket listens. */
 int mock_closed_port(void);
 
-/* A hand-made config for hosts and ports as libpq takes them. */
+/* Makes a config for hosts and ports in libpq's syntax. */
 struct config;
 struct config *mock_config(const char *hosts, const char *ports);
 void mock_config_set(struct config *config, const char *keyword,
                      const char *value);
 void mock_config_free(struct config *config);
 
-/* What was written to stderr between the two calls. */
+/* The second call returns how many bytes were written to stderr between the
+ * two. */
 void stderr_catch(void);
 size_t stderr_caught(void);
 

@@ -44,7 +44,7 @@ static void connect_session(void)
     assert_int_equal(
         pqp__session_create(config, in_ms(60000), -1, &resource, &why), 0);
     session = resource;
-    session->touched = 1; /* the tests have its PGconn, as after pqp_pgconn() */
+    session->touched = 1; /* the tests use its PGconn, as after pqp_pgconn() */
 }
 
 void begin(const char *script, pqp_reset how)

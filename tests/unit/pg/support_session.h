@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* One session on a scripted server, for tests of what a session is asked. */
+/* One session on a scripted server, for tests of its provider functions. */
 #ifndef SUPPORT_SESSION_H
 #define SUPPORT_SESSION_H
 
@@ -12,29 +12,29 @@
 extern struct mock *mock;
 extern struct config *config;
 extern struct session *session;
-extern int notices; /* events, since begin() */
+extern int notices; /* number of NOTICE events since begin() */
 
 int64_t in_ms(int ms);
 
-/* A session whose server goes on with `script` once the client is in. */
+/* Connects a session; then the server plays `script`. */
 void begin(const char *script, pqp_reset how);
 
-/* The same, on a server that reports at once that it is a primary and takes
- * writes; with these target_session_attrs, or NULL. */
+/* The same on a server that reports at once that it is a primary and accepts
+ * writes, with these target_session_attrs, or NULL. */
 void begin_on_primary(const char *wanted, const char *script);
 
-/* Of each test. */
+/* The teardown of each test. */
 int tear_down(void **state);
 
-/* The provider's calls. */
+/* Call the provider functions. */
 int check(int ms);
 int check_at_once(void);
 int reset(void);
 
-/* Ends the script's 'p' and sleeps until something is there to be read. */
+/* Ends the script's 'p', and waits until there is input. */
 void let_server_go_on(void);
 
-/* Runs a statement as a borrower does; the mock answers by its script. */
+/* Runs a statement through libpq; the mock answers by its script. */
 void borrower_runs(const char *sql);
 
 #endif

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: PostgreSQL */
 /*
  * A pool on a server that is hostile to one client, at any point of its
- * conversation: no call exceeds its deadline by much, and the next lease works.
+ * conversation. No call exceeds its deadline by much, and the next lease works.
  */
 #include "support.h"
 
@@ -16,7 +16,8 @@
 
 enum { SOON_MS = 10000, PATIENCE_MS = 40, SLACK_MS = 3000 };
 
-/* Where a client comes to that connects, is pinged and runs a statement. */
+/* The points that a client passes when it connects, is pinged and runs a
+ * statement. */
 static const struct {
     const char *name;
     enum hostile_point at;
@@ -36,7 +37,7 @@ static const struct {
 
 static struct hostile *server;
 static pqp_pool *pool;
-static char what[128]; /* is tried, for messages */
+static char what[128]; /* what is tried, for messages */
 
 static int set_up(void **state)
 {
@@ -105,7 +106,7 @@ static void use_good_client(void)
         fail_msg("%s: the next statement: %s", what, pqp_status_name(status));
 }
 
-/* The deed is done once, and all clients that come after that are well. */
+/* The deed is done once, and all later clients are served well. */
 static void try_deed(size_t point, hostile_deed deed, int64_t arg)
 {
     int before = hostile_deeds(server);
@@ -115,7 +116,7 @@ static void try_deed(size_t point, hostile_deed deed, int64_t arg)
                                                .arg = arg,
                                                .deeds = 1});
     int64_t start = clock_now();
-    /* On a busy machine a client may time out before it comes there. */
+    /* On a busy machine a client may time out before it comes to the point. */
     for (int i = 0; i < 10 && hostile_deeds(server) == before; i++)
         use_hostile_client();
     if (hostile_deeds(server) == before)
@@ -169,8 +170,8 @@ static void pool_recovers_when_server_closes_or_is_silent(void **state)
 static void pool_recovers_when_messages_violate_the_protocol(void **state)
 {
     (void)state;
-    /* No CopyInResponse here: libpq 15 leaks the result of a RowDescription
-     * that comes before it. */
+    /* No CopyInResponse: libpq 15 leaks the result of a RowDescription that
+     * precedes it. */
     static const struct named_deed deeds[] = {
         {"garbage", deed_garbage, 0},
         {"an unknown type", deed_message, '~'},

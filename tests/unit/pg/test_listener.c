@@ -16,7 +16,7 @@ static void keep_reason(void *arg, const pqp_event *event)
         snprintf(last_reason, sizeof last_reason, "%s", event->reason);
 }
 
-/* What an event says if the core found the session unfit for `reason`. */
+/* Returns the reason of the event, when the core gives `reason`. */
 static const char *reason_told(rpool_reason reason)
 {
     config->options.on_event = keep_reason;
@@ -26,14 +26,14 @@ static const char *reason_told(rpool_reason reason)
     return last_reason;
 }
 
-/* The notice alone tells: libpq has not seen the end of the connection yet. */
+/* Only the notice tells it: libpq has not seen the close yet. */
 static void
 close_reason_names_peer_when_fatal_error_came_before_release(void **state)
 {
     (void)state;
     begin("qctpTw", PQP_RESET_ROLLBACK);
     borrower_runs("BEGIN");
-    session->tx_error.status = PQP_SERVER; /* of an older failure */
+    session->tx_error.status = PQP_SERVER; /* from an older failure */
     let_server_go_on();
     assert_int_equal(reset(), RPOOL_DISCARD);
     assert_int_equal(PQstatus(session->pg), CONNECTION_OK);

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* A client's socket and a server's, with the fault proxy between them. */
+/* A client's socket and a server's socket, with the fault proxy between them.
+ */
 #ifndef SUPPORT_ROUTE_H
 #define SUPPORT_ROUTE_H
 
@@ -16,10 +17,11 @@ struct route {
     int client, server;        /* connected through the proxy */
 };
 
-/* Starts server and proxy; new connections get the rule, if it is not NULL. */
+/* Starts a server and the proxy.  New connections get the rule, if it is not
+ * NULL. */
 void route_open(struct route *route, enum proxy_direction direction,
                 const struct fault_rule *rule);
-/* Connects once more; the descriptors of before stay open. */
+/* Connects once more; the old descriptors stay open. */
 void route_connect(struct route *route);
 void route_close(struct route *route);
 
@@ -28,10 +30,10 @@ void say(int fd, const void *bytes, size_t size);
 /* Fails the test unless exactly these bytes come next. */
 void hear(int fd, const void *bytes, size_t size);
 #define HEAR(fd, text) hear((fd), (text), sizeof(text) - 1)
-/* Fail the test unless this is what the socket reports next. */
+/* Fail the test unless the socket reports this next. */
 void hear_fin(int fd);
 void hear_rst(int fd);
-/* Whether nothing is there to read now. */
+/* Returns whether there is nothing to read now. */
 int is_quiet(int fd);
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * How the fault proxy cuts bytes into messages.
- */
+/* How the fault proxy cuts bytes into messages. */
 #include "harness.h"
 
 #include <string.h>
@@ -23,8 +21,8 @@ static int set_up(void **state)
     return 0;
 }
 
-/* The types of the messages that end within these bytes, if they come `step`
- * at a time; a dot for a piece without a message. */
+/* Returns the types of the messages that end within these bytes, if the bytes
+ * come in pieces of `step`.  A dot stands for a piece without a message. */
 static const char *types_of(struct framing *f, struct framing *back,
                             const char *bytes, size_t size, size_t step)
 {

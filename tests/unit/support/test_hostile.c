@@ -1,8 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * The hostile server, as libpq and a bare socket see it.
- */
+/* The hostile server, tested with libpq and with a plain socket. */
 #include "harness.h"
 
 #include <libpq-fe.h>
@@ -212,7 +210,7 @@ static void error_has_no_sqlstate_when_hostile_server_sends_none(void **state)
     PQfinish(pg);
 }
 
-/* Counts results up to `most`, then leaves in the middle. */
+/* Counts results up to `most`, and then stops reading. */
 static int count_results(PGconn *pg, int most)
 {
     int count = 0;
@@ -228,7 +226,7 @@ static void hostile_flood_is_endless_only_when_plan_gives_no_count(void **state)
     (void)state;
     static const struct {
         hostile_deed deed;
-        int results; /* with the server's own answer, if the flood is of 5 */
+        int results; /* with the server's own answer, for a flood of 5 */
     } cases[] = {{deed_results, 6},       {deed_rows, 2},
                  {deed_errors, 6},        {deed_notices, 1},
                  {deed_notifications, 1}, {deed_parameters, 1}};
@@ -312,7 +310,7 @@ client_understands_hostile_server_when_it_sends_single_bytes(void **state)
     PQfinish(pg);
 }
 
-/* Reads to the end; how many bytes came.  *reset: the end was RST. */
+/* Reads to the end.  Returns the number of bytes.  *reset: the end was RST. */
 static int read_to_end(int fd, int *reset)
 {
     int count = 0;

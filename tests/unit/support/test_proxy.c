@@ -1,8 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * The fault proxy, between two sockets of the test.
- */
+/* The fault proxy between two sockets of the test. */
 #include "support_route.h"
 
 #include <errno.h>
@@ -53,7 +51,7 @@ static void proxy_passes_reset_when_one_peer_resets(void **state)
     route_close(&r);
 }
 
-/* Sends ten bytes; exactly n arrive, and then the end. */
+/* Sends ten bytes, and expects exactly n of them, and then the end. */
 static void cut_after(size_t n, enum fault_action action, void (*end)(int))
 {
     struct route r;

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Wiping.  That texts are wiped before they are freed is seen by
- * test_config.c. */
+/* Wiping memory.  test_config.c checks that texts are wiped before they are
+ * freed. */
 #include "pg/base/openssl.h"
 
 #include "support.h"

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Waiting for a socket: what ends it, and when. */
+/* Waiting for a socket: what ends the wait, and when. */
 #include "support.h"
 
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* From struct and connection string to the config, and what is never told. */
+/* From the struct and the connection string to the config, and what errors may
+ * not show. */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include "pg/config/config.h"
 
@@ -12,8 +13,8 @@
 
 #include "support.h"
 
-/* How many pieces of memory with the canary in them were wiped.  Stands before
- * OpenSSL's own, which does the work. */
+/* Counts the wiped pieces of memory that contained the canary.  This function
+ * replaces OpenSSL's, and calls it. */
 static const char canary[] = "CANARY-x9";
 static int wiped_canaries;
 
@@ -45,7 +46,7 @@ static struct config *make_of(const char *conninfo)
     return make(PQP_OPTIONS(.conninfo = conninfo));
 }
 
-/* The message it is refused with, until the next call. */
+/* Returns the error message, valid until the next call. */
 static const char *refusal_of(const pqp_options *options)
 {
     static pqp_error err;
@@ -342,7 +343,7 @@ static void config_is_accepted_when_libpq_accepts_the_value(void **state)
         pqp__config_free(make_of(good[i]));
 }
 
-/* It may be mended until then. */
+/* The environment may be corrected until then. */
 static void config_is_accepted_when_only_the_environment_is_wrong(void **state)
 {
     (void)state;
@@ -416,7 +417,8 @@ password_copies_are_wiped_when_config_is_made_and_freed(void **state)
     (void)state;
     wiped_canaries = 0;
     struct config *config = make_of("pool_max_size=5 password=CANARY-x9");
-    /* The scanner's, the rest for libpq, and libpq's value. */
+    /* The scanner's copy, the rest of the string for libpq, and libpq's value.
+     */
     assert_int_equal(wiped_canaries, 3);
     pqp__config_free(config);
     assert_int_equal(wiped_canaries, 4);
@@ -427,12 +429,14 @@ static void password_copies_are_wiped_when_config_is_refused(void **state)
     (void)state;
     static const struct {
         const char *conninfo;
-        int copies; /* at least: an old block may hold one of libpq's */
+        int copies; /* at least; an old block may hold a copy of libpq's */
     } cases[] = {
         {"replication=1 password=CANARY-x9", 4},
         {"unknown=1 password=CANARY-x9", 2},
-        {"password=CANARY-x9 y=1", 3},               /* the explanation's too */
-        {"postgresql://u:CANARY-x9%zz@h?user=x", 2}, /* libpq's message too */
+        /* the explanation has a copy too */
+        {"password=CANARY-x9 y=1", 3},
+        /* libpq's message has a copy too */
+        {"postgresql://u:CANARY-x9%zz@h?user=x", 2},
         {"password='CANARY-x9", 2},
     };
     for (size_t i = 0; i < LENGTH(cases); i++) {

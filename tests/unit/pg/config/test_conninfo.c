@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* The scanner of connection strings, against tables and against libpq. */
+/* The scanner of connection strings, compared with tables and with libpq. */
 #include "pg/base/error.h"
 #include "pg/base/openssl.h"
 #include "pg/config/conninfo.h"
@@ -12,12 +12,12 @@
 #include "base/text.h"
 #include "support.h"
 
-/* ---- what the scanner gives to `set` ---- */
+/* ---- output of the scanner ---- */
 
 struct taken {
     struct text text;
     char buffer[1024];
-    int refuse_after; /* so many keywords */
+    int refuse_after; /* it refuses after this many keywords */
 };
 
 static int take(void *arg, const char *keyword, const char *value,
@@ -73,7 +73,8 @@ pool_keywords_are_removed_when_conninfo_is_a_keyword_string(void **state)
         {"a='b'pool_x=1", "a='b'", "pool_x=[1];"},
         {"a=b\\ pool_x=1", "a=b\\ pool_x=1", ""},
         {"a='pool_x=1'", "a='pool_x=1'", ""},
-        {"a= pool_x=1", "a= pool_x=1", ""}, /* libpq: it is the value of a */
+        /* to libpq, pool_x=1 is the value of a */
+        {"a= pool_x=1", "a= pool_x=1", ""},
         {"pool_x= a=b", "", "pool_x=[a=b];"},
         {"pool_x=1\\", "", "pool_x=[1];"},
         {"pool_x=", "", "pool_x=[];"},
@@ -81,7 +82,7 @@ pool_keywords_are_removed_when_conninfo_is_a_keyword_string(void **state)
         {"pool_=1", "", "pool_=[1];"},
         {"pool=1 Pool_x=2", "pool=1 Pool_x=2", ""},
         {"options=%41", "options=%41", ""},
-        /* No URI: something stands before the scheme. */
+        /* No URI: a space stands before the scheme. */
         {" postgresql://h?pool_x=1", " postgresql://h?pool_x=1", ""},
     };
     for (size_t i = 0; i < LENGTH(cases); i++)
@@ -181,7 +182,7 @@ static void conninfo_scan_stops_when_a_keyword_is_refused(void **state)
     assert_string_equal(taken.buffer, "pool_a=[1];");
 }
 
-/* ---- what libpq refused ---- */
+/* ---- strings that libpq refused ---- */
 
 /* N04 N06 */
 static void
@@ -280,7 +281,7 @@ static void conninfo_passes_unchanged_when_libpq_accepts_it(void **state)
     assert_in_range(accepted, 2000, 190000);
 }
 
-/* Writes a value as a keyword string may: quoted, or with backslashes. */
+/* Writes a value as in a keyword string: quoted, or with backslashes. */
 static void add_string_value(struct text *text, const char *value,
                              uint64_t *seed)
 {
@@ -294,7 +295,7 @@ static void add_string_value(struct text *text, const char *value,
     text_add(text, "%s", quoted ? "'" : "");
 }
 
-/* As a URI's query may: with escapes. */
+/* Writes a text as in the query of a URI, with escapes. */
 static void add_query_text(struct text *text, const char *from, uint64_t *seed)
 {
     for (; *from; from++) {

@@ -36,7 +36,7 @@ static void option_row_is_consistent_for_every_option(void **state)
         assert_true(o->min <= o->max);
         assert_true((o->preset >= o->min && o->preset <= o->max) ||
                     (o->preset == PQP_NEVER && o->never));
-        /* 0 is the default, or the default is 0. */
+        /* 0 means the default, or the default is 0. */
         assert_true(o->min > 0 || o->preset == 0);
         size_t length = strlen(o->name);
         int is_time = length > 3 && strcmp(o->name + length - 3, "_ms") == 0;
@@ -83,7 +83,7 @@ static void assert_set(const char *name, const char *value, int number)
     assert_string_equal(err.message, "");
 }
 
-/* The message names the key; nothing was changed. */
+/* The error names the option, and the struct is unchanged. */
 static void assert_refused(const char *name, const char *value)
 {
     pqp_options options, before;
@@ -172,7 +172,7 @@ option_is_refused_in_every_locale_when_value_is_no_number(void **state)
         "-1.0", "\xC2\xB2", "\xD9\xA5", "%d",  "5%",    "one"};
     static const char *const locales[] = {"C", "C.UTF-8", "de_DE.UTF-8", ""};
     for (size_t i = 0; i < LENGTH(locales); i++) {
-        (void)setlocale(LC_ALL, locales[i]); /* if it is there */
+        (void)setlocale(LC_ALL, locales[i]); /* if the locale exists */
         for (size_t j = 0; j < LENGTH(values); j++)
             assert_refused("keepalive_ms", values[j]);
         assert_set("keepalive_ms", "15", 15);
@@ -359,7 +359,7 @@ static void options_field_is_refused_and_named_when_out_of_range(void **state)
 
 enum way { BY_FIELD, BY_NAME, BY_KEYWORD, WAY_COUNT };
 
-/* The number as text, or the word that stands for it. */
+/* Returns the number as text, or as the option's word for it. */
 static const char *text_of(const struct option *option, int64_t number)
 {
     static char text[40];
@@ -369,7 +369,7 @@ static const char *text_of(const struct option *option, int64_t number)
     return text;
 }
 
-/* Options in which no limit of another option is in the way of this one. */
+/* Options whose limits do not get in the way of this option. */
 static pqp_options roomy_options(const struct option *option)
 {
     pqp_options options = {.size = sizeof(options),
@@ -381,7 +381,7 @@ static pqp_options roomy_options(const struct option *option)
 }
 
 /* Makes a config with the option set to `number` in one of the three ways.
- * Returns PQP_OK and the number that counts, or the status and the message. */
+ * Returns PQP_OK and the effective number, or the status and the message. */
 static pqp_status set_in_a_way(const struct option *option, int64_t number,
                                enum way way, int *effective, pqp_error *err)
 {
@@ -407,7 +407,7 @@ static pqp_status set_in_a_way(const struct option *option, int64_t number,
     return status;
 }
 
-/* A field of 0 means the default; as text, 0 is a number like any other. */
+/* In a field, 0 means the default; as text, 0 is an ordinary number. */
 static void check_in_a_way(const struct option *o, int64_t number, enum way way)
 {
     int is_default = way == BY_FIELD && number == 0;
@@ -451,7 +451,7 @@ option_range_is_the_same_when_set_by_field_name_or_keyword(void **state)
     }
 }
 
-/* A flag is an option like any other. */
+/* A flag has a range like any other option. */
 static void ping_always_is_refused_when_it_is_neither_0_nor_1(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Where a password is hidden, and where hiding would tell it. */
+/* Where a password is hidden, and where hiding it would reveal it. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static void check_hidden(const struct config *config,
     }
 }
 
-/* A "***" in place of a word that the reader expects would tell the word. */
+/* A "***" instead of a word that the reader expects would reveal the word. */
 static void plain_word_is_hidden_only_when_labelled_as_password(void **state)
 {
     (void)state;
@@ -48,13 +48,13 @@ static void plain_word_is_hidden_only_when_labelled_as_password(void **state)
         {"sslpassword = password", "sslpassword = ***"},
         {"postgresql://postgres:postgres@postgres/postgres",
          "postgresql://postgres:***@postgres/postgres"},
-        {"%75sers", "***"}, /* nothing is spelled so by chance */
+        {"%75sers", "***"}, /* no other word is spelled so */
         {"password=\xD0\xBF\xD1\x80", "password=***"},
     };
     check_hidden(&config, cases, LENGTH(cases));
 }
 
-/* Of a longer word, what is left beside a "***" would tell it. */
+/* The rest of a longer word beside a "***" would reveal the secret. */
 static void whole_word_is_hidden_when_a_secret_is_part_of_it(void **state)
 {
     (void)state;
@@ -66,7 +66,7 @@ static void whole_word_is_hidden_when_a_secret_is_part_of_it(void **state)
         {"database \"my_test123\"", "database \"***\""},
         {"a mytest123app b", "a *** b"},
         {"test1234", "***"},
-        {"xs3cret!y", "***y"}, /* it ends the word itself */
+        {"xs3cret!y", "***y"}, /* the secret itself ends the word */
         {"tes t123 test12", "tes t123 test12"},
     };
     check_hidden(&config, cases, LENGTH(cases));

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Connecting to servers that answer, refuse, are silent or talk nonsense.  All
- * timeouts are a minute but those that a test means to see end. */
+/* Connecting to servers that answer, refuse, are silent or send nonsense.  All
+ * timeouts are a minute, except those that a test waits for. */
 #include "support.h"
 
 #include <netinet/in.h>
@@ -18,7 +18,7 @@
 #include "pg/session/session.h"
 #include "support_mock.h"
 
-/* Enough for a mock to answer on a busy machine, milliseconds. */
+/* Milliseconds that a mock needs to answer on a busy machine. */
 enum { FOR_AN_ANSWER = 200 };
 
 static struct mock *mocks[2];
@@ -36,7 +36,7 @@ static void keep_notice(void *arg, const pqp_event *event)
                  event->message);
 }
 
-/* Servers for the scripts, all of them hosts of the config. */
+/* Starts servers with these scripts, as the hosts of the config. */
 static void serve(const char *first, const char *second)
 {
     char ports[32];
@@ -91,7 +91,7 @@ static void assert_connected_to(int port)
     assert_int_equal(connected, port);
 }
 
-/* `code` may be "", and `word` is part of the message. */
+/* `code` may be "".  `word` is a part of the message. */
 static void assert_refused(const char *code, int permanent, const char *word)
 {
     assert_null(connect_now());
@@ -232,7 +232,7 @@ connect_error_names_host_and_address_when_connect_fails(void **state)
     assert_non_null(strstr(why.message, "at \"two\" (127.0.0.1), port"));
 }
 
-/* Each address keeps its own line, and no line is pushed out by advice. */
+/* Each address has its own part, and libpq's hints take no room. */
 static void
 connect_error_lists_addresses_without_hints_when_all_refuse(void **state)
 {
@@ -372,7 +372,7 @@ connect_failure_is_transient_when_unix_socket_is_missing(void **state)
 
 /* ---- several hosts ---- */
 
-/* What the pair of servers is refused with, in the order of trying. */
+/* Connects to a pair of servers that both refuse, and checks the error. */
 static void assert_both_refuse(const char *first, const char *second,
                                const char *code, int permanent)
 {
@@ -501,7 +501,7 @@ connect_error_has_sqlstate_when_one_server_refuses_and_one_is_silent(
     assert_refused("57P03", 0, "the server says no");
 }
 
-/* Of the service file it is the same: libpq merges both. */
+/* The same holds for the service file, because libpq merges both. */
 static void
 connect_timeout_of_environment_applies_when_no_other_is_set(void **state)
 {

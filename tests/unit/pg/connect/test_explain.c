@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Which failures of a connect are permanent.  The texts are those of the libpq,
- * OpenSSL and Kerberos that are installed: each of them is provoked, once as it
- * is and once in a process that speaks another language.
+ * Which failures of a connect are permanent.  The texts come from the installed
+ * libpq, OpenSSL and Kerberos.  Each failure is provoked, in English and in
+ * another language.
  */
 #define _GNU_SOURCE /* dladdr, memmem */
 #include "support.h"
@@ -33,10 +33,11 @@ static char dir[] = "/tmp/pqpool-refusal-XXXXXX";
 enum { MOST_SETTINGS = 4 };
 
 struct failing {
-    const char *script;                  /* NULL: no server is asked */
-    const char *settings[MOST_SETTINGS]; /* keyword=value; DIR is our folder */
-    const char *word;                    /* of the message */
-    const char *code;                    /* NULL: none */
+    const char *script; /* NULL: no server is contacted */
+    /* keyword=value; DIR is the test's directory */
+    const char *settings[MOST_SETTINGS];
+    const char *word; /* a part of the message */
+    const char *code; /* NULL: none */
 };
 
 static void set(struct config *config, const char *setting)
@@ -85,10 +86,10 @@ static void assert_all(const struct failing *failing, size_t count,
     }
 }
 
-/* ---- what is permanent ---- */
+/* ---- permanent failures ---- */
 
 static const struct failing permanent[] = {
-    /* No TLS, or none that both speak. */
+    /* No TLS, or no common version. */
     {"sN", {"sslmode=require"}, "does not support SSL", NULL},
     {"sN",
      {"sslmode=verify-full", "sslrootcert=DIR/ca.crt"},
@@ -98,14 +99,14 @@ static const struct failing permanent[] = {
     {"sS!28w", {"sslmode=require"}, "handshake failure", NULL},
     {"sS!47w", {"sslmode=require"}, "insufficient security", NULL},
     {"sS!78w", {"sslmode=require"}, "no application protocol", NULL},
-    /* A server that refuses our certificate. */
+    /* The server refuses our certificate. */
     {"sS!30w", {"sslmode=require"}, "unknown ca", NULL},
     {"sS!2aw", {"sslmode=require"}, "bad certificate", NULL},
     {"sS!2bw", {"sslmode=require"}, "unsupported certificate", NULL},
     {"sS!2cw", {"sslmode=require"}, "certificate revoked", NULL},
     {"sS!2dw", {"sslmode=require"}, "certificate expired", NULL},
     {"sS!74w", {"sslmode=require"}, "certificate required", NULL},
-    /* Files of ours. */
+    /* Missing or wrong files on our side. */
     {"sSw",
      {"sslmode=verify-ca", "sslrootcert=DIR/none"},
      "root certificate file",
@@ -134,7 +135,7 @@ static const struct failing permanent[] = {
      {"sslmode=require", "sslcert=DIR/ca.crt", "sslkey=DIR/other.key"},
      "private key file",
      NULL},
-    /* How to authenticate. */
+    /* Authentication methods. */
     {"sA3", {NULL}, "password", NULL},
     {"sA5", {NULL}, "password", NULL},
     {"sA:", {NULL}, "password", NULL},
@@ -161,7 +162,7 @@ static const struct failing permanent[] = {
       "a-long-folder/a-long-folder/a-long-folder/a-long-folder"},
      "Unix-domain socket path",
      NULL},
-    /* What servers say. */
+    /* Errors of the server. */
     {"s(28000:no_entry)", {NULL}, "no entry", "28000"},
     {"s(28P01:password)", {NULL}, "password", "28P01"},
     {"s(3D000:no_database)", {NULL}, "no database", "3D000"},
@@ -201,7 +202,7 @@ static const struct failing transient[] = {
      "later",
      "08P01"},
     {"s(08P01:no_more_connections_allowed)", {NULL}, "no more", "08P01"},
-    /* A word of ours in the user's own address decides nothing. */
+    /* A telling word in the user's own address decides nothing. */
     {NULL, {"host=/no/private key file"}, "No such file", NULL},
 };
 
@@ -219,7 +220,7 @@ static void connect_failure_is_transient_when_a_retry_may_help(void **state)
 
 /* ---- in another language ---- */
 
-/* Whether the process speaks another language now, as libpq does it. */
+/* Returns whether libpq's messages are translated now. */
 static int libpq_is_translated(void)
 {
     PGconn *pg = PQconnectdb("sslmode=nonsense");
@@ -260,7 +261,7 @@ connect_failure_is_classified_alike_when_libpq_speaks_german(void **state)
 
 /* ---- texts ---- */
 
-/* Not 0: the library that has this function holds the text. */
+/* Returns not 0 if the library with this function contains the text. */
 static int library_holds(void *function, const char *text)
 {
     Dl_info info;
@@ -278,8 +279,8 @@ static int library_holds(void *function, const char *text)
     return found;
 }
 
-/* A failure that cannot be provoked without a KDC, another certificate or an
- * engine of OpenSSL is compared with what libpq would say, by version. */
+/* Failures that need a KDC, another certificate or an engine of OpenSSL are
+ * compared with the texts inside libpq, by version. */
 static void
 error_text_is_found_in_libpq_when_it_cannot_be_provoked(void **state)
 {
@@ -318,7 +319,7 @@ error_text_is_found_in_libpq_when_it_cannot_be_provoked(void **state)
 
 /* ---- several hosts ---- */
 
-/* The server listens on one of the two addresses that a name has. */
+/* The server listens on one of the two addresses of a name. */
 static void
 connect_failure_is_permanent_when_one_address_family_fails_permanently(
     void **state)

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* What would be connected to: settings as libpq merges them, and an entry for
- * each address.  No name is resolved but localhost and one that cannot be. */
+/* The targets of a connect: settings as libpq merges them, and an entry for
+ * each address.  Only localhost is resolved, and a name that does not exist. */
 #include "support.h"
 
 #include <stdio.h>

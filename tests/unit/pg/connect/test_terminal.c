@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * A worker neither asks at the terminal nor writes to it, whatever libpq and
- * OpenSSL find in the files that they are given.  Each connect is made by a
- * child whose terminal, standard input and output are a pty of the test's own.
+ * A worker neither asks at the terminal nor writes to it, whatever files libpq
+ * and OpenSSL find.  Each connect runs in a child whose terminal, standard
+ * input and output are a pty of the test.
  */
 #define _XOPEN_SOURCE 700 /* posix_openpt */
 #include "support.h"
@@ -82,7 +82,7 @@ static int remove_files(void **state)
 /* ---- a child with a terminal ---- */
 
 struct seen {
-    int status; /* of the child, as waitpid() has it */
+    int status; /* the child's status, from waitpid() */
     size_t size;
     char text[2048]; /* what was written to the terminal */
 };
@@ -224,7 +224,7 @@ connect_fails_without_prompt_when_key_password_is_wrong(void **state)
     assert_silent(is_refused_for_good, "private key file");
 }
 
-/* The mock is no TLS server: that it is spoken to shows that the key opened. */
+/* The mock speaks no TLS: if it gets a message, the key was opened. */
 static int opens_the_key(const char *expected)
 {
     (void)expected;

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Answers that do not end, or that nobody wants: when a statement gives up, and
- * how much memory it takes until then. */
+/* Answers that never end: when a statement gives up, and how much memory it
+ * takes until then. */
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static struct hostile *server;
 static pqp_pool *pool;
 static pqp_conn *conn;
 
-/* Lends a connection whose server does the deed instead of answering, once. */
+/* Leases a connection whose server does the deed once instead of answering. */
 static void begin(enum hostile_point at, hostile_deed deed, int64_t arg)
 {
     char conninfo[128];
@@ -45,7 +45,7 @@ static void end(void)
     server = NULL;
 }
 
-/* The next lease has another session, which is well. */
+/* The next lease has another session, which works. */
 static void end_with_a_new_session(void)
 {
     pqp_error err;
@@ -64,7 +64,8 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* pqp_exec has no deadline of its own; BEGIN of a transaction has. */
+/* pqp_exec has no deadline of its own, but the BEGIN of pqp_transact has one.
+ */
 static pqp_status run_for(int ms, int simple, PGresult **res, pqp_error *err)
 {
     const pqp_query query = {.size = sizeof query, .sql = "SELECT 1"};
@@ -88,7 +89,7 @@ static long peak(void)
     return usage.ru_maxrss;
 }
 
-/* Forgets the peak of earlier tests, where that is allowed. */
+/* Resets the peak of earlier tests, where the kernel allows it. */
 static long begin_peak(void)
 {
     FILE *file = fopen("/proc/self/clear_refs", "w");
@@ -99,7 +100,7 @@ static long begin_peak(void)
     return peak();
 }
 
-/* A sanitizer keeps for itself what the program frees. */
+/* A sanitizer keeps the memory that the program frees. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define KEEPS_MEMORY
@@ -116,7 +117,7 @@ enum { SLACK = 16 * MIB };
 
 /* ---- time ---- */
 
-/* For both protocols, and whether the caller takes the result or not. */
+/* For both protocols, with and without a result for the caller. */
 static void assert_deadline_holds(hostile_deed deed)
 {
     for (int i = 0; i < 4; i++) {
@@ -146,7 +147,7 @@ static void statement_times_out_when_rows_never_end(void **state)
     assert_deadline_holds(deed_rows);
 }
 
-/* In the simple protocol that ends earlier. */
+/* The simple protocol gives up earlier. */
 static void statement_times_out_when_errors_never_end(void **state)
 {
     (void)state;
@@ -178,7 +179,7 @@ static void statement_times_out_when_parameter_reports_never_end(void **state)
     assert_deadline_holds(deed_parameters);
 }
 
-/* Results come while a statement is on its way that the server never reads. */
+/* The server sends results, and never reads the statement. */
 static void
 statement_times_out_when_results_come_during_a_long_send(void **state)
 {
@@ -206,7 +207,7 @@ statement_times_out_when_results_come_during_a_long_send(void **state)
 
 /* ---- errors ---- */
 
-/* Then libpq keeps the text of each until the statement has ended. */
+/* libpq keeps the text of each error until the statement has ended. */
 static void exec_returns_lost_when_errors_never_end(void **state)
 {
     (void)state;
@@ -220,7 +221,7 @@ static void exec_returns_lost_when_errors_never_end(void **state)
     end_with_a_new_session();
 }
 
-/* As after a deferred constraint, or after the words of an administrator. */
+/* As after a deferred constraint, or a message of an administrator. */
 static void exec_reports_first_error_when_more_errors_follow(void **state)
 {
     (void)state;

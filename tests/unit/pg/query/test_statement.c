@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* An answer that belongs to no statement, against a scripted server: it is not
- * a borrower's, and the session is over. */
+/* Answers that belong to no statement, from a scripted server.  They are not
+ * given to the borrower, and the session ends. */
 #include "support_session.h"
 
 #include <stdio.h>
@@ -99,7 +99,7 @@ static void next_statement_is_lost_when_last_one_got_two_answers(void **state)
     assert_int_equal(reset(), RPOOL_DISCARD);
 }
 
-/* An error may follow the result: a constraint is checked at the end. */
+/* An error may follow the result, when a constraint is checked at the end. */
 static void extended_query_is_lost_when_it_gets_two_results(void **state)
 {
     (void)state;
@@ -118,7 +118,7 @@ static void extended_query_is_lost_when_it_gets_two_results(void **state)
     assert_string_equal(err.sqlstate, "42601");
 }
 
-/* ---- what libpq says of results ---- */
+/* ---- warnings of libpq about results ---- */
 
 static void session_stays_usable_when_libpq_warns_about_a_result(void **state)
 {
@@ -139,7 +139,7 @@ static void ask_for_a_row_in_vain(void *arg, const pqp_event *event)
     (void)PQgetisnull(older, 9, 9);
 }
 
-/* A listener is called while the statement is under way. */
+/* The listener is called while the statement is running. */
 static void
 session_stays_usable_when_libpq_warns_inside_the_listener(void **state)
 {
@@ -182,7 +182,7 @@ static pqp_conn *borrow(pqp_pool *pool)
     return conn;
 }
 
-/* Without a use of the lease by us. */
+/* Without using the lease through pqpool. */
 static void let_server_go_on_with(const pqp_conn *conn)
 {
     const struct session *leased = rpool_resource((const rpool_item *)conn);
@@ -197,7 +197,8 @@ static void close_and_stop(pqp_pool *pool)
     mock_stop(mock);
 }
 
-/* Nor does it get the part of it that comes later. */
+/* The rest of the answer, which comes later, does not reach the borrower
+ * either. */
 static void
 pgconn_is_closed_when_an_unsolicited_answer_came_before_its_use(void **state)
 {
@@ -232,7 +233,7 @@ static void notification_is_kept_when_borrower_takes_the_pgconn(void **state)
     close_and_stop(pool);
 }
 
-/* A lease that runs nothing; then the server goes on, and what it sends stays
+/* Releases an unused lease.  Then the server goes on, and its message stays
  * unread. */
 static void leave_unread(pqp_pool *pool)
 {
@@ -244,7 +245,7 @@ static void leave_unread(pqp_pool *pool)
     assert_int_equal(pqp__wait_socket(fd, 0, -1, in_ms(60000)), 1);
 }
 
-/* C01: what had ended before is another one's to answer. */
+/* C01: if the connection had already ended, another one runs the statement. */
 static void pool_exec_uses_another_connection_when_first_had_ended(void **state)
 {
     (void)state;
@@ -261,7 +262,7 @@ static void pool_exec_uses_another_connection_when_first_had_ended(void **state)
     }
 }
 
-/* The core looks at what was idle for two ticks of its clock. */
+/* The core looks at an item that was idle for two ticks of its clock. */
 static void
 acquire_uses_another_connection_when_server_ended_the_idle_one(void **state)
 {
@@ -281,7 +282,7 @@ acquire_uses_another_connection_when_server_ended_the_idle_one(void **state)
     }
 }
 
-/* It was sent, and may have been done. */
+/* It was sent, and the server may have run it. */
 static void
 pool_exec_does_not_resend_when_connection_is_lost_after_sending(void **state)
 {

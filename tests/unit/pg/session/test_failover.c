@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* The role that a server reports, against a scripted server: which sessions
- * contradict the connection string, and which leave after a refused write. */
+/* The role that a scripted server reports: which sessions contradict the
+ * connection string, and which are closed after a refused write. */
 #include "support_session.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 /* ---- target_session_attrs ---- */
 
-/* What is not reported contradicts nothing. */
+/* A role that was not reported contradicts nothing. */
 static void check_fails_when_role_contradicts_target_session_attrs(void **state)
 {
     (void)state;
@@ -49,7 +49,7 @@ static void check_fails_when_role_contradicts_target_session_attrs(void **state)
     }
 }
 
-/* The answer to the borrower's own statement said it. */
+/* The answer to the borrower's own statement reported it. */
 static void
 reset_discards_when_role_contradicts_target_session_attrs(void **state)
 {
@@ -123,7 +123,7 @@ static int64_t mark(void)
     return atomic_load(&config->address_marks[session->mark_index]);
 }
 
-/* As if another session to the same address had been refused then. */
+/* As if another session to the same address had been refused at that time. */
 static void set_mark(int64_t at)
 {
     atomic_store(&config->address_marks[session->mark_index], at);
@@ -138,7 +138,7 @@ static void reset_discards_when_standby_refused_a_write(void **state)
     assert_true(mark() > session->connect_began && mark() <= clock_now());
 }
 
-/* Through libpq's functions. */
+/* The borrower sent it through libpq's functions. */
 static void
 reset_discards_when_standby_refused_a_write_sent_through_libpq(void **state)
 {
@@ -213,8 +213,8 @@ static void session_stays_when_its_marked_server_is_no_standby(void **state)
     }
 }
 
-/* A standby under the name of the primary costs no more connections than
- * that, however many writes it refuses. */
+/* A standby under the primary's name costs at most one round of connections a
+ * second, however many writes it refuses. */
 static void
 standby_is_marked_once_a_second_when_writes_keep_failing(void **state)
 {
@@ -229,7 +229,8 @@ standby_is_marked_once_a_second_when_writes_keep_failing(void **state)
     assert_int_equal(mark(), first + 1000 * CLOCK_MS);
     assert_int_equal(reset(), RPOOL_REUSE);
     session->touched = 1;
-    session->connect_began = first - 1; /* one that the first mark was for */
+    /* the first mark was for this session */
+    session->connect_began = first - 1;
     assert_int_equal(reset(), RPOOL_DISCARD);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Input of a session that no statement asked for, against a scripted server:
- * which of it ends the session, before a lease and at its end. */
+/* Input of a session that no statement asked for, from a scripted server: which
+ * input ends the session, before a lease and at its end. */
 #include "support_session.h"
 
 #include <sys/socket.h>
@@ -15,17 +15,19 @@ static int look(void)
     return pqp__session_look(config, session);
 }
 
-/* After the script's 'p': answers, in whole or in part, last words, the end. */
+/* After the script's 'p': whole or partial answers, a FATAL error, or the
+ * close. */
 static const char *const unfit[] = {
     "pT", "pTw", "pezw", "pczw", "przw", "pbw",  "pxw", "pXw",
     "pz", "pew", "puzw", "pMw",  "pncw", "pazw", "phw", "p",
 };
 
-/* What any server may say at any time. */
+/* What any server may send at any time. */
 static const char *const harmless[] = {"pnw", "paw",  "pmw",
                                        "pyw", "pYVw", "panyw"};
 
-/* The first judgement that is not `fit`, however many pieces it takes. */
+/* Returns the first result that is not `fit`, however many pieces the input
+ * has. */
 static int judgement(int (*judge)(void), int fit)
 {
     int answer;
@@ -102,7 +104,7 @@ static void look_finds_session_bad_when_ping_deadline_passed(void **state)
     assert_int_equal(look(), RPOOL_BAD);
 }
 
-/* Also if the server says nothing. */
+/* Also if the server sends nothing. */
 static void look_finds_session_bad_when_its_standby_was_marked(void **state)
 {
     (void)state;
@@ -154,7 +156,7 @@ static void reset_reuses_when_only_notices_and_reports_came(void **state)
     }
 }
 
-/* Else it would be taken for the answer to the ROLLBACK. */
+/* Otherwise it would be taken for the answer to the ROLLBACK. */
 static void
 rollback_is_not_sent_when_unsolicited_answer_came_in_transaction(void **state)
 {
@@ -171,7 +173,7 @@ static void drop_notice(void *arg, const PGresult *res)
     (void)arg, (void)res;
 }
 
-/* Its receiver is replaced before the rest is read. */
+/* The receiver is replaced before the rest is read. */
 static void
 reset_discards_unsolicited_answer_when_borrower_set_a_notice_receiver(
     void **state)

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* What libpq says beside results, against a scripted server: the error that it
- * keeps, notices, and its word on a message that answers nothing. */
+/* What libpq reports beside results, from a scripted server: the error text
+ * that it keeps, notices, and its warning about an unexpected message. */
 #include "support_session.h"
 
 #include <sys/socket.h>
@@ -31,7 +31,7 @@ static void libpq_error_text_is_cleared_when_lease_is_released(void **state)
 
 /* ---- messages that answer nothing ---- */
 
-/* What was not asked for shifts all answers by one. */
+/* An unsolicited answer shifts all later answers by one. */
 static void check_fails_when_an_unsolicited_answer_came(void **state)
 {
     (void)state;
@@ -71,7 +71,7 @@ reset_discards_when_borrower_had_read_an_unsolicited_answer(void **state)
     assert_int_equal(reset(), RPOOL_DISCARD);
 }
 
-/* libpq warns of a row that is not there, without an SQLSTATE. */
+/* libpq warns of a missing row, without an SQLSTATE. */
 static void session_stays_usable_when_libpq_warns_the_borrower(void **state)
 {
     (void)state;
