@@ -158,7 +158,7 @@ static const char *two_places(int other_port, int first, const char *setting)
 
 /* P13: the other server is dead, or silent, or not reached at all. */
 static void
-connect_goes_on_in_host_list_until_a_server_accepts_writes(void **state)
+connect_tries_next_host_when_a_server_accepts_no_writes(void **state)
 {
     (void)state;
     struct listener silent;
@@ -310,7 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(host_name_is_resolved_again_when_a_connection_is_opened),
         TEST(acquire_and_close_keep_deadlines_when_resolver_hangs),
-        TEST(connect_goes_on_in_host_list_until_a_server_accepts_writes),
+        TEST(connect_tries_next_host_when_a_server_accepts_no_writes),
         TEST(connect_fails_and_says_read_only_when_server_accepts_no_writes),
         TEST(connect_times_out_when_peer_never_answers),
         TEST(connect_is_retried_with_back_off_when_port_is_closed),

@@ -27,7 +27,7 @@ static pqp_status do_job(void *arg, pqp_conn *conn, pqp_error *err)
     return status != PQP_OK ? status : job->returns;
 }
 
-static void rows_stay_only_when_transaction_is_committed(void **state)
+static void inserted_rows_stay_only_when_transaction_is_committed(void **state)
 {
     (void)state;
     pqp_pool *pool = open_pool(.max_size = 1);
@@ -532,7 +532,7 @@ static void both_transactions_succeed_when_they_meet_write_skew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_stay_only_when_transaction_is_committed),
+        cmocka_unit_test(inserted_rows_stay_only_when_transaction_is_committed),
         cmocka_unit_test(
             transaction_has_isolation_and_mode_when_begin_sets_them),
         cmocka_unit_test(

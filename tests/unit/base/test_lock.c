@@ -29,7 +29,7 @@ static int teardown(void **state)
 }
 
 /* I6 */
-static void wait_ends_at_its_deadline_when_not_woken(void **state)
+static void condition_wait_ends_at_its_deadline_when_not_woken(void **state)
 {
     (void)state;
     lock_take(&lock);
@@ -44,7 +44,8 @@ static void wait_ends_at_its_deadline_when_not_woken(void **state)
     lock_drop(&lock);
 }
 
-static void wait_returns_at_once_when_deadline_has_passed(void **state)
+static void
+condition_wait_returns_at_once_when_deadline_has_passed(void **state)
 {
     (void)state;
     lock_take(&lock);
@@ -120,8 +121,8 @@ static void lock_has_one_holder_when_threads_compete(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LOCK_TEST(wait_ends_at_its_deadline_when_not_woken),
-        LOCK_TEST(wait_returns_at_once_when_deadline_has_passed),
+        LOCK_TEST(condition_wait_ends_at_its_deadline_when_not_woken),
+        LOCK_TEST(condition_wait_returns_at_once_when_deadline_has_passed),
         LOCK_TEST(all_waiters_are_woken_when_condition_is_broadcast),
         LOCK_TEST(lock_has_one_holder_when_threads_compete),
     };

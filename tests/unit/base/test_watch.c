@@ -127,7 +127,7 @@ closes_by_peers_are_all_reported_when_many_come_together(void **state)
     }
 }
 
-static void wait_ends_when_its_deadline_passes(void **state)
+static void watch_wait_ends_when_its_deadline_passes(void **state)
 {
     (void)state;
     uint64_t token;
@@ -189,7 +189,7 @@ int main(void)
         WATCH_TEST(data_is_not_reported_when_socket_is_watched),
         WATCH_TEST(close_by_peer_is_not_reported_when_watch_was_removed),
         WATCH_TEST(closes_by_peers_are_all_reported_when_many_come_together),
-        WATCH_TEST(wait_ends_when_its_deadline_passes),
+        WATCH_TEST(watch_wait_ends_when_its_deadline_passes),
         WATCH_TEST(watch_wake_ends_exactly_one_wait_when_sent),
         WATCH_TEST(stop_descriptor_stays_readable_when_raised),
         WATCH_TEST(descriptors_are_close_on_exec_when_opened),

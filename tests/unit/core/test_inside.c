@@ -70,7 +70,7 @@ static void expect_only_begun(struct fake *fake, rpool *pool)
 }
 
 /* F09 */
-static void close_returns_busy_when_called_in_check(void **state)
+static void close_returns_busy_when_called_in_provider_check(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_watchful(fake);
@@ -81,7 +81,7 @@ static void close_returns_busy_when_called_in_check(void **state)
     expect_only_begun(fake, pool);
 }
 
-static void close_returns_busy_when_called_in_reset(void **state)
+static void close_returns_busy_when_called_in_provider_reset(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_watchful(fake);
@@ -91,7 +91,7 @@ static void close_returns_busy_when_called_in_reset(void **state)
     expect_only_begun(fake, pool);
 }
 
-static void close_returns_busy_when_called_in_fd(void **state)
+static void close_returns_busy_when_called_in_provider_fd(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_watchful(fake);
@@ -102,7 +102,7 @@ static void close_returns_busy_when_called_in_fd(void **state)
 }
 
 /* The last release destroys the item itself. */
-static void close_returns_busy_when_called_in_destroy(void **state)
+static void close_returns_busy_when_called_in_provider_destroy(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = open_watchful(fake), *copy = pool;
@@ -264,10 +264,10 @@ static void wait_is_refused_when_called_in_an_event(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(close_returns_busy_when_called_in_check),
-        FAKE_TEST(close_returns_busy_when_called_in_reset),
-        FAKE_TEST(close_returns_busy_when_called_in_fd),
-        FAKE_TEST(close_returns_busy_when_called_in_destroy),
+        FAKE_TEST(close_returns_busy_when_called_in_provider_check),
+        FAKE_TEST(close_returns_busy_when_called_in_provider_reset),
+        FAKE_TEST(close_returns_busy_when_called_in_provider_fd),
+        FAKE_TEST(close_returns_busy_when_called_in_provider_destroy),
         FAKE_TEST(close_returns_busy_when_called_in_reset_of_another_pool),
         FAKE_TEST(acquire_in_an_event_is_refused_when_it_would_wait),
         FAKE_TEST(acquire_in_an_event_succeeds_when_an_item_is_idle),

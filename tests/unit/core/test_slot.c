@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-static void lowest_idle_slot_is_leased_first_when_several_are_idle(void **state)
+static void acquire_takes_lowest_idle_slot_when_several_are_idle(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 5);
@@ -236,7 +236,7 @@ only_needed_items_are_created_when_pool_has_10000_slots(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST(lowest_idle_slot_is_leased_first_when_several_are_idle),
+        FAKE_TEST(acquire_takes_lowest_idle_slot_when_several_are_idle),
         FAKE_TEST(surplus_items_expire_when_steady_use_needs_few),
         FAKE_TEST(thread_gets_its_last_slot_again_when_it_acquires_soon),
         FAKE_TEST(

@@ -155,7 +155,7 @@ creations_are_limited_to_create_concurrency_when_many_wait(void **state)
 }
 
 /* B09 B10 */
-static void other_creations_go_on_when_one_hangs(void **state)
+static void other_creations_go_on_when_one_creation_hangs(void **state)
 {
     struct fake *fake = *state;
     rpool *pool = fake_open(fake, .max_size = 3, .create_timeout_ms = 5000);
@@ -479,7 +479,7 @@ int main(void)
         FAKE_TEST(creation_goes_on_when_its_caller_timed_out),
         FAKE_TEST(few_items_are_created_when_releases_serve_a_burst_of_callers),
         FAKE_TEST(creations_are_limited_to_create_concurrency_when_many_wait),
-        FAKE_TEST(other_creations_go_on_when_one_hangs),
+        FAKE_TEST(other_creations_go_on_when_one_creation_hangs),
         FAKE_TEST(other_callers_are_not_delayed_when_a_destroy_is_slow),
         FAKE_TEST(degraded_event_is_emitted_when_a_worker_cannot_start),
         FAKE_TEST(workers_are_started_when_threads_are_available_again),

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * The pool's public functions where no server is: wrong arguments, handles
- * that are none, options, and an address that refuses.
+ * The pool's public functions without a server: wrong arguments, invalid
+ * handles, options, and a closed port.
  */
 #include <pqpool/pqpool.h>
 
@@ -20,7 +20,7 @@
 
 enum { SOON_MS = 5000 };
 
-/* ---- an address that refuses: bound, and nobody listens ---- */
+/* ---- a closed port: bound, but not listening ---- */
 
 struct refusing {
     int fd;
@@ -317,7 +317,8 @@ static void calls_return_closed_when_pool_was_closed(void **state)
     (void)close(r.fd);
 }
 
-static void functions_can_be_called_when_their_macros_are_bypassed(void **state)
+static void
+functions_behind_macros_can_be_called_when_macros_are_bypassed(void **state)
 {
     (void)state;
     pqp_conn *conn = NULL;
@@ -347,7 +348,7 @@ int main(void)
         cmocka_unit_test(pool_closes_cleanly_when_wait_timed_out),
         cmocka_unit_test(calls_return_closed_when_pool_was_closed),
         cmocka_unit_test(
-            functions_can_be_called_when_their_macros_are_bypassed),
+            functions_behind_macros_can_be_called_when_macros_are_bypassed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

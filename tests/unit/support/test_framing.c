@@ -102,7 +102,8 @@ bytes_are_opaque_when_client_starts_tls_without_request(void **state)
     assert_string_equal(TYPES(&client, &server, "\x16\3\1", 3), ".");
 }
 
-static void piece_has_its_position_when_a_message_is_split(void **state)
+static void
+message_piece_reports_its_position_when_message_is_split(void **state)
 {
     (void)state;
     const unsigned char bytes[] = "D\0\0\0\12abcdef";
@@ -138,8 +139,8 @@ int main(void)
         cmocka_unit_test(bytes_are_opaque_when_a_message_length_was_invalid),
         cmocka_unit_test_setup(
             bytes_are_opaque_when_client_starts_tls_without_request, set_up),
-        cmocka_unit_test_setup(piece_has_its_position_when_a_message_is_split,
-                               set_up),
+        cmocka_unit_test_setup(
+            message_piece_reports_its_position_when_message_is_split, set_up),
         cmocka_unit_test_setup(framing_state_is_unchanged_when_bytes_are_peeked,
                                set_up),
     };

@@ -75,7 +75,7 @@ static void answer_is(PGresult *res, ExecStatusType status)
 
 /* ---- without a fault ---- */
 
-static void hostile_server_behaves_well_when_its_plan_has_no_deed(void **state)
+static void hostile_server_behaves_well_when_its_plan_is_empty(void **state)
 {
     (void)state;
     begin((struct hostile_plan){.deed = NULL});
@@ -122,7 +122,7 @@ hostile_server_counts_a_visit_when_cancel_request_comes(void **state)
 /* ---- which clients, and where ---- */
 
 static void
-hostile_deed_is_done_only_to_first_clients_when_plan_says_so(void **state)
+hostile_server_misbehaves_to_first_clients_only_when_plan_says_so(void **state)
 {
     (void)state;
     begin((struct hostile_plan){.at = HOSTILE_AUTH,
@@ -135,7 +135,8 @@ hostile_deed_is_done_only_to_first_clients_when_plan_says_so(void **state)
     assert_true(hostile_wait_clients(server, 3, SOON_MS));
 }
 
-static void hostile_deed_is_done_n_times_when_plan_says_so(void **state)
+static void
+hostile_server_misbehaves_n_times_when_its_plan_says_so(void **state)
 {
     (void)state;
     begin((struct hostile_plan){.at = HOSTILE_QUERY,
@@ -163,7 +164,8 @@ static void hostile_server_follows_new_plan_when_it_is_replaced(void **state)
     PQfinish(connect_well());
 }
 
-static void hostile_deed_waits_for_nth_visit_when_plan_says_so(void **state)
+static void
+hostile_server_misbehaves_at_nth_query_when_plan_says_so(void **state)
 {
     (void)state;
     begin(
@@ -362,13 +364,13 @@ static void silent_clients_are_closed_when_hostile_server_stops(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(hostile_server_behaves_well_when_its_plan_has_no_deed),
+        TEST(hostile_server_behaves_well_when_its_plan_is_empty),
         TEST(hostile_server_refuses_tls_when_client_asks),
         TEST(hostile_server_counts_a_visit_when_cancel_request_comes),
-        TEST(hostile_deed_is_done_only_to_first_clients_when_plan_says_so),
-        TEST(hostile_deed_is_done_n_times_when_plan_says_so),
+        TEST(hostile_server_misbehaves_to_first_clients_only_when_plan_says_so),
+        TEST(hostile_server_misbehaves_n_times_when_its_plan_says_so),
         TEST(hostile_server_follows_new_plan_when_it_is_replaced),
-        TEST(hostile_deed_waits_for_nth_visit_when_plan_says_so),
+        TEST(hostile_server_misbehaves_at_nth_query_when_plan_says_so),
         TEST(connect_fails_when_hostile_server_sends_fin_at_any_startup_point),
         TEST(error_has_no_sqlstate_when_hostile_server_sends_none),
         TEST(hostile_flood_is_endless_only_when_plan_gives_no_count),

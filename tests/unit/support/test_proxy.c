@@ -356,7 +356,7 @@ static void proxy_closes_client_when_server_refuses(void **state)
     (void)close(bound);
 }
 
-static void wait_ends_when_its_deadline_passes(void **state)
+static void proxy_wait_ends_when_its_deadline_passes(void **state)
 {
     (void)state;
     struct route r;
@@ -390,7 +390,7 @@ int main(void)
             proxy_sends_new_connections_to_new_server_when_route_changes),
         cmocka_unit_test(proxy_passes_bytes_when_sockets_are_unix_sockets),
         cmocka_unit_test(proxy_closes_client_when_server_refuses),
-        cmocka_unit_test(wait_ends_when_its_deadline_passes),
+        cmocka_unit_test(proxy_wait_ends_when_its_deadline_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

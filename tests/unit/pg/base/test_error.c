@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Names, SQLSTATEs, and what of a text may be shown. */
+/* Names, SQLSTATEs, and what may be shown of a text. */
 #include "pg/base/error.h"
 #include "pg/base/sqlstate.h"
 #include "pg/config/config.h"

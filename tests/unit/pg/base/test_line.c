@@ -79,14 +79,14 @@ static void cleaned_text_ends_with_dots_when_it_was_cut(void **state)
         const char *from, *to;
     } cases[] = {
         {9, "the last", "the last"},
-        {8, "the last", "the..."}, /* no space before the mark */
+        {8, "the last", "the..."}, /* no space before the dots */
         {7, "abcdef", "abcdef"},
         {6, "abcdef", "ab..."},
         {4, "abcdef", "..."},
         {3, "abcdef", "ab"}, /* no room for a mark */
         {11, "the hunter2 is", "the *** is"},
         {11, "the hunter2 is it", "the ***..."},
-        {10, "the hunter2 is", "the..."}, /* all of a "***", or nothing */
+        {10, "the hunter2 is", "the..."}, /* a whole "***", or nothing */
         {8,
          "gr\xC3\xBC\xC3\x9F"
          "e",
@@ -104,9 +104,10 @@ static void cleaned_text_ends_with_dots_when_it_was_cut(void **state)
     }
 }
 
-/* Control bytes shrink to one space, and must not hide that a text was cut
+/* Control bytes shrink to one space, which must not hide that the text was cut
  * before it was cleaned. */
-static void cut_is_marked_when_cleaning_shrinks_the_text(void **state)
+static void
+message_ends_with_dots_when_cleaning_shrinks_a_cut_text(void **state)
 {
     (void)state;
     char text[2000];
@@ -124,7 +125,8 @@ int main(void)
         cmocka_unit_test(text_becomes_one_line_of_valid_utf8_when_cleaned),
         cmocka_unit_test(cleaned_text_fits_when_its_buffer_is_tiny),
         cmocka_unit_test(cleaned_text_ends_with_dots_when_it_was_cut),
-        cmocka_unit_test(cut_is_marked_when_cleaning_shrinks_the_text),
+        cmocka_unit_test(
+            message_ends_with_dots_when_cleaning_shrinks_a_cut_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,14 +32,14 @@ static int64_t in_ms(int ms)
     return clock_after(clock_now(), ms);
 }
 
-static void wait_ends_when_socket_is_readable(void **state)
+static void socket_wait_ends_when_socket_is_readable(void **state)
 {
     (void)state;
     assert_int_equal(write(pair[1], "x", 1), 1);
     assert_int_equal(pqp__wait_socket(pair[0], 0, -1, CLOCK_NEVER), 1);
 }
 
-static void wait_polls_once_when_deadline_has_passed(void **state)
+static void socket_wait_polls_once_when_deadline_has_passed(void **state)
 {
     (void)state;
     assert_int_equal(pqp__wait_socket(pair[0], 0, -1, 0), 0);
@@ -47,7 +47,7 @@ static void wait_polls_once_when_deadline_has_passed(void **state)
     assert_int_equal(pqp__wait_socket(pair[0], 0, -1, 0), 1);
 }
 
-static void wait_lasts_until_deadline_when_socket_is_silent(void **state)
+static void socket_wait_lasts_until_deadline_when_socket_is_silent(void **state)
 {
     (void)state;
     int64_t deadline = in_ms(20);
@@ -55,14 +55,15 @@ static void wait_lasts_until_deadline_when_socket_is_silent(void **state)
     assert_true(clock_now() >= deadline);
 }
 
-static void wait_ends_on_writable_socket_only_when_asked_to_write(void **state)
+static void socket_wait_ends_on_writable_socket_only_when_asked_to(void **state)
 {
     (void)state;
     assert_int_equal(pqp__wait_socket(pair[0], 1, -1, 0), 1);
     assert_int_equal(pqp__wait_socket(pair[0], 0, -1, 0), 0);
 }
 
-static void wait_for_write_ends_when_full_socket_becomes_readable(void **state)
+static void
+socket_wait_for_write_ends_when_socket_becomes_readable(void **state)
 {
     (void)state;
     char block[4096] = {0};
@@ -74,7 +75,7 @@ static void wait_for_write_ends_when_full_socket_becomes_readable(void **state)
     assert_int_equal(pqp__wait_socket(pair[0], 1, -1, CLOCK_NEVER), 1);
 }
 
-static void wait_returns_stop_when_socket_is_readable_too(void **state)
+static void socket_wait_returns_stop_when_socket_is_readable_too(void **state)
 {
     (void)state;
     int stop = stop_open();
@@ -86,14 +87,14 @@ static void wait_returns_stop_when_socket_is_readable_too(void **state)
     stop_close(stop);
 }
 
-static void wait_ends_when_peer_closes(void **state)
+static void socket_wait_ends_when_peer_closes(void **state)
 {
     (void)state;
     shutdown(pair[1], SHUT_RDWR);
     assert_int_equal(pqp__wait_socket(pair[0], 0, -1, CLOCK_NEVER), 1);
 }
 
-static void wait_fails_at_once_when_descriptor_is_invalid(void **state)
+static void socket_wait_fails_at_once_when_descriptor_is_invalid(void **state)
 {
     (void)state;
     assert_int_equal(pqp__wait_socket(-1, 0, -1, CLOCK_NEVER), -1);
@@ -107,14 +108,14 @@ static void wait_fails_at_once_when_descriptor_is_invalid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(wait_ends_when_socket_is_readable),
-        TEST(wait_polls_once_when_deadline_has_passed),
-        TEST(wait_lasts_until_deadline_when_socket_is_silent),
-        TEST(wait_ends_on_writable_socket_only_when_asked_to_write),
-        TEST(wait_for_write_ends_when_full_socket_becomes_readable),
-        TEST(wait_returns_stop_when_socket_is_readable_too),
-        TEST(wait_ends_when_peer_closes),
-        TEST(wait_fails_at_once_when_descriptor_is_invalid),
+        TEST(socket_wait_ends_when_socket_is_readable),
+        TEST(socket_wait_polls_once_when_deadline_has_passed),
+        TEST(socket_wait_lasts_until_deadline_when_socket_is_silent),
+        TEST(socket_wait_ends_on_writable_socket_only_when_asked_to),
+        TEST(socket_wait_for_write_ends_when_socket_becomes_readable),
+        TEST(socket_wait_returns_stop_when_socket_is_readable_too),
+        TEST(socket_wait_ends_when_peer_closes),
+        TEST(socket_wait_fails_at_once_when_descriptor_is_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -247,7 +247,7 @@ static void error_hides_value_when_option_value_is_refused(void **state)
 }
 
 /* N01 */
-static void call_is_refused_when_argument_is_null(void **state)
+static void options_set_is_refused_when_argument_is_null(void **state)
 {
     (void)state;
     pqp_options options;
@@ -559,7 +559,7 @@ int main(void)
         cmocka_unit_test(
             error_names_option_but_hides_value_when_name_is_unknown),
         cmocka_unit_test(error_hides_value_when_option_value_is_refused),
-        cmocka_unit_test(call_is_refused_when_argument_is_null),
+        cmocka_unit_test(options_set_is_refused_when_argument_is_null),
         cmocka_unit_test(
             options_struct_is_accepted_when_it_is_an_older_smaller_one),
         cmocka_unit_test(

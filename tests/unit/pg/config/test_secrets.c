@@ -128,7 +128,7 @@ static void secret_is_hidden_when_it_is_quoted_or_percent_encoded(void **state)
     }
 }
 
-/* Hidden wherever it stands, "a" would be told by what is missing. */
+/* If "a" were hidden everywhere, the gaps would show it. */
 static void secret_is_not_hidden_when_it_has_three_bytes_or_fewer(void **state)
 {
     (void)state;

@@ -1,8 +1,6 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/*
- * Statements where no server is: what is refused before anything is sent.
- */
+/* Statements without a server: what is refused before anything is sent. */
 #define _GNU_SOURCE /* memfd_create */
 #include <pqpool/pqpool.h>
 

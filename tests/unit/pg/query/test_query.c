@@ -50,7 +50,8 @@ enum {
     MOST = 0x3FFFFFFE /* the server's limit for the length word of a message */
 };
 
-/* A text of MOST - 4 bytes, all in the same piece of memory but the last. */
+/* A text of MOST - 4 bytes; all pieces except the last share the same memory.
+ */
 static char *long_text;
 
 enum { MAPPED = (MOST / PIECE + 1) * PIECE };
@@ -82,8 +83,8 @@ static int unmap_long_text(void **state)
     return munmap(long_text, MAPPED);
 }
 
-/* A query of a right size is refused for the lease only, which is checked
- * after it. */
+/* A query of valid size is refused only for its NULL connection, which is
+ * checked later. */
 static void assert_fits(const pqp_query *query)
 {
     assert_non_null(strstr(refusal_of(query), "conn is NULL"));
@@ -127,9 +128,9 @@ static void sql_is_refused_when_its_parse_message_is_too_long(void **state)
     assert_fits(&query);
 }
 
-/* A Bind message has 14 bytes beside its parameters, and for each of them its
- * length in 4 bytes and, if there are formats, its format in 2.  The bytes of a
- * binary parameter are not looked at. */
+/* A Bind message has 14 bytes beside its parameters.  Each parameter adds its
+ * length in 4 bytes and, with formats, its format in 2.  The bytes of a binary
+ * parameter are not read. */
 static void parameters_are_refused_when_their_message_is_too_long(void **state)
 {
     (void)state;
@@ -172,14 +173,14 @@ binary_parameter_is_refused_when_its_length_is_negative(void **state)
     assert_non_null(strstr(refusal_of(&query), "$2 is negative"));
     lengths[1] = INT_MIN;
     assert_non_null(strstr(refusal_of(&query), "$2 is negative"));
-    formats[1] = 0; /* the length of a text does not count */
+    formats[1] = 0; /* the length of a text parameter is ignored */
     assert_fits(&query);
     formats[1] = 1;
     values[1] = NULL;
     assert_fits(&query);
 }
 
-/* Each is short, and the last one is too much. */
+/* Each is short, but their sum is too long. */
 static void text_parameters_are_refused_when_their_sum_is_too_long(void **state)
 {
     (void)state;

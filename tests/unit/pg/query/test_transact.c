@@ -25,8 +25,8 @@ static pqp_status count_run(void *arg, pqp_conn *conn, pqp_error *err)
 
 enum { SESSIONS = 3, PING_MS = 100, WAIT_MS = 10000 };
 
-/* A pool whose first `silent` connections (0: all) never answer a statement.
- * They are there and idle, and will not be pinged. */
+/* Opens a pool whose first `silent` connections (0: all) never answer a
+ * statement. All connections exist, are idle, and will not be pinged. */
 static pqp_pool *open_pool_on(struct hostile **server, int silent)
 {
     pqp_pool *pool = NULL;

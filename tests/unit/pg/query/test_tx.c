@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
 /*
- * Transactions where no good server is: what is refused before anything is
- * sent, and sessions that fall silent.
+ * Transactions without a good server: what is refused before anything is sent,
+ * and sessions that fall silent.
  */
 #include <pqpool/pqpool.h>
 
@@ -23,7 +23,7 @@ static pqp_status count_run(void *arg, pqp_conn *conn, pqp_error *err)
 }
 
 /* N01 */
-static void call_is_refused_when_argument_is_null(void **state)
+static void transaction_calls_are_refused_when_argument_is_null(void **state)
 {
     (void)state;
     int runs = 0;
@@ -74,7 +74,7 @@ begin_and_transact_are_refused_when_tx_options_are_invalid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(call_is_refused_when_argument_is_null),
+        cmocka_unit_test(transaction_calls_are_refused_when_argument_is_null),
         cmocka_unit_test(
             begin_and_transact_are_refused_when_tx_options_are_invalid),
     };

@@ -63,7 +63,7 @@ static void check_without_waiting_succeeds_when_answer_is_there(void **state)
     let_server_go_on();
     int answer = RPOOL_AGAIN;
     for (int i = 0; answer == RPOOL_AGAIN && i < 1000; i++) {
-        answer = check_at_once(); /* the two messages may come apart */
+        answer = check_at_once(); /* the two messages may come in two pieces */
         (void)pqp__wait_socket(PQsocket(session->pg), 0, -1, in_ms(1));
     }
     assert_int_equal(answer, RPOOL_GOOD);
@@ -134,7 +134,7 @@ static void check_succeeds_when_notification_and_notice_came(void **state)
     assert_int_equal(notices, 1);
 }
 
-/* P29: PgBouncer's console knows no empty statement. */
+/* P29: PgBouncer's console does not know empty statements. */
 static void
 check_succeeds_when_ping_gets_an_error_but_session_is_idle(void **state)
 {

@@ -178,7 +178,7 @@ static void reset_reuses_when_wanted_standby_refused_a_write(void **state)
 }
 
 static void
-session_is_discarded_when_another_session_marked_its_standby(void **state)
+session_is_discarded_when_its_standby_refused_another_session(void **state)
 {
     (void)state;
     begin("qyezqezw", PQP_RESET_ROLLBACK);
@@ -189,7 +189,7 @@ session_is_discarded_when_another_session_marked_its_standby(void **state)
 }
 
 static void
-session_stays_when_it_is_newer_than_the_mark_of_its_standby(void **state)
+session_stays_when_it_is_newer_than_the_last_refused_write(void **state)
 {
     (void)state;
     begin("qyezqezw", PQP_RESET_ROLLBACK);
@@ -199,7 +199,8 @@ session_stays_when_it_is_newer_than_the_mark_of_its_standby(void **state)
     assert_int_equal(reset(), RPOOL_REUSE);
 }
 
-static void session_stays_when_its_marked_server_is_no_standby(void **state)
+static void
+session_stays_when_server_that_refused_a_write_is_no_standby(void **state)
 {
     (void)state;
     static const char *const scripts[] = {"qezqezw", "qYezqezw"};
@@ -216,7 +217,7 @@ static void session_stays_when_its_marked_server_is_no_standby(void **state)
 /* A standby under the primary's name costs at most one round of connections a
  * second, however many writes it refuses. */
 static void
-standby_is_marked_once_a_second_when_writes_keep_failing(void **state)
+standby_is_avoided_at_most_once_a_second_when_writes_keep_failing(void **state)
 {
     (void)state;
     begin("qyRzqRzw", PQP_RESET_ROLLBACK);
@@ -235,7 +236,8 @@ standby_is_marked_once_a_second_when_writes_keep_failing(void **state)
 }
 
 static void
-session_is_discarded_only_when_time_of_its_standby_mark_has_come(void **state)
+session_is_discarded_only_when_the_delay_after_a_refused_write_is_over(
+    void **state)
 {
     (void)state;
     begin("qyezw", PQP_RESET_ROLLBACK);
@@ -264,11 +266,13 @@ int main(void)
         TEST(reset_discards_when_standby_refused_a_write_sent_through_libpq),
         cmocka_unit_test(reset_reuses_when_primary_refused_a_write),
         cmocka_unit_test(reset_reuses_when_wanted_standby_refused_a_write),
-        TEST(session_is_discarded_when_another_session_marked_its_standby),
-        TEST(session_stays_when_it_is_newer_than_the_mark_of_its_standby),
-        cmocka_unit_test(session_stays_when_its_marked_server_is_no_standby),
-        TEST(standby_is_marked_once_a_second_when_writes_keep_failing),
-        TEST(session_is_discarded_only_when_time_of_its_standby_mark_has_come),
+        TEST(session_is_discarded_when_its_standby_refused_another_session),
+        TEST(session_stays_when_it_is_newer_than_the_last_refused_write),
+        cmocka_unit_test(
+            session_stays_when_server_that_refused_a_write_is_no_standby),
+        TEST(standby_is_avoided_at_most_once_a_second_when_writes_keep_failing),
+        TEST(
+            session_is_discarded_only_when_the_delay_after_a_refused_write_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,11 +83,11 @@ static void status_is_lost_when_error_ends_the_session(void **state)
     assert_int_equal(fail_with("FATAL", "40001", "odd", &err), PQP_LOST);
     assert_int_equal(err.flags, PQP_ERR_DISCARD);
     assert_int_equal(fail_with("PANIC", NULL, "odd", NULL), PQP_LOST);
-    /* By its SQLSTATE where no severity came with it. */
+    /* Lost by the SQLSTATE, when no severity came. */
     assert_int_equal(fail_with(NULL, "08006", "odd", NULL), PQP_LOST);
 }
 
-/* C16: one of postgres_fdw or dblink, about a server behind this one. */
+/* C16: postgres_fdw or dblink report this about another server. */
 static void
 status_is_not_lost_when_a_statement_raises_a_connection_sqlstate(void **state)
 {

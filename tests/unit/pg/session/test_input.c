@@ -42,7 +42,7 @@ static int judgement(int (*judge)(void), int fit)
 
 /* ---- look ---- */
 
-static void look_finds_session_good_when_no_input_came(void **state)
+static void look_accepts_session_when_no_input_came(void **state)
 {
     (void)state;
     begin("w", PQP_RESET_ROLLBACK);
@@ -53,7 +53,7 @@ static void look_finds_session_good_when_no_input_came(void **state)
 
 /* C03 C04 */
 static void
-look_finds_session_bad_when_unsolicited_answer_or_close_came(void **state)
+look_rejects_session_when_unsolicited_answer_or_close_came(void **state)
 {
     (void)state;
     for (size_t i = 0; i < LENGTH(unfit); i++) {
@@ -71,7 +71,7 @@ look_finds_session_bad_when_unsolicited_answer_or_close_came(void **state)
 
 /* C06 */
 static void
-look_finds_session_good_when_only_notices_and_reports_came(void **state)
+look_accepts_session_when_only_notices_and_reports_came(void **state)
 {
     (void)state;
     for (size_t i = 0; i < LENGTH(harmless); i++) {
@@ -83,7 +83,7 @@ look_finds_session_good_when_only_notices_and_reports_came(void **state)
     }
 }
 
-static void look_finds_session_good_when_ping_answer_came(void **state)
+static void look_accepts_session_when_ping_answer_came(void **state)
 {
     (void)state;
     begin("qpezw", PQP_RESET_ROLLBACK);
@@ -95,7 +95,7 @@ static void look_finds_session_good_when_ping_answer_came(void **state)
     assert_int_equal(session->pending_syncs, 0);
 }
 
-static void look_finds_session_bad_when_ping_deadline_passed(void **state)
+static void look_rejects_session_when_ping_deadline_passed(void **state)
 {
     (void)state;
     begin("qw", PQP_RESET_ROLLBACK);
@@ -105,7 +105,8 @@ static void look_finds_session_bad_when_ping_deadline_passed(void **state)
 }
 
 /* Also if the server sends nothing. */
-static void look_finds_session_bad_when_its_standby_was_marked(void **state)
+static void
+look_rejects_session_when_its_standby_refused_another_session(void **state)
 {
     (void)state;
     begin("qyezw", PQP_RESET_ROLLBACK);
@@ -116,8 +117,7 @@ static void look_finds_session_bad_when_its_standby_was_marked(void **state)
     assert_int_equal(look(), RPOOL_BAD);
 }
 
-static void
-look_finds_session_bad_when_borrower_finished_or_shut_it(void **state)
+static void look_rejects_session_when_borrower_finished_or_shut_it(void **state)
 {
     (void)state;
     begin("w", PQP_RESET_ROLLBACK);
@@ -190,15 +190,15 @@ reset_discards_unsolicited_answer_when_borrower_set_a_notice_receiver(
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(look_finds_session_good_when_no_input_came),
+        TEST(look_accepts_session_when_no_input_came),
         cmocka_unit_test(
-            look_finds_session_bad_when_unsolicited_answer_or_close_came),
+            look_rejects_session_when_unsolicited_answer_or_close_came),
         cmocka_unit_test(
-            look_finds_session_good_when_only_notices_and_reports_came),
-        TEST(look_finds_session_good_when_ping_answer_came),
-        TEST(look_finds_session_bad_when_ping_deadline_passed),
-        TEST(look_finds_session_bad_when_its_standby_was_marked),
-        TEST(look_finds_session_bad_when_borrower_finished_or_shut_it),
+            look_accepts_session_when_only_notices_and_reports_came),
+        TEST(look_accepts_session_when_ping_answer_came),
+        TEST(look_rejects_session_when_ping_deadline_passed),
+        TEST(look_rejects_session_when_its_standby_refused_another_session),
+        TEST(look_rejects_session_when_borrower_finished_or_shut_it),
         cmocka_unit_test(reset_discards_when_unsolicited_answer_or_close_came),
         cmocka_unit_test(reset_reuses_when_only_notices_and_reports_came),
         TEST(rollback_is_not_sent_when_unsolicited_answer_came_in_transaction),

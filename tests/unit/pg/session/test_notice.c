@@ -164,7 +164,8 @@ static void results_are_usable_when_session_is_destroyed(void **state)
     pqp__session_destroy(config, session);
     session = NULL;
     stderr_catch();
-    (void)PQgetisnull(kept, 9, 9); /* each of these sends libpq's notice */
+    /* each of these calls emits a notice of libpq */
+    (void)PQgetisnull(kept, 9, 9);
     (void)PQgetisnull(copy, 9, 9);
     (void)PQgetisnull(made, 9, 9);
     PQclear(made);

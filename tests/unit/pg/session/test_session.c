@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 the pqpool authors */
 /* SPDX-License-Identifier: PostgreSQL */
-/* Sessions checked, cleaned and destroyed, against a scripted server: what is
- * sent, what may be answered, and what state of a session ends it unasked. */
+/* Sessions are checked, reset and destroyed, against a scripted server: what is
+ * sent, what may be answered, and which states end the session without a
+ * message. */
 #include "support_session.h"
 
 #include <stdio.h>
@@ -16,7 +17,7 @@ static void detached_connection_works_when_session_is_gone(void **state)
     begin("qnczw", PQP_RESET_ROLLBACK);
     PGconn *pg = pqp__session_detach(session);
     session = NULL;
-    stderr_catch(); /* libpq's own way with a notice */
+    stderr_catch(); /* libpq prints notices by itself */
     PGresult *res = PQexec(pg, "SELECT");
     ExecStatusType status = PQresultStatus(res);
     PQfinish(pg);
@@ -28,7 +29,7 @@ static void detached_connection_works_when_session_is_gone(void **state)
 
 /* ---- destroy ---- */
 
-/* Nobody reads there: saying goodbye would never end. */
+/* The peer does not read, so a closing message would never be sent. */
 static void destroy_does_not_block_when_socket_buffer_is_full(void **state)
 {
     (void)state;
