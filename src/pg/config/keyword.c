@@ -27,9 +27,9 @@ int pqp__are_ports(const char *ports)
 
 /* No host name contains an @, but the path or the abstract name of a Unix
  * socket may begin with / or @ and contain one. */
-int pqp__are_hosts(const char *p)
+int pqp__are_hosts(const char *hosts)
 {
-    for (;; p++) {
+    for (const char *p = hosts;; p++) {
         size_t length = strcspn(p, ",");
         if (*p != '/' && *p != '@' && memchr(p, '@', length))
             return 0;

@@ -22,7 +22,7 @@ enum {
 /* ---- waiting ---- */
 
 /* Returns whether this libpq may leave TLS records unread inside OpenSSL, where
- * they raise no event on the socket: versions before these do. */
+ * they raise no event on the socket.  Versions before those in the table do. */
 static int may_hide_input(PGconn *pg)
 {
     static const int fixed_in[] = {150019, 160015, 170011, 180005};
