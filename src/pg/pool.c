@@ -37,6 +37,8 @@ pqp_status pqp__status_of(rpool_status status)
 static pqp_status fail_core(pqp_error *err, rpool_status status,
                             const rpool_failure *why)
 {
+    assert(status != RPOOL_OK);
+
     pqp_status ours = pqp__fail(
         err, pqp__status_of(status), "%s",
         why->message[0] != '\0' ? why->message : rpool_strerror(status));
@@ -65,6 +67,8 @@ static void free_config(void *ctx)
 
 static rpool_provider core_provider(const struct config *config)
 {
+    assert(config->options.size != 0);
+
     return (rpool_provider){
         .size = sizeof(rpool_provider),
         .create = pqp__session_create,
@@ -81,6 +85,8 @@ static rpool_provider core_provider(const struct config *config)
 
 static rpool_options core_options(struct config *config)
 {
+    assert(config->name);
+
     const pqp_options *from = &config->options;
     return (rpool_options){
         .size = sizeof(rpool_options),

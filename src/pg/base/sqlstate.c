@@ -5,6 +5,7 @@
  */
 #include "pg/base/sqlstate.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* The first prefix that fits decides.  PERMANENT concerns an attempt to
@@ -52,6 +53,8 @@ unsigned pqp__sqlstate_class(const char *sqlstate)
 
 const char *pqp__severity(const PGresult *res)
 {
+    assert(res);
+
     const char *severity =
         PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
     if (!severity)
@@ -61,5 +64,6 @@ const char *pqp__severity(const PGresult *res)
 
 int pqp__is_fatal(const char *severity)
 {
+    assert(severity);
     return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
 }

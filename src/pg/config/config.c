@@ -80,6 +80,8 @@ static pqp_status take_timeout(pqp_options *options, const char *seconds,
 static pqp_status check_parameter(struct config *config, const char *keyword,
                                   const char *value, pqp_error *err)
 {
+    assert(keyword && value);
+
     if (strcmp(keyword, "replication") == 0)
         return pqp__fail(err, PQP_INVALID,
                          "replication is not supported by a pool");
@@ -147,6 +149,8 @@ static pqp_status check_together(const struct config *config, pqp_error *err)
 static pqp_status take_parameters(struct config *config,
                                   const PQconninfoOption *list, pqp_error *err)
 {
+    assert(!config->parameters);
+
     size_t count = 0;
     for (const PQconninfoOption *o = list; o->keyword; o++)
         count += o->val != NULL;

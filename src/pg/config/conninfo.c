@@ -37,6 +37,8 @@ static const char *skip_space(const char *p)
 static int malformed(const struct scan *scan, const char *at, const char *what,
                      pqp_error *err)
 {
+    assert(at >= scan->conninfo);
+
     pqp__fail(err, PQP_INVALID,
               "connection string is malformed: %s at byte %zu", what,
               (size_t)(at - scan->conninfo) + 1);
@@ -130,6 +132,8 @@ static const char *find_query(const char *p)
  * NULL if a %-escape is invalid. */
 static char *decode(const char *p, const char *end, char *out)
 {
+    assert(p <= end);
+
     static const char digits[] = "0123456789abcdef0123456789ABCDEF";
     for (; p < end; p++) {
         if (*p != '%') {
@@ -176,6 +180,8 @@ static int next_of_query(struct scan *scan, pqp_error *err)
  * want of memory. */
 static int scan_open(struct scan *scan, const char *conninfo)
 {
+    assert(conninfo);
+
     size_t scheme = scheme_length(conninfo);
     *scan = (struct scan){
         .conninfo = conninfo,
@@ -260,6 +266,8 @@ static const PQconninfoOption *find_keyword(const PQconninfoOption *known,
 static void unknown_keyword(const struct scan *scan, int behind_secret,
                             pqp_error *err)
 {
+    assert(scan->keyword);
+
     size_t length = strspn(scan->keyword, "abcdefghijklmnopqrstuvwxyz_"
                                           "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                           "0123456789");

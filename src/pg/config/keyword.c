@@ -72,6 +72,8 @@ char *pqp__list_element(const char *list, int index)
 const char *pqp__host_list_mismatch(const char *hosts, const char *addresses,
                                     const char *ports)
 {
+    assert(hosts && addresses && ports);
+
     int count = pqp__list_length(*addresses ? addresses : hosts);
     int port_count = pqp__list_length(ports);
     if (*hosts && pqp__list_length(hosts) != count)

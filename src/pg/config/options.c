@@ -101,6 +101,8 @@ const struct option *pqp__option_find(const char *name)
 
 int pqp__option_get(const struct option *option, const pqp_options *options)
 {
+    assert(option->offset < sizeof(*options));
+
     int number = 0;
     if (option->kind != OPTION_TEXT)
         memcpy(&number, (const char *)options + option->offset, sizeof(number));
@@ -110,11 +112,14 @@ int pqp__option_get(const struct option *option, const pqp_options *options)
 static void put_number(const struct option *option, pqp_options *options,
                        int number)
 {
+    assert(option->kind != OPTION_TEXT);
     memcpy((char *)options + option->offset, &number, sizeof(number));
 }
 
 static int in_range(const struct option *option, int number)
 {
+    assert(option->min <= option->max);
+
     return (number >= option->min && number <= option->max) ||
            (number == PQP_NEVER && option->never);
 }
@@ -123,6 +128,8 @@ static int in_range(const struct option *option, int number)
 static pqp_status fail_range(const struct option *option, const char *prefix,
                              int zero, pqp_error *err)
 {
+    assert(option->kind != OPTION_TEXT);
+
     char buffer[160];
     struct text text;
     text_init(&text, buffer, sizeof(buffer));
@@ -187,6 +194,8 @@ pqp_status pqp__option_set(const struct option *option, pqp_options *options,
                            const char *prefix, const char *value,
                            pqp_error *err)
 {
+    assert(prefix && value);
+
     if (option->kind == OPTION_TEXT) {
         memcpy((char *)options + option->offset, &value, sizeof(value));
         return PQP_OK;

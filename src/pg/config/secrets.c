@@ -49,6 +49,8 @@ static int contains_secret(const struct config *config, const char *value)
 /* Pushes a copy of the text with a compare-and-swap. */
 static int list_push(_Atomic(struct runtime_text *) *list, const char *text)
 {
+    assert(*text);
+
     size_t size = strlen(text) + 1;
     struct runtime_text *entry = malloc(sizeof *entry + size);
     if (!entry)
@@ -128,6 +130,8 @@ static size_t unit_length(const char *p, char c, enum form form)
  * words: hiding it would reveal it. */
 static size_t length_at(const char *secret, const char *p)
 {
+    assert(secret && p);
+
     size_t longest = 0;
     if (strnlen(secret, SHORTEST_SECRET) < SHORTEST_SECRET)
         return 0;
@@ -174,6 +178,8 @@ static int is_plain_word(const char *secret)
  */
 static int is_called_password(const char *from, const char *p, size_t length)
 {
+    assert(p >= from && length > 0);
+
     static const char *const names[] = {"password", "passwd", "pwd"};
     if (p > from && p[-1] == ':' && p[length] == '@')
         return 1;
@@ -213,6 +219,8 @@ static int is_in_shown_value(const struct config *config, const char *from,
 static size_t hidden_by(const struct config *config, const char *secret,
                         const char *from, const char *p)
 {
+    assert(secret && p >= from);
+
     size_t length = length_at(secret, p);
     if (length == 0 || is_called_password(from, p, length))
         return length;

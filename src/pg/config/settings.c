@@ -31,6 +31,7 @@ int pqp__keywords_make(struct keywords *keywords, const struct config *config,
     *keywords = (struct keywords){
         .keywords = calloc(room, sizeof *keywords->keywords),
         .values = calloc(room, sizeof *keywords->values),
+        .room = config->parameter_count + more,
     };
     if (!keywords->keywords || !keywords->values)
         return -1;
@@ -46,6 +47,8 @@ int pqp__keywords_make(struct keywords *keywords, const struct config *config,
 void pqp__keywords_add(struct keywords *keywords, const char *keyword,
                        const char *value)
 {
+    assert(keyword && value && keywords->count < keywords->room);
+
     keywords->keywords[keywords->count] = keyword;
     keywords->values[keywords->count++] = value;
 }
@@ -94,6 +97,8 @@ PQconninfoOption *pqp__settings(const struct config *config)
 
 const char *pqp__setting(const PQconninfoOption *settings, const char *keyword)
 {
+    assert(settings && keyword);
+
     for (; settings->keyword; settings++) {
         if (strcmp(settings->keyword, keyword) == 0)
             return settings->val ? settings->val : "";

@@ -25,7 +25,7 @@ enum role pqp__role_named(const char *wanted);
  * the last one counts.  The strings are borrowed. */
 struct keywords {
     const char **keywords, **values;
-    int count;
+    int count, room; /* entries, and how many fit before the final NULL */
 };
 
 /* Fills in the user's own parameters, with room for `more`.  If without_secrets

@@ -64,6 +64,8 @@ struct connecting {
 
 static void fail(rpool_failure *why, const char *message)
 {
+    assert(message);
+
     *why = (rpool_failure){0};
     snprintf(why->message, sizeof why->message, "%s", message);
 }
@@ -135,6 +137,8 @@ static PGconn *start_attempt(const struct connecting *c,
 static int wait_to_poll(struct connecting *c, const PGconn *pg,
                         PostgresPollingStatusType polling, int64_t limit)
 {
+    assert(c->in_libpq);
+
     if (clock_now() >= limit)
         return 0;
 
@@ -149,6 +153,8 @@ static int wait_to_poll(struct connecting *c, const PGconn *pg,
 static enum outcome poll_attempt(struct connecting *c, PGconn *pg,
                                  int64_t until)
 {
+    assert(c->in_libpq && pg);
+
     PostgresPollingStatusType polling = PGRES_POLLING_WRITING;
     int64_t deadline = c->request->deadline;
     int64_t limit = until < deadline ? until : deadline;
@@ -242,6 +248,8 @@ static enum outcome try_hosts(struct connecting *c, PGconn **connected)
 
 static PGconn *connect_to_one(struct connecting *c, rpool_failure *why)
 {
+    assert(c->in_libpq);
+
     PGconn *pg = NULL;
     enum outcome outcome = try_hosts(c, &pg);
     assert((pg != NULL) == (outcome == CONNECTED));

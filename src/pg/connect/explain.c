@@ -93,6 +93,8 @@ static int holds_one_of(const char *text, const char *const *texts,
 
 int pqp__is_permanent(const char *sqlstate, const char *text)
 {
+    assert(sqlstate && text);
+
     if (*sqlstate == '\0')
         return HOLDS_ONE_OF(text, libpq_texts);
     if (strcmp(sqlstate, "08P01") == 0)
@@ -158,6 +160,8 @@ static char *server_error(const char *text, const char *code)
  * text that the caller frees. */
 static char *name_host(char *text, const struct target *target)
 {
+    assert(text);
+
     const char *host = target->part[TARGET_HOST];
     const char *address = target->part[TARGET_HOSTADDR];
     if (!*host || !*address || strcmp(host, address) == 0)
@@ -194,6 +198,8 @@ static const char *without_address(const char *text)
 static void explain(const struct config *config, const char *passfile_fault,
                     struct target *target, const PGconn *pg, const char *text)
 {
+    assert(text && pg);
+
     rpool_failure *why = &target->why;
     *why = (rpool_failure){0};
     const char *code = find_sqlstate(text);

@@ -35,6 +35,8 @@ static struct target *targets_add(struct targets *targets,
                                   const struct target *from,
                                   const char *hostaddr, int family)
 {
+    assert(hostaddr && from->part[TARGET_HOST]);
+
     size_t size = ((size_t)targets->count + 1) * sizeof *targets->at;
     struct target *grown = realloc(targets->at, size);
     if (!grown)
@@ -62,6 +64,8 @@ static struct target *targets_add(struct targets *targets,
 static int add_unresolved(struct targets *targets, const struct target *from,
                           const struct config *config, int error)
 {
+    assert(error != 0);
+
     const char *given = from->part[TARGET_HOSTADDR];
     struct target *t = targets_add(targets, from, "", AF_UNSPEC);
     if (!t)
@@ -118,6 +122,8 @@ static int is_local(const struct target *target)
 static int add_host(struct targets *targets, struct target *from,
                     const struct config *config)
 {
+    assert(from->host >= 0);
+
     int status = -1;
     char **part = from->part;
     if (!part[0] || !part[1] || !part[2])
@@ -137,6 +143,8 @@ static int add_host(struct targets *targets, struct target *from,
 static int check_lists(const char *hosts, const char *addresses,
                        const char *ports, rpool_failure *why)
 {
+    assert(why);
+
     const char *mismatch = pqp__host_list_mismatch(hosts, addresses, ports);
     if (!mismatch && pqp__are_ports(ports))
         return 0;

@@ -116,6 +116,8 @@ static int is_copy(const PGresult *res)
  * memory. */
 static void keep_or_drop(struct reply *reply, PGresult *res)
 {
+    assert(res != NULL);
+
     if (PQresultStatus(res) == PGRES_SINGLE_TUPLE) {
         PQclear(res);
     } else if (reply->kept != NULL && pqp__is_error(reply->kept)) {
@@ -131,6 +133,8 @@ static void keep_or_drop(struct reply *reply, PGresult *res)
 
 static pqp_status lost_because(struct reply *reply, const char *why)
 {
+    assert(why != NULL);
+
     reply->lost_why = why;
     return PQP_LOST;
 }
@@ -164,6 +168,8 @@ static pqp_status end_results(struct reply *reply)
 /* Takes one result.  Returns OK if the next one may be read. */
 static pqp_status take_result(struct reply *reply, PGresult *res)
 {
+    assert(res != NULL);
+
     if (is_copy(res)) {
         PQclear(res);
         return PQP_UNSUPPORTED;

@@ -25,6 +25,8 @@ enum {
 
 static int is_binary(const pqp_query *query, int i)
 {
+    assert(i >= 0 && i < query->nparams);
+
     return query->values[i] != NULL && query->formats != NULL &&
            query->formats[i] != 0;
 }
@@ -56,6 +58,8 @@ static pqp_status check_arguments(const pqp_query *query, pqp_error *err)
  * length word, the text, and for Parse its names, counts and types. */
 static size_t sql_size(const pqp_query *query, int simple)
 {
+    assert(query->sql);
+
     size_t size = 4 + strnlen(query->sql, MAX_MESSAGE) + 1;
     if (!simple)
         size += 3 + (query->types != NULL ? 4 * (size_t)query->nparams : 0);

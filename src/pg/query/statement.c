@@ -100,6 +100,8 @@ static pqp_status abandon(struct session *session, pqp_status status,
  * savepoint, the later ones are consequences of it. */
 static void record_tx_error(struct session *session, const pqp_error *err)
 {
+    assert(err);
+
     if (err->status != PQP_OK && session->tx_error.status == PQP_OK)
         session->tx_error = *err;
 }
@@ -110,6 +112,8 @@ static void record_tx_error(struct session *session, const pqp_error *err)
 static pqp_status exchange(struct session *session, struct reply *reply,
                            const pqp_query *query, int simple, pqp_error *err)
 {
+    assert(session->in_statement && !session->broken);
+
     PGconn *pg = session->pg;
     if (!send_query(pg, query, simple)) {
         if (PQstatus(pg) != CONNECTION_OK)
@@ -133,6 +137,8 @@ static pqp_status run_statement(struct session *session, struct reply *reply,
                                 const pqp_query *query, int simple,
                                 pqp_error *err)
 {
+    assert(!session->broken);
+
     PGconn *pg = session->pg;
     int nonblocking = PQisnonblocking(pg);
     if (PQtransactionStatus(pg) != PQTRANS_INERROR)

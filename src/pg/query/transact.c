@@ -75,6 +75,8 @@ static int may_retry(const struct session *session, pqp_status status,
 static pqp_status final_error(const struct session *session, pqp_status status,
                               pqp_error *err)
 {
+    assert(err);
+
     const pqp_error *failure = tx_failure(session);
     pqp_status said = err->status;
     int is_consequence =
@@ -142,6 +144,8 @@ static pqp_status begin_attempt(const struct attempt *a, const pqp_conn *conn,
 static pqp_status run_transaction(struct attempt *a, pqp_conn *conn,
                                   pqp_error *err)
 {
+    assert(conn);
+
     pqp_status status = begin_attempt(a, conn, err);
     if (status != PQP_OK) {
         a->retry = status == PQP_LOST || status == PQP_TIMEOUT;
@@ -216,6 +220,8 @@ static int pause_before(int attempt, const struct attempt *a)
  * gets the error of the attempt before: it says why another one was needed. */
 static pqp_status retry_loop(struct attempt *a, pqp_error *err)
 {
+    assert(a->fn && a->tx);
+
     pqp_error last = {.status = PQP_OK};
     int attempts = a->tx->max_attempts ? a->tx->max_attempts : ATTEMPTS;
 

@@ -19,6 +19,8 @@
 static pqp_status send_sql(struct session *session, const char *sql,
                            int64_t deadline, PGresult **res, pqp_error *err)
 {
+    assert(sql);
+
     const pqp_query query = {.size = sizeof query, .sql = sql};
     return pqp__statement(session, &query, 1, deadline, res, err);
 }
@@ -64,6 +66,8 @@ static void begin_text(const pqp_tx *tx, char *buffer, size_t size)
 pqp_status pqp__tx_begin(struct session *session, const pqp_tx *tx,
                          int64_t deadline, pqp_error *err)
 {
+    assert(session->pg);
+
     PGTransactionStatusType state = PQtransactionStatus(session->pg);
     if (state == PQTRANS_INTRANS || state == PQTRANS_INERROR)
         return pqp__fail(err, PQP_INVALID,
@@ -113,6 +117,8 @@ static pqp_status fail_rolled_back(const struct session *session,
 /* The outcome is in doubt if the connection is lost after COMMIT was sent. */
 static pqp_status commit(struct session *session, pqp_error *err)
 {
+    assert(session->pg);
+
     PGTransactionStatusType state = PQtransactionStatus(session->pg);
     if (state == PQTRANS_IDLE)
         return pqp__fail(err, PQP_INVALID,

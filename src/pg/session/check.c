@@ -56,6 +56,8 @@ int pqp__session_send(struct session *session, const char *first,
 static int is_expected_answer(const struct session *session,
                               const PGresult *res)
 {
+    assert(res);
+
     switch (PQresultStatus(res)) {
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:
@@ -74,6 +76,8 @@ static int is_expected_answer(const struct session *session,
  * the expected one. */
 static int take_answers(struct session *session)
 {
+    assert(session->pending_syncs > 0);
+
     PGconn *pg = session->pg;
     int is_pipeline = PQpipelineStatus(pg) != PQ_PIPELINE_OFF;
 

@@ -141,6 +141,8 @@ static int turned_read_only(const struct session *session)
  */
 void pqp__failover_follow(struct session *session, const pqp_error *err)
 {
+    assert(!session->broken);
+
     struct config *config = session->config;
     int refused = (pqp__sqlstate_class(err->sqlstate) & PQP__READ_ONLY) != 0;
     int first_pid =

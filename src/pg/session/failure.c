@@ -6,6 +6,7 @@
  */
 #include "pg/session/failure.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@
  * some servers send none. */
 static void copy_sqlstate(char to[6], const char *from)
 {
+    assert(to);
+
     to[0] = '\0';
     if (from && strlen(from) == 5 &&
         strspn(from, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5)
@@ -30,6 +33,8 @@ static void fail_with_text(pqp_error *err, const struct config *config,
                            pqp_status status, const char *text,
                            const char *if_empty)
 {
+    assert(err && text);
+
     pqp__error_clear(err);
     err->status = status;
     pqp__clean_text(config, err->message, sizeof(err->message), text);

@@ -27,6 +27,8 @@ static int socket_has_input(const PGconn *pg)
  * Returns 0, or -1 if the session is over. */
 static int read_once(struct session *session)
 {
+    assert(session->pg);
+
     int is_alive = PQconsumeInput(session->pg);
     (void)PQisBusy(session->pg); /* parses */
     return is_alive && !session->broken ? 0 : -1;

@@ -25,11 +25,13 @@ static _Thread_local struct session *reading;
 
 void pqp__reading_begin(struct session *session)
 {
+    assert(reading == NULL);
     reading = session;
 }
 
 void pqp__reading_end(void)
 {
+    assert(reading != NULL);
     reading = NULL;
 }
 
@@ -178,6 +180,8 @@ int pqp__session_listen(void *arg, PGconn *pg)
 
 void pqp__notice_restore(struct session *session)
 {
+    assert(session->pg);
+
     PQsetNoticeReceiver(session->pg, receive_notice, session);
     PQsetNoticeProcessor(session->pg, session->processor, NULL);
 }

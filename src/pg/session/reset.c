@@ -8,6 +8,8 @@
  */
 #include "pg/session/reset.h"
 
+#include <assert.h>
+
 #include "pg/session/check.h"
 #include "pg/session/failover.h"
 #include "pg/session/input.h"
@@ -17,6 +19,8 @@
  * or -1. */
 static int restore_libpq_state(struct session *session)
 {
+    assert(session->pg);
+
     PGconn *pg = session->pg;
     PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
     PQsetErrorContextVisibility(pg, PQSHOW_CONTEXT_ERRORS);
@@ -32,6 +36,8 @@ static int restore_libpq_state(struct session *session)
 static int send_reset(struct session *session, pqp_reset how,
                       int in_transaction)
 {
+    assert(!session->broken);
+
     if (pqp__input_read(session))
         return RPOOL_DISCARD;
 
