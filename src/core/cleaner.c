@@ -52,7 +52,7 @@ static void peer_closed_locked(struct pool *pool, uint64_t token)
     POOL_LOCKED(pool)
 {
     struct slot *slot = pool_slot(pool, (uint32_t)token & SLOT_MASK);
-    assert(slot->index < pool->made);
+    assert(slot->index < atom_peek(&pool->slots.count));
     if (token >> SLOT_BITS == atom_peek(&slot->number) &&
         rpool__slot_mark_locked(pool, slot, SLOT_PEER_CLOSED))
         rpool__count_stillborn_locked(pool, slot, slot->reason);

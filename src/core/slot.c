@@ -28,7 +28,7 @@ rpool_reason rpool__flag_reason(uint64_t word)
 void rpool__slot_unlist_locked(struct pool *pool, struct slot *slot)
 {
     (void)pool;
-    assert(slot->index < pool->made);
+    assert(slot->index < atom_peek(&pool->slots.count));
     slot->check_requested = 0;
     list_remove(&slot->node);
 }
