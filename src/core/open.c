@@ -250,8 +250,8 @@ rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
     if (out == NULL)
         return rpool__fail(why, RPOOL_INVALID, "no place for the pool");
     *out = NULL;
-    rpool_provider known;
-    rpool_options o;
+    rpool_provider known = {0};
+    rpool_options o = {0};
     rpool_status status = read_arguments(&known, &o, provider, options, why);
     if (status != RPOOL_OK)
         return status;
