@@ -493,7 +493,8 @@ QUICK rpool_status rpool_acquire_at(rpool *pool, int timeout_ms,
 {
     uint64_t handle = (uintptr_t)pool;
     if (item == NULL)
-        return rpool__fail(why, RPOOL_INVALID, "no place for the item");
+        return rpool__fail(why, RPOOL_INVALID,
+                           "the pointer to the item is NULL");
     if (site == NULL)
         site = &nowhere;
 

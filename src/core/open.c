@@ -248,7 +248,8 @@ rpool_status rpool_open(rpool **out, const rpool_provider *provider, void *ctx,
                         const rpool_options *options, rpool_failure *why)
 {
     if (out == NULL)
-        return rpool__fail(why, RPOOL_INVALID, "no place for the pool");
+        return rpool__fail(why, RPOOL_INVALID,
+                           "the pointer to the pool is NULL");
     *out = NULL;
     rpool_provider known = {0};
     rpool_options o = {0};

@@ -42,9 +42,10 @@ static int take_lease(struct pool *pool, struct slot *slot, uint64_t handle)
     enum lease lease =
         slot == NULL ? LEASE_INVALID : slot_end_lease(slot, handle, &number);
     if (lease == LEASE_IN_USE)
-        rpool__misuse(pool, number, "a lease in use was given back");
+        rpool__misuse(pool, number, "a lease was released during a call on it");
     if (lease == LEASE_INVALID)
-        rpool__misuse(pool, 0, "a lease that is not leased was given back");
+        rpool__misuse(pool, 0,
+                      "an invalid handle was released (already released?)");
     return lease == LEASE_OK;
 }
 
@@ -280,7 +281,7 @@ rpool_status rpool_begin_use(const rpool_item *item, void **resource)
                       "a lease is used twice at once");
         return RPOOL_BUSY;
     }
-    rpool__misuse(pool, 0, "a lease that is not leased was used");
+    rpool__misuse(pool, 0, "an invalid handle was used (already released?)");
     return RPOOL_INVALID;
 }
 

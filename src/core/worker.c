@@ -148,7 +148,8 @@ static void create(struct pool *pool, struct creation *c)
     c->rc = rpool__call_create(pool, c->deadline, &resource, &c->why);
     c->took = clock_now() - start;
     if (c->rc == 0 && resource == NULL) {
-        (void)rpool__fail(&c->why, RPOOL_CREATE, "the provider made nothing");
+        (void)rpool__fail(&c->why, RPOOL_CREATE,
+                          "the provider's create returned no resource");
         c->rc = -1;
     }
     if (c->rc != 0)
@@ -167,10 +168,12 @@ static void emit_creation(struct pool *pool, const struct creation *c)
                                          .message = c->why.message,
                                          .failure = &c->why});
     if (c->unwatched)
-        rpool__emit(pool,
-                    &(rpool_event){.type = RPOOL_EVENT_DEGRADED,
-                                   .item = atom_peek(&c->slot->number),
-                                   .message = "cannot watch for a hang-up"});
+        rpool__emit(
+            pool,
+            &(rpool_event){
+                .type = RPOOL_EVENT_DEGRADED,
+                .item = atom_peek(&c->slot->number),
+                .message = "cannot watch the descriptor of a new resource"});
     if (c->rc == 0)
         rpool__emit_slot(pool, c->slot, RPOOL_EVENT_CREATED, ms);
 }

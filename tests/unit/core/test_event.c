@@ -201,7 +201,7 @@ misuse_event_is_emitted_and_counted_when_handle_is_stale(void **state)
     rpool_release(&item);
     rpool_release(&stale);
     const struct fake_event *e = fake_last(fake, RPOOL_EVENT_MISUSE);
-    assert_non_null(strstr(e->message, "not leased"));
+    assert_non_null(strstr(e->message, "already released"));
     assert_int_equal(e->item, 0);
     assert_int_equal(fake_stats(pool).misused, 1);
     close_pool(&pool);

@@ -257,7 +257,7 @@ static void creation_counts_as_failed_when_it_returns_no_resource(void **state)
     assert_int_equal(fake->creates, 2);
     assert_int_equal(fake_count(fake, RPOOL_EVENT_CREATE_FAILED), 1);
     assert_non_null(strstr(fake_last(fake, RPOOL_EVENT_CREATE_FAILED)->message,
-                           "made nothing"));
+                           "returned no resource"));
     rpool_release(&item);
     close_pool(&pool);
 }
